@@ -1,0 +1,58 @@
+# Every target sets itself up; setting up does nothing when nothing changed.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# dvc runs `python` from the PATH: the project's own comes first.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help setup setup-dev repro test check lock clean
+.DEFAULT_GOAL := help
+
+help:  ## say what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+setup: $(BIN)/.runs  ## make .venv with what the pipeline needs
+setup-dev: $(BIN)/.develops  ## … and what tests and checks need
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("error: $(PYTHON) is Python %d.%d; 3.11 or newer is needed (make PYTHON=python3.12 …)" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
+	@rm -rf .venv
+	@if command -v uv >/dev/null; then uv venv -q --python "$$(command -v $(PYTHON))" .venv; else $(PYTHON) -m venv .venv; fi
+
+# uv where it is on the machine; else uv from the lock; else plain pip.
+define install
+	@echo "installing $(1) into .venv (about 6 GB with torch; once)"
+	@if command -v uv >/dev/null || $(BIN)/python -m pip install -q --require-hashes -r requirements-setup.txt; \
+	then uv pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r $(1); \
+	else $(BIN)/python -m pip install -q --require-hashes -r $(1); fi
+endef
+
+$(BIN)/.runs: requirements.txt requirements-setup.txt | $(BIN)/python
+	$(call install,requirements.txt)
+	@touch $@
+
+$(BIN)/.develops: requirements-dev.txt $(BIN)/.runs
+	$(call install,requirements-dev.txt)
+	@touch $@
+
+repro: setup  ## run the pipeline and show the table
+	@dvc repro
+	@python src/table.py
+
+test: setup-dev  ## run all tests
+	@$(BIN)/python -m pytest
+
+check: setup-dev  ## ruff and mypy
+	@ruff check src tests
+	@ruff format --check src tests
+	@mypy
+
+# Universal: one lock for every platform and Python; without the index, so that it names no host.
+LOCK = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+lock: setup-dev  ## pin the newest versions that work together
+	$(LOCK) --upgrade pyproject.toml -o requirements.txt
+	$(LOCK) --upgrade pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	$(LOCK) --upgrade --group setup -o requirements-setup.txt
+
+clean:  ## remove the environment and what checks leave; results and DVC's cache stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

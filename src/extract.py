@@ -1,0 +1,29 @@
+"""Stage extract: python src/extract.py data/demo.zip data/samples
+
+Reads the pairs of the archive into packed arrays and writes what it holds to metrics/data.json.
+"""
+
+from pathlib import Path
+
+from fusebench import cli
+
+
+def main() -> None:
+    """Read the arguments, extract, say what was found."""
+    parser = cli.parser(__doc__)
+    parser.add_argument("archive", help="zip with the class folders; the same as data.archive")
+    parser.add_argument("samples", type=Path, help="folder to write")
+    arguments = parser.parse_args()
+
+    from fusebench.config import PARAMS_FILE, load_section
+    from fusebench.data.archive import DataParams
+    from fusebench.data.extract import extract, report_lines
+
+    params = load_section(PARAMS_FILE, "data", DataParams)
+    params = params.model_copy(update={"archive": arguments.archive})
+    summary = extract(params, arguments.samples, Path("metrics/data.json"))
+    print("\n".join(report_lines(params, summary)))
+
+
+if __name__ == "__main__":
+    cli.run(main)

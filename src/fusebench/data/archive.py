@@ -1,0 +1,204 @@
+"""Where the samples are in a zip: the folder of the classes, the pairs, what has no partner."""
+
+import zipfile
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from fusebench.config import AsTuple, Real, Section, Size
+from fusebench.data.simulate import RENDERED_COMMENT
+from fusebench.errors import ArchiveError
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+ANGLES = ("azimuth", "zenith")
+_MODALITIES = ("rgb", "lidar")
+# Every pooling halves the maps, four times: both sides must be divisible by that.
+_DIVISOR = 16
+
+
+class DataParams(Section):
+    """Section `data`: the archive and the sensors behind it. Only stage extract reads it."""
+
+    archive: str = Field(min_length=1, description="the path of a zip file")
+    classes: Annotated[tuple[str, ...], AsTuple] = Field(
+        min_length=2, description="a list of two or more different folder names"
+    )
+    positive: str = Field(description="one of data.classes")
+    image_size: Size = Field(
+        description=f"[height, width] in pixels, each a multiple of {_DIVISOR} up to 4096"
+    )
+    lidar_size: Size = Field(description="[rows, columns] of the LiDAR maps, each from 1 to 4096")
+    max_range: Real = Field(gt=0, description="a number above 0, in metres")
+    focal_length: Real = Field(gt=0, description="a number above 0, in pixels of data.image_size")
+    quarter_turns: int = Field(ge=0, le=3, description="an integer from 0 to 3")
+    on_bad_sample: Literal["error", "skip"] = Field(description="'error' or 'skip'")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = set(self.classes)
+        if len(names) < len(self.classes) or any("/" in name or not name for name in names):
+            raise ValueError(f"classes = {list(self.classes)}: must be different folder names")
+        if self.positive not in names:
+            raise ValueError(f"positive = '{self.positive}': must be one of {list(self.classes)}")
+        if any(side % _DIVISOR for side in self.image_size):
+            raise ValueError(
+                f"image_size = {list(self.image_size)}: must be multiples of {_DIVISOR}"
+            )
+        return self
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An image and a LiDAR map of the same id and class, as members of the zip."""
+
+    id: str
+    class_name: str
+    rgb: str
+    lidar: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What an archive holds.
+
+    Attributes
+    ----------
+    root : str
+        Folder of the class folders, with a slash at its end ("" at the zip's top).
+    pairs : tuple of Pair
+        Sorted by position of the class in `data.classes`, then by id.
+    unmatched : dict of str to dict of str to int
+        Per class and modality, the members that have no partner.
+    ambiguous : tuple of str
+        One line per id that has two images.
+    rendered : bool
+        Whether the archive says of itself that it was rendered.
+    """
+
+    root: str
+    pairs: tuple[Pair, ...]
+    unmatched: dict[str, dict[str, int]]
+    ambiguous: tuple[str, ...]
+    rendered: bool
+
+    def angles(self, class_name: str, angle: str) -> str:
+        """Return the member that holds the angles of one class."""
+        return f"{self.root}{class_name}/{angle}.npy"
+
+
+def open_archive(path: Path) -> zipfile.ZipFile:
+    """Open a zip for reading.
+
+    Raises
+    ------
+    ArchiveError
+        The file is missing or is no readable zip.
+    """
+    try:
+        return zipfile.ZipFile(path)
+    except FileNotFoundError:
+        raise ArchiveError(f"{path}: no such file; put it there or set data.archive") from None
+    except IsADirectoryError:
+        raise ArchiveError(f"{path}: is a folder; data.archive must name a zip file") from None
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise ArchiveError(f"{path}: not a readable zip archive ({error}); copy it anew") from None
+
+
+def read_layout(archive: zipfile.ZipFile, classes: Sequence[str]) -> Layout:
+    """Find the folder of the classes and pair its members by id.
+
+    Raises
+    ------
+    ArchiveError
+        No folder, or more than one, holds all classes; a class has no pair; a name stands twice.
+    """
+    source = archive.filename or "archive"
+    names = [name for name in archive.namelist() if not name.endswith("/")]
+    if len(set(names)) < len(names):
+        twice = next(name for index, name in enumerate(names) if name in names[:index])
+        raise ArchiveError(f"{source}: member '{twice}' stands in the zip twice; make the zip anew")
+    root = _find_root(names, classes, source)
+    pairs: list[Pair] = []
+    unmatched: dict[str, dict[str, int]] = {}
+    ambiguous: list[str] = []
+    members = _members_by_id(names, root, classes)
+    for class_name in classes:
+        images, maps = (members[class_name, modality] for modality in _MODALITIES)
+        ambiguous += [
+            f"{' and '.join(found)}: two images of one id"
+            for found in images.values()
+            if len(found) > 1
+        ]
+        both = sorted(images.keys() & maps.keys())
+        if not both:
+            raise ArchiveError(
+                f"{source}: '{root}{class_name}/' has no pair: {len(images)} image(s) in rgb/ "
+                f"({', '.join(IMAGE_SUFFIXES)}), {len(maps)} map(s) in lidar/ (.npy), no id in both"
+            )
+        pairs += [
+            Pair(key, class_name, images[key][0], maps[key][0])
+            for key in both
+            if len(images[key]) == 1
+        ]
+        unmatched[class_name] = {"rgb": len(images) - len(both), "lidar": len(maps) - len(both)}
+    rendered = archive.comment == RENDERED_COMMENT
+    return Layout(root, tuple(pairs), unmatched, tuple(ambiguous), rendered)
+
+
+def _find_root(names: Sequence[str], classes: Sequence[str], source: str) -> str:
+    """Return the one folder below which all class folders lie."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for name in names:
+        parts = PurePosixPath(name).parts
+        for place, part in enumerate(parts[:-1]):
+            if part in classes and _is_content(parts[place + 1 :]) and not _is_hidden(parts):
+                found["".join(f"{parent}/" for parent in parts[:place])].add(part)
+    roots = [root for root, held in found.items() if held == set(classes)]
+    if len(roots) > 1:
+        shown = " and ".join(f"'{root or './'}'" for root in sorted(roots))
+        raise ArchiveError(
+            f"{source}: {len(roots)} folders hold all classes {list(classes)}: {shown}; "
+            "leave one in the zip"
+        )
+    if not roots:
+        held = [f"{sorted(held)} in '{root or './'}'" for root, held in sorted(found.items())]
+        raise ArchiveError(
+            f"{source}: no folder holds all classes {list(classes)} (data.classes), each with rgb/ "
+            f"and lidar/; found: {'; '.join(held) or 'none of them'}"
+        )
+    return roots[0]
+
+
+def _is_content(parts: Sequence[str]) -> bool:
+    """Tell whether a path below a class folder is one that the layout knows."""
+    if len(parts) == 1:
+        return parts[0] in {f"{angle}.npy" for angle in ANGLES}
+    return len(parts) == 2 and parts[0] in _MODALITIES
+
+
+def _is_hidden(parts: Sequence[str]) -> bool:
+    """Tell whether a member is what a file manager leaves in a zip."""
+    return parts[-1].startswith(".") or "__MACOSX" in parts
+
+
+def _members_by_id(
+    names: Sequence[str], root: str, classes: Sequence[str]
+) -> dict[tuple[str, str], dict[str, list[str]]]:
+    """Return, for each class and modality, the members of each id; other files are passed over."""
+    members: dict[tuple[str, str], dict[str, list[str]]] = {
+        (class_name, modality): {} for class_name in classes for modality in _MODALITIES
+    }
+    suffixes = {"rgb": IMAGE_SUFFIXES, "lidar": (".npy",)}
+    for name in sorted(names):
+        parts = PurePosixPath(name.removeprefix(root)).parts
+        if not name.startswith(root) or len(parts) != 3 or _is_hidden(parts):
+            continue
+        known = members.get((parts[0], parts[1]))
+        file = PurePosixPath(parts[2])
+        if known is not None and file.suffix.lower() in suffixes[parts[1]]:
+            known.setdefault(file.stem, []).append(name)
+    return members

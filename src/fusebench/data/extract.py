@@ -1,0 +1,247 @@
+"""Stage extract: from the zip straight into packed arrays; no tree of files is ever unpacked."""
+
+import zipfile
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from fusebench.data.archive import ANGLES, DataParams, Layout, Pair, open_archive, read_layout
+from fusebench.data.decode import BadMemberError, decode_image, decode_npy, decode_ranges
+from fusebench.data.samples import SAMPLE_COLUMNS, SampleRow, write_csv
+from fusebench.errors import ArchiveError, BadSamplesError
+from fusebench.files import replace_folder, write_json
+
+# An image of the largest allowed size, stored without compression, is smaller than this.
+_MAX_MEMBER_BYTES = 512 * 1024 * 1024
+
+Sample = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]
+
+
+class ArrayWriter:
+    """Appends arrays of one shape to an .npy file, so that memory does not grow with their number.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of one array; the file's is (number written, *shape).
+    """
+
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
+        self._file = path.open("wb")
+        self._shape, self._dtype = shape, np.dtype(dtype)
+        self.count = 0
+        self._write_header()
+
+    def _write_header(self) -> None:
+        # numpy pads the header for a first axis of any length, so that it can be written again.
+        np.lib.format.write_array_header_1_0(
+            self._file,
+            {
+                "descr": np.lib.format.dtype_to_descr(self._dtype),
+                "fortran_order": False,
+                "shape": (self.count, *self._shape),
+            },
+        )
+
+    def append(self, array: npt.NDArray[Any]) -> None:
+        """Write one array."""
+        self._file.write(np.ascontiguousarray(array, self._dtype).tobytes())
+        self.count += 1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> None:
+        with self._file:
+            if kind is None:
+                self._file.seek(0)
+                self._write_header()
+
+
+@dataclass
+class _Report:
+    """What extract saw, as it goes."""
+
+    pairs: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+    classes_of_id: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    classes_of_content: dict[str, Counter[str]] = field(
+        default_factory=lambda: defaultdict(Counter)
+    )
+
+    def add(self, pair: Pair, digest: str) -> None:
+        self.pairs[pair.class_name] += 1
+        self.classes_of_id[pair.id].add(pair.class_name)
+        self.classes_of_content[digest][pair.class_name] += 1
+
+    def summary(self, layout: Layout, classes: Sequence[str]) -> dict[str, Any]:
+        contents = self.classes_of_content.values()
+        return {
+            "rendered": layout.rendered,
+            "pairs": {name: self.pairs[name] for name in classes},
+            "unmatched": layout.unmatched,
+            "twins": sum(len(held) > 1 for held in self.classes_of_id.values()),
+            "content_duplicates": {
+                "samples": sum(held.total() - 1 for held in contents),
+                "across_classes": sum(len(held) > 1 for held in contents),
+            },
+            "bad_samples": len(self.problems),
+        }
+
+
+def extract(params: DataParams, folder: Path, metrics: Path) -> dict[str, Any]:
+    """Read an archive into `folder` and write what it holds to `metrics`.
+
+    Writes rgb.npy (N, H, W, 3) uint8; lidar.npy (N, h, w) float32 in metres; angles.npz with
+    azimuth (h,) and zenith (w,) in radians; samples.csv; skipped.csv; dataset.json.
+
+    Returns
+    -------
+    dict
+        The summary that stands in `metrics`.
+
+    Raises
+    ------
+    ArchiveError
+        The archive cannot be used at all.
+    BadSamplesError
+        Samples are bad and `data.on_bad_sample` is "error"; all of them are named.
+    """
+    with open_archive(Path(params.archive)) as archive:
+        layout = read_layout(archive, params.classes)
+        angles = _read_angles(archive, layout, params)
+        report = _Report(problems=list(layout.ambiguous))
+        with replace_folder(folder) as aside:
+            _write_samples(archive, layout, params, aside, report)
+            if report.problems and params.on_bad_sample == "error":
+                raise BadSamplesError(params.archive, report.problems)
+            empty = [name for name in params.classes if not report.pairs[name]]
+            if empty:
+                raise ArchiveError(f"{params.archive}: class '{empty[0]}' has no usable sample")
+            np.savez(aside / "angles.npz", allow_pickle=False, **angles)
+            write_csv(aside / "skipped.csv", ["problem"], [[line] for line in report.problems])
+            write_json(aside / "dataset.json", _dataset(params, layout))
+    summary = report.summary(layout, params.classes)
+    write_json(metrics, summary)
+    return summary
+
+
+def _dataset(params: DataParams, layout: Layout) -> dict[str, Any]:
+    """Return what later stages must know of the data; they read it here, not in the params."""
+    return {
+        "classes": list(params.classes),
+        "positive": params.positive,
+        "max_range": params.max_range,
+        "focal_length": params.focal_length,
+        "quarter_turns": params.quarter_turns,
+        "rendered": layout.rendered,
+    }
+
+
+def _write_samples(
+    archive: zipfile.ZipFile, layout: Layout, params: DataParams, folder: Path, report: _Report
+) -> None:
+    """Write the arrays and the table of the samples; bad ones go into the report instead."""
+    rows: list[SampleRow] = []
+    with ExitStack() as stack:
+        rgb = stack.enter_context(ArrayWriter(folder / "rgb.npy", (*params.image_size, 3), "u1"))
+        lidar = stack.enter_context(ArrayWriter(folder / "lidar.npy", params.lidar_size, "<f4"))
+        for pair, sample in _read_pairs(archive, layout, params):
+            if isinstance(sample, str):
+                report.problems.append(sample)
+                continue
+            digest = content_digest(*sample)
+            label = params.classes.index(pair.class_name)
+            rows.append(SampleRow(rgb.count, pair.id, pair.class_name, label, digest))
+            rgb.append(sample[0])
+            lidar.append(sample[1])
+            report.add(pair, digest)
+    write_csv(folder / "samples.csv", SAMPLE_COLUMNS, [row.cells() for row in rows])
+
+
+def content_digest(rgb: npt.NDArray[np.uint8], lidar: npt.NDArray[np.float32]) -> str:
+    """Return what names a sample by its content: 32 hexadecimal digits of BLAKE2b."""
+    digest = blake2b(rgb.tobytes(), digest_size=16)
+    digest.update(lidar.tobytes())
+    return digest.hexdigest()
+
+
+def _read_pairs(
+    archive: zipfile.ZipFile, layout: Layout, params: DataParams
+) -> Iterator[tuple[Pair, Sample | str]]:
+    """Yield each pair with its arrays, or with the line that says what is wrong with it."""
+    for pair in layout.pairs:
+        member = pair.rgb
+        try:
+            image = decode_image(_read_member(archive, member), params.image_size)
+            member = pair.lidar
+            content = _read_member(archive, member)
+            yield pair, (image, decode_ranges(content, params.lidar_size, params.max_range))
+        except BadMemberError as error:
+            yield pair, f"{member}: {error}"
+
+
+def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
+    try:
+        info = archive.getinfo(name)
+        if info.file_size > _MAX_MEMBER_BYTES:
+            raise BadMemberError(f"{info.file_size:,} bytes; at most {_MAX_MEMBER_BYTES:,}")
+        return archive.read(info)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise BadMemberError(f"broken in the zip ({error})") from None
+    except (RuntimeError, NotImplementedError) as error:
+        # Encrypted, or compressed in a way that zipfile does not know.
+        raise BadMemberError(f"cannot be read ({error})") from None
+
+
+def _read_angles(
+    archive: zipfile.ZipFile, layout: Layout, params: DataParams
+) -> dict[str, npt.NDArray[np.float32]]:
+    """Return azimuth (h,) and zenith (w,), in radians, which all classes must share."""
+    angles: dict[str, npt.NDArray[np.float32]] = {}
+    for angle, length in zip(ANGLES, params.lidar_size, strict=True):
+        first = layout.angles(params.classes[0], angle)
+        for class_name in params.classes:
+            member = layout.angles(class_name, angle)
+            try:
+                values = decode_npy(_read_member(archive, member), (length,))
+            except KeyError:
+                raise ArchiveError(f"{params.archive}: {member} is missing") from None
+            except BadMemberError as error:
+                raise ArchiveError(f"{params.archive}: {member}: {error}") from None
+            if not np.array_equal(values, angles.setdefault(angle, values)):
+                # Angles that depend on the class would tell the class to every model.
+                raise ArchiveError(
+                    f"{params.archive}: {member} differs from {first}; one sensor is expected"
+                )
+    return angles
+
+
+def report_lines(params: DataParams, summary: Mapping[str, Any]) -> list[str]:
+    """Return what the screen shows of an extracted archive."""
+    pairs, duplicates = summary["pairs"], summary["content_duplicates"]
+    kind = "rendered" if summary["rendered"] else "recorded"
+    lines = [f"{params.archive} ({kind} samples): {sum(pairs.values()):,} pairs"]
+    for name in params.classes:
+        lacking = summary["unmatched"][name]
+        lines.append(
+            f"  {name}: {pairs[name]:,} pairs; without partner: {lacking['rgb']:,} images, "
+            f"{lacking['lidar']:,} LiDAR maps"
+        )
+    lines.append(
+        f"  twins (ids in several classes): {summary['twins']:,}; content duplicates: "
+        f"{duplicates['samples']:,}, of them across classes: {duplicates['across_classes']:,}; "
+        f"bad samples left out: {summary['bad_samples']:,}"
+    )
+    return lines

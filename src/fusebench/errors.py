@@ -1,0 +1,61 @@
+"""Every error that a user can meet, as a tree.
+
+FusebenchError            one clear line on the screen, exit code 1
+├── ParamsError           params.yaml: unknown key, wrong type, value that is not allowed
+├── ArchiveError          the zip: missing, broken, not in the expected layout
+│   └── BadSamplesError   members that cannot be used as samples, all of them listed
+├── SplitError            fractions that cannot be drawn from the samples at hand
+├── ArtifactError         a file that another stage wrote: missing, broken, or of another run
+├── TrainingError         training cannot go on: a loss that is no number
+└── DeviceError           the device that was asked for is not there
+"""
+
+from collections.abc import Sequence
+
+
+class FusebenchError(Exception):
+    """Something the user can mend. The message is one line: place, value, what is allowed."""
+
+
+class ParamsError(FusebenchError):
+    """A value in params.yaml (or on the command line) is not allowed."""
+
+
+class ArchiveError(FusebenchError):
+    """The archive of samples is missing, broken or laid out in another way."""
+
+
+class BadSamplesError(ArchiveError):
+    """Members of the archive that cannot be used.
+
+    Parameters
+    ----------
+    archive : str
+        Name of the archive.
+    problems : sequence of str
+        One entry per bad sample: the member and what is wrong with it.
+    """
+
+    def __init__(self, archive: str, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        head = (
+            f"{archive}: {len(problems)} bad sample(s); mend them, or leave them out with "
+            "data.on_bad_sample: skip"
+        )
+        super().__init__("\n  ".join([head, *problems]))
+
+
+class SplitError(FusebenchError):
+    """The parts of the split cannot be drawn as asked."""
+
+
+class ArtifactError(FusebenchError):
+    """A file that another stage wrote is missing, broken or of another run."""
+
+
+class TrainingError(FusebenchError):
+    """Training cannot go on."""
+
+
+class DeviceError(FusebenchError):
+    """The device that params.yaml asks for is not there."""

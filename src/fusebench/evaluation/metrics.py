@@ -1,0 +1,118 @@
+"""Quality metrics of predictions: per seed, and their mean and deviation over seeds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from fusebench.evaluation.counts import confusion_counts, rates
+from fusebench.evaluation.predictions import FusionPredictions, PartPredictions
+
+PARTS = ("test", "val")
+RATES = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "auroc", "average_precision")
+# Beyond this, digits are those of the processor, not of the model; and JSON stays readable.
+_DIGITS = 6
+
+
+def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """Return probabilities (n, k) of logits (n, k), in float64."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    exponentials = np.exp(shifted)
+    probabilities: npt.NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def nll_per_sample(
+    logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Return −log p(true class), in nats, shape (n,); exact where p would round to 0 or 1."""
+    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+    chosen = np.take_along_axis(shifted, labels[:, None], axis=1)[:, 0]
+    losses: npt.NDArray[np.float64] = np.log(np.exp(shifted).sum(axis=1)) - chosen
+    return losses
+
+
+def part_metrics(part: PartPredictions, positive: int) -> dict[str, Any]:
+    """Return the metrics of one model on one part.
+
+    Rates are in percent, NLL in nats per sample. For two classes precision, recall, F1, AUROC and
+    average precision are those of the positive class; for more, macro means over classes
+    (AUROC one class against the rest).
+
+    Parameters
+    ----------
+    positive : int
+        Label of the positive class.
+    """
+    classes = part.logits.shape[1]
+    predicted = part.logits.argmax(axis=1).astype(np.int64)
+    counts = confusion_counts(part.labels, predicted, classes)
+    found = rates(counts, positive) | _ranking(part, positive)
+    found["nll"] = float(nll_per_sample(part.logits, part.labels).mean())
+    return {name: round(value, _DIGITS) for name, value in found.items()} | {
+        "confusion": counts.tolist()
+    }
+
+
+def _ranking(part: PartPredictions, positive: int) -> dict[str, float]:
+    """Return AUROC and average precision, in percent."""
+    logits = part.logits.astype(np.float64)
+    if logits.shape[1] == 2:
+        # The difference of logits orders as the probability does, without its ties at 0 and 1.
+        scores = logits[:, positive] - logits[:, 1 - positive]
+        truth = part.labels == positive
+        auroc = roc_auc_score(truth, scores)
+        precision = average_precision_score(truth, scores)
+    else:
+        truth = part.labels[:, None] == np.arange(logits.shape[1])
+        probabilities = softmax(part.logits)
+        auroc = roc_auc_score(truth, probabilities, average="macro")
+        precision = average_precision_score(truth, probabilities, average="macro")
+    return {"auroc": 100 * float(auroc), "average_precision": 100 * float(precision)}
+
+
+def is_stuck(part: PartPredictions, majority: int) -> bool:
+    """Tell whether a model says "majority class" of every sample."""
+    return bool((part.logits.argmax(axis=1) == majority).all())
+
+
+def fusion_metrics(predictions: FusionPredictions) -> dict[str, Any]:
+    """Return the metrics of a fusion from its kept predictions alone.
+
+    Returns
+    -------
+    dict
+        parameters, stuck_seeds, and per part: mean and deviation (sample standard deviation; null
+        for one seed) of each metric over seeds, and each seed's own metrics.
+    """
+    classes, majority = predictions.classes, predictions.info["majority_class"]
+    stuck = [
+        seed
+        for seed, parts in predictions.seeds.items()
+        if is_stuck(parts["test"], classes.index(majority[str(seed)]))
+    ]
+    result: dict[str, Any] = {
+        "parameters": predictions.info["parameters"],
+        "stuck_seeds": len(stuck),
+    }
+    for part in PARTS:
+        seeds = {
+            str(seed): part_metrics(parts[part], predictions.positive)
+            for seed, parts in predictions.seeds.items()
+        }
+        for seed, found in seeds.items():
+            found["stuck_at_majority"] = int(seed) in stuck
+        result[part] = {**summarize(list(seeds.values())), "seeds": seeds}
+    return result
+
+
+def summarize(seeds: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
+    """Return mean and sample standard deviation over seeds of each metric that is a number."""
+    summary: dict[str, dict[str, float | None]] = {}
+    for name in (*RATES, "nll"):
+        values = np.array([found[name] for found in seeds])
+        deviation = round(float(values.std(ddof=1)), _DIGITS) if len(values) > 1 else None
+        summary[name] = {"mean": round(float(values.mean()), _DIGITS), "deviation": deviation}
+    return summary

@@ -1,0 +1,1 @@
+"""The models: stems, fusions (one file each in `fusions/`), the registry, weights."""

@@ -1,0 +1,130 @@
+"""What every fusion is made of: a stem per input, and the contract that a fusion fulfils.
+
+Shape suffixes: b batch, c channels, h height, w width, k classes.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (torch's own convention)
+from torch import Tensor, nn
+
+INPUT_CHANNELS = 4
+STEM_CHANNELS = 64
+HEAD_CHANNELS = 128
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What rebuilds a model, stored beside its weights.
+
+    Attributes
+    ----------
+    fusion : str
+        Name in the registry.
+    classes : int
+        Number of logits.
+    image_size : (int, int)
+        Height and width of the inputs, multiples of 16.
+    pooling : {"max", "strided"}
+        How a stem halves its maps.
+    """
+
+    fusion: str
+    classes: int
+    image_size: tuple[int, int]
+    pooling: Literal["max", "strided"]
+
+    @classmethod
+    def parse(cls, stored: Mapping[str, Any]) -> Self:
+        """Return the spec that was stored as JSON, where a tuple became a list."""
+        return cls(**{**stored, "image_size": tuple(stored["image_size"])})
+
+
+class ConvBlock(nn.Module):
+    """3×3 convolution, halving, ReLU: (b, c_in, h, w) → (b, c_out, h/2, w/2).
+
+    The maximum is taken before the ReLU: max and ReLU commute, and so only a quarter of the values
+    is rectified. With `pooling="strided"` the convolution itself makes the steps of two.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, pooling: str = "max") -> None:
+        super().__init__()
+        self.pooled = pooling == "max"
+        stride = 1 if self.pooled else 2
+        self.conv = nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1)
+
+    def forward(self, maps_bchw: Tensor) -> Tensor:
+        """Return the block's output."""
+        maps_bchw = self.conv(maps_bchw)
+        return F.relu(F.max_pool2d(maps_bchw, 2) if self.pooled else maps_bchw)
+
+
+class Stem(nn.Sequential):
+    """The encoder of one input: (b, 4, h, w) → (b, 64, h/4, w/4)."""
+
+    def __init__(self, pooling: str) -> None:
+        super().__init__(
+            ConvBlock(INPUT_CHANNELS, STEM_CHANNELS // 2, pooling),
+            ConvBlock(STEM_CHANNELS // 2, STEM_CHANNELS, pooling),
+        )
+
+
+class Fusion(nn.Module, ABC):
+    """A classifier of paired inputs. A subclass says where and how they meet.
+
+    Attributes
+    ----------
+    strategy : str
+        Where the inputs meet, as the comparison table says it.
+    inputs : tuple of str
+        Which of "rgb" and "lidar" the model reads; each has a stem of its own.
+    """
+
+    strategy: ClassVar[str]
+    inputs: ClassVar[tuple[str, ...]] = ("rgb", "lidar")
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__()
+        # The same names in every fusion: initial weights are a function of seed and name.
+        self.stems = nn.ModuleDict({name: Stem(spec.pooling) for name in self.inputs})
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return logits (b, k) for inputs of shape (b, 4, h, w), by name."""
+        return self.classify([self.stems[name](inputs[name]) for name in self.inputs])
+
+    @abstractmethod
+    def classify(self, maps: list[Tensor]) -> Tensor:
+        """Return logits (b, k) from the stems' maps, each (b, 64, h/4, w/4)."""
+
+
+class IntermediateFusion(Fusion):
+    """Maps of the stems are fused to one, which one head classifies.
+
+    The head: halve, 3×3 convolution to 128 channels, ReLU, halve, flatten, linear.
+    """
+
+    strategy = "intermediate"
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__(spec)
+        height, width = spec.image_size
+        self.head = ConvBlock(self.fused_channels(), HEAD_CHANNELS)
+        self.classifier = nn.Linear(HEAD_CHANNELS * (height // 16) * (width // 16), spec.classes)
+
+    def fused_channels(self) -> int:
+        """Return how many channels `fuse` gives."""
+        return STEM_CHANNELS
+
+    @abstractmethod
+    def fuse(self, *maps_bchw: Tensor) -> Tensor:
+        """Return one map from the stems' maps, in the order of `inputs`."""
+
+    def classify(self, maps: list[Tensor]) -> Tensor:
+        """Return logits (b, k)."""
+        fused_bchw = F.max_pool2d(self.fuse(*maps), 2)
+        logits_bk: Tensor = self.classifier(torch.flatten(self.head(fused_bchw), 1))
+        return logits_bk

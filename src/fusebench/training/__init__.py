@@ -1,0 +1,1 @@
+"""From inputs to trained models: the loop, its settings, the device, the progress line."""

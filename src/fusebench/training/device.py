@@ -1,0 +1,105 @@
+"""Which device does the work, with how many threads, and what the environment is."""
+
+import os
+import platform
+import resource
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from fusebench.errors import DeviceError
+from fusebench.runtime import RuntimeParams
+
+
+@dataclass(frozen=True)
+class Device:
+    """The device in use and why it was taken."""
+
+    device: torch.device
+    reason: str
+    threads: int
+
+    @property
+    def name(self) -> str:
+        """The model of the processor or GPU, as its maker calls it."""
+        if self.device.type == "cuda":
+            return torch.cuda.get_device_name(self.device)
+        return _processor_name()
+
+
+def prepare(params: RuntimeParams) -> Device:
+    """Choose the device, set the thread count, and make torch deterministic.
+
+    Raises
+    ------
+    DeviceError
+        The device that was asked for is not there.
+    """
+    device, reason = _choose(params.device)
+    threads = _usable_cores() if params.threads == "auto" else params.threads
+    torch.set_num_threads(threads)
+    # cuBLAS repeats to the bit only with a workspace of fixed size; it is read at first use.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    return Device(device, reason, threads)
+
+
+def _choose(wanted: str) -> tuple[torch.device, str]:
+    available = torch.cuda.is_available()
+    if wanted == "auto":
+        if available:
+            return torch.device("cuda", 0), "runtime.device is auto and there is a GPU"
+        return torch.device("cpu"), "runtime.device is auto and torch finds no GPU"
+    device = torch.device(wanted)
+    count = torch.cuda.device_count() if available else 0
+    if device.type == "cuda" and (device.index or 0) >= count:
+        raise DeviceError(
+            f"params.yaml: runtime.device = '{wanted}': torch finds {count} GPU(s); "
+            "must be 'auto', 'cpu' or one that is there"
+        )
+    return device, f"runtime.device is {wanted}"
+
+
+def _usable_cores() -> int:
+    # A container or `taskset` may allow fewer cores than the machine has.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _processor_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def environment(device: Device, precision: str) -> dict[str, str | int]:
+    """Return what a result's last bits and its speed depend on."""
+    return {
+        "device": device.device.type,
+        "processor": device.name,
+        "threads": device.threads,
+        "precision": precision,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+    }
+
+
+def peak_memory(device: Device) -> dict[str, float | str]:
+    """Return the largest memory use so far, in MB (10⁶ bytes), and what was measured."""
+    if device.device.type == "cuda":
+        peak = torch.cuda.max_memory_allocated(device.device)
+        return {"peak_mb": round(peak / 1e6, 1), "measured": "GPU allocator peak"}
+    # Linux counts in KiB, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return {"peak_mb": round(peak / 1e6, 1), "measured": "peak resident set of the process"}

@@ -1,0 +1,187 @@
+"""The training loop of one model and one seed.
+
+All that an epoch needs is in `TrainingState`, and all randomness is a pure function of (seed,
+epoch, layer name): a state that was stored and read back goes on exactly where it was.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812  (torch's own convention)
+from torch import Tensor
+
+from fusebench.data.inputs import Inputs
+from fusebench.errors import TrainingError
+from fusebench.evaluation.counts import confusion_counts, rates
+from fusebench.models import registry
+from fusebench.models.fusion import Fusion, ModelSpec
+from fusebench.models.weights import initialize
+from fusebench.seeds import derive_seed
+from fusebench.training.settings import TrainParams
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a model is trained on and how: the same for every fusion but for the model itself."""
+
+    spec: ModelSpec
+    settings: TrainParams
+    seed: int
+    train: Inputs
+    val: Inputs
+    positive: int
+    device: torch.device
+
+    @property
+    def label(self) -> str:
+        """How messages call this piece of work."""
+        return f"{self.spec.fusion} seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """One line of the learning curve; rates in percent, losses in nats per sample."""
+
+    seed: int
+    epoch: int
+    train_loss: float
+    val_loss: float
+    accuracy: float
+    balanced_accuracy: float
+    f1: float
+
+
+@dataclass
+class TrainingState:
+    """All that training has come to after some epochs."""
+
+    model: Fusion
+    optimizer: torch.optim.Optimizer
+    epoch: int = 0
+    records: list[EpochRecord] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    best_loss: float = math.inf
+    best_epoch: int = 0
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+
+
+def start(task: Task) -> TrainingState:
+    """Return the state before the first epoch."""
+    model = registry.build(task.spec)
+    initialize(model, task.seed)
+    model = model.to(task.device).to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(
+        model.parameters(),
+        lr=task.settings.lr,
+        weight_decay=task.settings.weight_decay,
+        fused=True,
+    )
+    return TrainingState(model, optimizer)
+
+
+def fit(
+    task: Task, state: TrainingState, on_epoch: Callable[[Task, TrainingState], None]
+) -> TrainingState:
+    """Train to the last epoch, keeping the weights of the lowest validation loss.
+
+    Parameters
+    ----------
+    on_epoch : callable
+        Called after each epoch; where progress is shown and a state could be stored.
+
+    Raises
+    ------
+    TrainingError
+        A loss is no longer a number.
+    """
+    while state.epoch < task.settings.epochs:
+        began = time.perf_counter()
+        train_loss = train_epoch(task, state)
+        logits_nk = predict(state.model, task.val, task.settings.batch_size)
+        val_loss = float(F.cross_entropy(logits_nk, task.val.labels))
+        seconds = time.perf_counter() - began
+        state.epoch += 1
+        if not math.isfinite(train_loss + val_loss):
+            raise TrainingError(
+                f"{task.label}: loss is {train_loss + val_loss} in epoch {state.epoch}; lower "
+                f"train.lr (now {task.settings.lr:g})"
+            )
+        state.seconds.append(seconds)
+        state.records.append(_record(task, state.epoch, train_loss, val_loss, logits_nk))
+        if val_loss < state.best_loss:
+            state.best_loss, state.best_epoch = val_loss, state.epoch
+            state.best_weights = {
+                name: tensor.detach().clone() for name, tensor in state.model.state_dict().items()
+            }
+        on_epoch(task, state)
+    return state
+
+
+def epoch_order(seed: int, epoch: int, count: int) -> Tensor:
+    """Return the order of the samples in an epoch, shape (count,), the same for every fusion."""
+    generator = torch.Generator().manual_seed(derive_seed("order", seed, epoch))
+    return torch.randperm(count, generator=generator)
+
+
+def learning_rate(settings: TrainParams, step: int, steps: int) -> float:
+    """Return the rate at a step, a pure function of it.
+
+    Cosine: lr · ½(1 + cos(π·step/steps)) (Loshchilov & Hutter, "SGDR", ICLR 2017).
+    """
+    if settings.schedule == "constant":
+        return settings.lr
+    return settings.lr * 0.5 * (1 + math.cos(math.pi * step / steps))
+
+
+def class_weights(task: Task) -> Tensor | None:
+    """Return the loss weight of each class, shape (k,): N / (k · N_class), or None for equal."""
+    if task.settings.class_weights == "none":
+        return None
+    held = torch.bincount(task.train.labels, minlength=task.spec.classes)
+    return len(task.train) / (task.spec.classes * held.to(torch.float32))
+
+
+def train_epoch(task: Task, state: TrainingState) -> float:
+    """Make one pass over the training part; return its mean loss per sample."""
+    settings, model = task.settings, state.model
+    model.train()
+    weights = class_weights(task)
+    order = epoch_order(task.seed, state.epoch, len(task.train)).to(task.device)
+    batches = torch.split(order, settings.batch_size)
+    # Summed on the device: reading each loss would wait for the device each time.
+    total = torch.zeros((), dtype=torch.float64, device=task.device)
+    for number, positions in enumerate(batches):
+        step = state.epoch * len(batches) + number
+        for group in state.optimizer.param_groups:
+            group["lr"] = learning_rate(settings, step, settings.epochs * len(batches))
+        inputs, labels = task.train.batch(positions)
+        loss = F.cross_entropy(model(inputs), labels, weight=weights)
+        state.optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        state.optimizer.step()
+        total += loss.detach() * len(positions)
+    return float(total) / len(order)
+
+
+@torch.inference_mode()
+def predict(model: Fusion, inputs: Inputs, batch_size: int) -> Tensor:
+    """Return logits (N, k), float32, on the model's device."""
+    model.eval()
+    positions = torch.arange(len(inputs), device=inputs.labels.device)
+    return torch.cat([model(inputs.batch(part)[0]) for part in torch.split(positions, batch_size)])
+
+
+def _record(
+    task: Task, epoch: int, train_loss: float, val_loss: float, logits_nk: Tensor
+) -> EpochRecord:
+    labels = task.val.labels.cpu().numpy()
+    predicted = logits_nk.argmax(1).cpu().numpy().astype(np.int64)
+    found = rates(confusion_counts(labels, predicted, task.spec.classes), task.positive)
+    return EpochRecord(
+        task.seed, epoch, train_loss, val_loss,
+        found["accuracy"], found["balanced_accuracy"], found["f1"],
+    )  # fmt: skip
