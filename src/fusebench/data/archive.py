@@ -10,8 +10,10 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from fusebench.config import AsTuple, Real, Section, Size
-from fusebench.data.simulate import RENDERED_COMMENT
 from fusebench.errors import ArchiveError
+
+RENDERED_COMMENT = b"fusebench: rendered demonstration archive"
+"""Comment of a zip whose samples were rendered by stage synthesize, not recorded."""
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 ANGLES = ("azimuth", "zenith")

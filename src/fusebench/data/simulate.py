@@ -11,6 +11,7 @@ from PIL import Image
 from pydantic import Field
 
 from fusebench.config import Section
+from fusebench.data.archive import RENDERED_COMMENT
 from fusebench.data.render import (
     Floats,
     Scenes,
@@ -21,9 +22,6 @@ from fusebench.data.render import (
 )
 from fusebench.files import replace_file
 from fusebench.seeds import derive_seed
-
-RENDERED_COMMENT = b"fusebench: rendered demonstration archive"
-"""The zip comment by which an archive of this module is told from the real one."""
 
 _CENTRE, _SPREAD = np.array([0.0, 25.0, 0.0]), 5.0
 _ROOT = "assessment"

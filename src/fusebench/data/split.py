@@ -47,6 +47,10 @@ def _exact(share: float) -> Fraction:
     return Fraction(repr(share))
 
 
+Kind = tuple[int, ...]
+"""The labels that a group brings, sorted: which classes an id has."""
+
+
 @dataclass(frozen=True)
 class Group:
     """Samples that must stay together: the twins of one id, or a single sample."""
@@ -55,7 +59,7 @@ class Group:
     rows: tuple[SampleRow, ...]
 
     @property
-    def kind(self) -> tuple[int, ...]:
+    def kind(self) -> Kind:
         """The labels that the group brings, sorted."""
         return tuple(sorted(row.label for row in self.rows))
 
@@ -74,14 +78,14 @@ def draw(
         A class has no sample in a part.
     """
     groups = _groups(rows, params.group)
-    totals = Counter(row.label for row in rows)
-    test = _take(groups, params.test, totals, params.seed, "test")
+    sizes = Counter(group.kind for group in groups)
+    test = _take(groups, params.test, sizes, params.seed, "test")
     rest = _without(groups, test)
     parts: dict[int, dict[int, str]] = {}
     for seed in seeds:
         drawn = seed if params.draws == "per_seed" else "fixed"
-        val = _take(rest, params.val, totals, params.seed, "val", drawn)
-        train = _take(_without(rest, val), params.train, totals, params.seed, "train", drawn)
+        val = _take(rest, params.val, sizes, params.seed, "val", drawn)
+        train = _take(_without(rest, val), params.train, sizes, params.seed, "train", drawn)
         parts[seed] = {row.row: UNUSED for row in rows} | {
             row.row: part
             for part, chosen in zip(PARTS, (train, val, test), strict=True)
@@ -105,19 +109,30 @@ def _without(groups: Iterable[Group], taken: Iterable[Group]) -> list[Group]:
 
 
 def _take(
-    groups: Sequence[Group], share: float, totals: Mapping[int, int], *names: str | int
+    groups: Sequence[Group], share: float, sizes: Mapping[Kind, int], *names: str | int
 ) -> list[Group]:
     """Return a stratified draw: the beginning, up to `share`, of an order that the names fix.
 
     The order is built so that each of its beginnings is stratified, so smaller shares are nested
     in larger ones: class k is due for its m-th sample when the share reaches (m − ½)/N_k, and at
     that moment one group that holds the class is placed.
+
+    Parameters
+    ----------
+    groups : sequence of Group
+        What there is to draw from.
+    share : float
+        Of all samples, also of those that are not in `groups` any more.
+    sizes : mapping of kind to int
+        How many groups of each kind all samples make.
+    names
+        What the order is a function of.
     """
     by_key = {group.key: group for group in groups}
-    waiting: dict[tuple[int, ...], deque[Group]] = defaultdict(deque)
+    waiting: dict[Kind, deque[Group]] = defaultdict(deque)
     for key in keyed_order(by_key, *names):
         waiting[by_key[key].kind].append(by_key[key])
-    pace = _Pace({kind: len(found) for kind, found in waiting.items()}, totals)
+    pace = _Pace(sizes)
     taken: list[Group] = []
     while waiting:
         label = pace.next_label({label for kind in waiting for label in kind})
@@ -134,9 +149,12 @@ def _take(
 class _Pace:
     """Keeps classes, and the kinds of groups that hold them, in step with the growing share."""
 
-    def __init__(self, sizes: Mapping[tuple[int, ...], int], totals: Mapping[int, int]) -> None:
-        self._sizes, self._totals = sizes, totals
-        self._of_kind: Counter[tuple[int, ...]] = Counter()
+    def __init__(self, sizes: Mapping[Kind, int]) -> None:
+        self._sizes = sizes
+        self._totals: Counter[int] = Counter()
+        for kind, size in sizes.items():
+            self._totals.update(dict.fromkeys(kind, size))
+        self._of_kind: Counter[Kind] = Counter()
         self._of_label: Counter[int] = Counter()
 
     def due(self, label: int) -> Fraction:
@@ -146,7 +164,7 @@ class _Pace:
     def next_label(self, labels: Iterable[int]) -> int:
         return min(labels, key=lambda label: (self.due(label), label))
 
-    def choose(self, kinds: Iterable[tuple[int, ...]], label: int) -> tuple[int, ...]:
+    def choose(self, kinds: Iterable[Kind], label: int) -> Kind:
         """Return the kind to place now that the class `label` is due.
 
         Best is one that puts no class a sample ahead; then one whose own turn comes before the
@@ -156,14 +174,14 @@ class _Pace:
         now = self.due(label)
         horizon = now + Fraction(1, self._totals[label])
 
-        def rank(kind: tuple[int, ...]) -> tuple[bool, bool, int, Fraction, tuple[int, ...]]:
+        def rank(kind: Kind) -> tuple[bool, bool, int, Fraction, Kind]:
             turn = Fraction(2 * self._of_kind[kind] + 1, 2 * self._sizes[kind])
             ahead = any(self._of_label[each] > now * self._totals[each] for each in kind)
             return ahead, turn > horizon, -len(kind), turn, kind
 
         return min(kinds, key=rank)
 
-    def place(self, kind: tuple[int, ...]) -> None:
+    def place(self, kind: Kind) -> None:
         self._of_kind[kind] += 1
         self._of_label.update(kind)
 

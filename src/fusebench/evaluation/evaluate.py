@@ -12,8 +12,8 @@ from fusebench.evaluation.predictions import PartPredictions, write_seed
 from fusebench.files import read_json, replace_folder, write_json
 from fusebench.models import registry, weights
 from fusebench.models.fusion import ModelSpec
+from fusebench.models.inference import predict
 from fusebench.training.device import Device
-from fusebench.training.loop import predict
 
 PARTS = ("val", "test")
 _BATCH = 128

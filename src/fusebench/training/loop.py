@@ -19,6 +19,7 @@ from fusebench.errors import TrainingError
 from fusebench.evaluation.counts import confusion_counts, rates
 from fusebench.models import registry
 from fusebench.models.fusion import Fusion, ModelSpec
+from fusebench.models.inference import predict
 from fusebench.models.weights import initialize
 from fusebench.seeds import derive_seed
 from fusebench.training.settings import TrainParams
@@ -165,14 +166,6 @@ def train_epoch(task: Task, state: TrainingState) -> float:
         state.optimizer.step()
         total += loss.detach() * len(positions)
     return float(total) / len(order)
-
-
-@torch.inference_mode()
-def predict(model: Fusion, inputs: Inputs, batch_size: int) -> Tensor:
-    """Return logits (N, k), float32, on the model's device."""
-    model.eval()
-    positions = torch.arange(len(inputs), device=inputs.labels.device)
-    return torch.cat([model(inputs.batch(part)[0]) for part in torch.split(positions, batch_size)])
 
 
 def _record(
