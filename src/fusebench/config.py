@@ -101,12 +101,11 @@ def load_section(path: Path, name: str, kind: type[Loaded]) -> Loaded:
     return validate(kind, content[name], str(path), (name,))
 
 
-def load_value(path: Path, name: str) -> Any:
-    """Return one top-level value of a params file, unchecked; raise ParamsError if missing."""
+def load_keys(path: Path, kind: type[Loaded]) -> Loaded:
+    """Return the top-level keys that `kind` declares; raise ParamsError in one line."""
     content = read(path)
-    if name not in content:
-        raise ParamsError(f"{path}: key '{name}' is missing")
-    return content[name]
+    declared = {name: content[name] for name in kind.model_fields if name in content}
+    return validate(kind, declared, str(path))
 
 
 def validate(

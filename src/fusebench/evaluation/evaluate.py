@@ -65,7 +65,7 @@ def _info(
         "positive": samples.dataset.positive,
         "rendered": samples.dataset.rendered,
         "seeds": [int(seed) for seed in description["seeds"]],
-        "majority_class": {
-            seed: found["majority_class"] for seed, found in description["seeds"].items()
+        "train_counts": {
+            seed: found["train_counts"] for seed, found in description["seeds"].items()
         },
     }

@@ -87,11 +87,10 @@ def fusion_metrics(predictions: FusionPredictions) -> dict[str, Any]:
         parameters, stuck_seeds, and per part: mean and deviation (sample standard deviation; null
         for one seed) of each metric over seeds, and each seed's own metrics.
     """
-    classes, majority = predictions.classes, predictions.info["majority_class"]
     stuck = [
         seed
         for seed, parts in predictions.seeds.items()
-        if is_stuck(parts["test"], classes.index(majority[str(seed)]))
+        if is_stuck(parts["test"], int(predictions.train_counts(seed).argmax()))
     ]
     result: dict[str, Any] = {
         "parameters": predictions.info["parameters"],

@@ -2,8 +2,8 @@
 
 predictions/<fusion>/ holds
 
-info.json           fusion, strategy, inputs, parameters, classes, positive, rendered,
-                    majority class per seed
+info.json           fusion, strategy, inputs, parameters, classes, positive, rendered, seeds,
+                    train_counts: samples of each class in the training part, per seed
 seed_<n>.npz        one array per column, all of the same length (numpy, no pickles):
     part            "val" or "test"
     id, class       as in samples.csv
@@ -67,6 +67,11 @@ class FusionPredictions:
     def classes(self) -> list[str]:
         """Class names; a label is a position in it."""
         return list(self.info["classes"])
+
+    def train_counts(self, seed: int) -> npt.NDArray[np.int64]:
+        """Return the samples of each class that a seed was trained on, shape (k,)."""
+        held = self.info["train_counts"][str(seed)]
+        return np.array([held[name] for name in self.classes], np.int64)
 
     @property
     def positive(self) -> int:

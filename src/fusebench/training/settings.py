@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from fusebench.config import AsTuple, Real, Section, validate
 
@@ -22,6 +22,13 @@ class TrainParams(Section):
     schedule: Literal["constant", "cosine"] = Field(description="'constant' or 'cosine'")
     class_weights: Literal["none", "balanced"] = Field(description="'none' or 'balanced'")
     pooling: Pooling = Field(description="'max' or 'strided'")
+
+    @field_validator("seeds")
+    @classmethod
+    def _different(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"{list(seeds)}: each seed may be listed once")
+        return seeds
 
 
 class TrainOverride(Section):

@@ -1,5 +1,6 @@
 """Stage train: one fusion, all seeds, in one process."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass, fields, replace
 from pathlib import Path
@@ -117,17 +118,17 @@ def _description(
         "seeds": {
             str(seed): {
                 "best_epoch": state.best_epoch,
-                "majority_class": _majority(manifest, seed),
+                "train_counts": _class_counts(manifest, seed, samples.dataset.classes),
             }
             for seed, state in states.items()
         },
     }
 
 
-def _majority(manifest: Manifest, seed: int) -> str:
-    """Return the most frequent class of the training part; the first of equals by name."""
-    names = sorted(row.class_name for row in manifest.rows_of(seed, "train"))
-    return max(dict.fromkeys(names), key=names.count)
+def _class_counts(manifest: Manifest, seed: int, classes: Sequence[str]) -> dict[str, int]:
+    """Return how many samples of each class the training part holds."""
+    held = Counter(row.class_name for row in manifest.rows_of(seed, "train"))
+    return {name: held[name] for name in classes}
 
 
 def _write_curve(path: Path, records: Sequence[EpochRecord]) -> None:

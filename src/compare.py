@@ -1,0 +1,36 @@
+"""Stage compare: python src/compare.py
+
+Sets the fusions of `strategies` side by side: metrics/comparison.csv, metrics/comparison.json and
+a table on the screen. Results of fusions that are not in `strategies` are ignored.
+"""
+
+from pathlib import Path
+
+from fusebench import cli
+
+
+def main() -> None:
+    """Read the params and the results, compare."""
+    cli.parser(__doc__).parse_args()
+
+    from fusebench.config import PARAMS_FILE, load_keys
+    from fusebench.models.strategies import StrategyParams
+
+    strategies = load_keys(PARAMS_FILE, StrategyParams).strategies
+
+    from fusebench.comparison.results import read_comparison
+    from fusebench.comparison.table import comparison_json, csv_rows, screen_table
+    from fusebench.data.samples import read_csv, write_csv
+    from fusebench.files import replace_file, write_json
+
+    comparison = read_comparison(Path(), strategies)
+    header, rows = csv_rows(comparison)
+    path = Path("metrics/comparison.csv")
+    with replace_file(path) as aside:
+        write_csv(aside, header, rows)
+    write_json(Path("metrics/comparison.json"), comparison_json(comparison))
+    print(screen_table(read_csv(path, header)))
+
+
+if __name__ == "__main__":
+    cli.run(main)

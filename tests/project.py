@@ -1,0 +1,109 @@
+"""A copy of this project in a temporary folder, with a small archive, for runs of the real DVC."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parent.parent
+
+# Small enough for a test, large enough that every class is in every part.
+SMALL = {
+    "synthesize.counts.cubes": 90,
+    "synthesize.counts.spheres": 60,
+    "split.train": 0.4,
+    "split.val": 0.2,
+    "split.test": 0.3,
+    "train.seeds": [0, 1],
+    "train.epochs": 2,
+}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout that commands are run in as a user would."""
+
+    root: Path
+
+    def run(self, *command: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a command in the root; fail with its output unless it exits as expected."""
+        done = subprocess.run(
+            command, cwd=self.root, env=_environment(), capture_output=True, text=True, timeout=600
+        )
+        assert (done.returncode == 0) is ok, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def dvc(self, *arguments: str, ok: bool = True) -> str:
+        """Run dvc; return what it and the stages printed."""
+        done = self.run(sys.executable, "-m", "dvc", *arguments, ok=ok)
+        return done.stdout + done.stderr
+
+    def git(self, *arguments: str) -> str:
+        """Run git; return what it printed."""
+        return self.run("git", *arguments).stdout
+
+    def commit(self, message: str) -> None:
+        """Commit everything that git does not ignore."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", message)
+
+    def set_params(self, changes: dict[str, Any]) -> None:
+        """Change values of params.yaml, addressed by dotted keys."""
+        path = self.root / "params.yaml"
+        content = yaml.safe_load(path.read_text("utf-8"))
+        for key, value in changes.items():
+            *parents, last = key.split(".")
+            section = content
+            for parent in parents:
+                section = section[parent]
+            assert last in section, key
+            section[last] = value
+        path.write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
+
+    def lock(self) -> dict[str, Any]:
+        """Return dvc.lock's stages."""
+        content = yaml.safe_load((self.root / "dvc.lock").read_text("utf-8"))
+        stages: dict[str, Any] = content["stages"]
+        return stages
+
+
+def stages_run(output: str) -> list[str]:
+    """Return the names of the stages that dvc ran, in their order."""
+    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
+
+
+def make_project(root: Path, changes: dict[str, Any]) -> Project:
+    """Copy the working tree (what git tracks or would) to `root` and commit it there."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    for name in filter(None, listed.split("\0")):
+        source = ROOT / name
+        if source.is_file() and Path(name).parts[0] not in ("metrics", "plots"):
+            target = root / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+    for lock in (root / "dvc.lock", root / "data/dvc.lock"):
+        lock.unlink(missing_ok=True)
+    project = Project(root)
+    project.git("init", "--quiet", "--initial-branch=main")
+    project.set_params(changes)
+    project.commit("a small project")
+    return project
+
+
+def _environment() -> dict[str, str]:
+    # dvc runs `python` from the PATH; git needs somebody to commit as.
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    return kept | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "GIT_AUTHOR_NAME": "test", "GIT_AUTHOR_EMAIL": "test@example.org",
+        "GIT_COMMITTER_NAME": "test", "GIT_COMMITTER_EMAIL": "test@example.org",
+        "DVC_NO_ANALYTICS": "1",
+    }  # fmt: skip
