@@ -1,7 +1,8 @@
 """Stage compare: python src/compare.py
 
-Sets the fusions of `strategies` side by side: metrics/comparison.csv, metrics/comparison.json and
-a table on the screen. Results of fusions that are not in `strategies` are ignored.
+Sets the fusions of `strategies` side by side: metrics/comparison.csv, metrics/comparison.json, a
+table on the screen, curves for `dvc plots` in plots/curves/ and pictures in plots/. Results of
+fusions that are not in `strategies` are ignored.
 """
 
 from pathlib import Path
@@ -18,6 +19,7 @@ def main() -> None:
 
     strategies = load_keys(PARAMS_FILE, StrategyParams).strategies
 
+    from fusebench.comparison.draw import write_plots
     from fusebench.comparison.results import read_comparison
     from fusebench.comparison.table import comparison_json, csv_rows, screen_table
     from fusebench.data.samples import read_csv, write_csv
@@ -29,6 +31,7 @@ def main() -> None:
     with replace_file(path) as aside:
         write_csv(aside, header, rows)
     write_json(Path("metrics/comparison.json"), comparison_json(comparison))
+    write_plots(comparison, Path("plots"))
     print(screen_table(read_csv(path, header)))
 
 

@@ -1,7 +1,7 @@
 """Stage evaluate@<fusion>: python src/evaluate.py late
 
 Keeps the logits of val and test in predictions/<fusion>/ and writes what follows from them:
-metrics/fusions/<fusion>.json and the curves in plots/fusions/<fusion>/.
+metrics/fusions/<fusion>.json and plots/confusion/<fusion>.csv.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ def main() -> None:
 
     from fusebench.data.samples import open_samples
     from fusebench.data.split import read_manifest
-    from fusebench.evaluation.curves import write_curves
+    from fusebench.evaluation.confusion import write_confusion
     from fusebench.evaluation.evaluate import predict_fusion
     from fusebench.evaluation.metrics import fusion_metrics
     from fusebench.evaluation.predictions import read_predictions
@@ -36,7 +36,7 @@ def main() -> None:
     predictions = read_predictions(folder)
     metrics = fusion_metrics(predictions)
     write_json(Path("metrics/fusions") / f"{fusion}.json", metrics)
-    write_curves(Path("plots/fusions") / fusion, predictions)
+    write_confusion(Path("plots/confusion") / f"{fusion}.csv", predictions)
     test = metrics["test"]
     print(
         f"{fusion}: {len(predictions.seeds)} seed(s), {metrics['stuck_seeds']} stuck at the "

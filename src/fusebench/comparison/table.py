@@ -71,13 +71,13 @@ def comparison_json(comparison: Comparison) -> dict[str, Any]:
 def screen_table(rows: Sequence[dict[str, str]]) -> str:
     """Return the lines of comparison.csv as a table of at most 100 columns."""
     kind, seeds = rows[0]["Samples"], rows[0]["Seeds"]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="")
-    for heading, justify in (
-        ("model", "left"), ("strategy", "left"), ("parameters", "right"), ("s/epoch", "right"),
-        ("MB", "right"), ("val loss", "right"), ("val acc", "right"), ("test bal. acc", "right"),
-        ("test F1", "right"), ("test NLL", "right"), ("stuck", "right"),
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="")
+    table.add_column("\nmodel", no_wrap=True)
+    for heading in (
+        "\nparameters", "s per\nepoch", "\nMB", "val\nloss", "val\naccuracy",
+        "test balanced\naccuracy", "test\nF1", "test\nNLL", "stuck\nseeds",
     ):  # fmt: skip
-        table.add_column(heading, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*_cells(row))
     stream = io.StringIO()
@@ -96,7 +96,6 @@ def _cells(row: dict[str, str]) -> list[str]:
     parameters = int(row["Parameters"])
     return [
         row["Model"].replace("_", " "),
-        row["Strategy"],
         f"{parameters:,}" if parameters else "",
         _rounded(row["Time (s/epoch)"], 2),
         _rounded(row["Memory (MB)"], 0),

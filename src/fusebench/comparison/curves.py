@@ -1,0 +1,107 @@
+"""Curves of all fusions in one file each, for `dvc plots` and for the pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from fusebench.comparison.results import Comparison
+from fusebench.data.samples import read_csv
+from fusebench.evaluation.predictions import PartPredictions
+
+Row = dict[str, str | int | float]
+
+ROC = ("false_positive_rate", "true_positive_rate")
+PRECISION_RECALL = ("recall", "precision")
+
+# Points of a drawn curve; more would be invisible and swell the repository.
+_POINTS = 100
+_DIGITS = 4
+
+
+def training_rows(folder: Path, fusions: Sequence[str]) -> list[Row]:
+    """Return mean, lowest and highest val loss over seeds, per fusion and epoch.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds <fusion>.csv with the columns seed, epoch and val_loss.
+    """
+    rows: list[Row] = []
+    for name in fusions:
+        losses: dict[int, list[float]] = {}
+        for line in read_csv(folder / f"{name}.csv", ("epoch", "val_loss")):
+            losses.setdefault(int(line["epoch"]), []).append(float(line["val_loss"]))
+        rows += [
+            {
+                "fusion": name,
+                "epoch": epoch,
+                "val_loss": round(float(np.mean(held)), 6),
+                "low": round(min(held), 6),
+                "high": round(max(held), 6),
+            }
+            for epoch, held in losses.items()
+        ]
+    return rows
+
+
+def ranking_rows(comparison: Comparison) -> tuple[list[Row], list[Row]]:
+    """Return the points of ROC and precision-recall on test, per fusion and seed, in percent.
+
+    Both are those of the positive class against the rest.
+    """
+    roc: list[Row] = []
+    precision_recall: list[Row] = []
+    for name, predictions in comparison.predictions.items():
+        for seed, parts in predictions.seeds.items():
+            truth, scores = positive_scores(parts["test"], predictions.positive)
+            false_rate, true_rate, _ = roc_curve(truth, scores)
+            precision, recall, _ = precision_recall_curve(truth, scores)
+            key: Row = {"fusion": name, "seed": seed}
+            roc += _points(
+                key, ("false_positive_rate", "true_positive_rate"), false_rate, true_rate
+            )
+            precision_recall += _points(key, ("recall", "precision"), recall, precision)
+    return roc, precision_recall
+
+
+def positive_scores(
+    part: PartPredictions, positive: int
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
+    """Return truth and log odds of the positive class against the rest, each of shape (n,)."""
+    logits = part.logits.astype(np.float64)
+    others = np.logaddexp.reduce(np.delete(logits, positive, axis=1), axis=1)
+    return part.labels == positive, logits[:, positive] - others
+
+
+def _points(key: Row, names: Sequence[str], *columns: npt.NDArray[np.float64]) -> list[Row]:
+    """Return at most `_POINTS` points of a curve, its first and its last among them."""
+    chosen = np.unique(np.linspace(0, len(columns[0]) - 1, _POINTS).round().astype(int))
+    return [
+        key
+        | {"point": place}
+        | {
+            name: round(100 * float(column[each]), _DIGITS)
+            for name, column in zip(names, columns, strict=True)
+        }
+        for place, each in enumerate(chosen)
+    ]
+
+
+def accuracy_rows(comparison: Comparison) -> list[Row]:
+    """Return balanced accuracy on test, per row of the comparison: mean ± deviation over seeds."""
+    rows: list[Row] = []
+    for result in comparison.results:
+        found = result.metrics["test"]["balanced_accuracy"]
+        spread = found["deviation"] or 0.0
+        rows.append(
+            {
+                "fusion": result.name,
+                "balanced_accuracy": found["mean"],
+                "low": round(found["mean"] - spread, 6),
+                "high": round(found["mean"] + spread, 6),
+            }
+        )
+    return rows

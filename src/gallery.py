@@ -1,0 +1,25 @@
+"""Stage gallery: python src/gallery.py data/samples plots/samples.png
+
+Draws a few twins, RGB beside LiDAR, without and with alignment.
+"""
+
+from pathlib import Path
+
+from fusebench import cli
+
+
+def main() -> None:
+    """Read the arguments, draw."""
+    parser = cli.parser(__doc__)
+    parser.add_argument("samples", type=Path, help="folder that stage extract wrote")
+    parser.add_argument("picture", type=Path, help="PNG file to write")
+    arguments = parser.parse_args()
+
+    from fusebench.data.gallery import write_gallery
+    from fusebench.data.samples import open_samples
+
+    write_gallery(open_samples(arguments.samples), arguments.picture)
+
+
+if __name__ == "__main__":
+    cli.run(main)

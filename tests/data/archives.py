@@ -1,0 +1,193 @@
+"""Small archives in the real layout, whole or with one thing wrong with them."""
+
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Collection, Mapping, Sequence
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from fusebench.data.archive import DataParams
+
+CLASSES = ("cubes", "spheres")
+IMAGE_SIZE = (16, 32)
+LIDAR_SIZE = (6, 8)
+MAX_RANGE = 50.0
+IDS: Mapping[str, Sequence[str]] = {
+    "cubes": ("0000", "0001", "0002", "0003"),
+    "spheres": ("0001", "0002", "0005"),
+}
+
+
+def _numbers(*names: object) -> np.random.Generator:
+    """Return a stream that is a function of the names, so that a sample has its own content."""
+    return np.random.default_rng(int.from_bytes(blake2b(repr(names).encode()).digest()[:8]))
+
+
+def image_array(class_name: str, key: str, size: tuple[int, int] = IMAGE_SIZE) -> NDArray[np.uint8]:
+    """The RGB image of a sample, never black."""
+    return _numbers("rgb", class_name, key).integers(1, 256, (*size, 3), dtype=np.uint8)
+
+
+def range_array(
+    class_name: str, key: str, size: tuple[int, int] = LIDAR_SIZE
+) -> NDArray[np.float32]:
+    """The LiDAR map of a sample: half of it without return, never 0."""
+    numbers = _numbers("lidar", class_name, key)
+    ranges: NDArray[np.float32] = numbers.uniform(20, 30, size).astype(np.float32)
+    ranges[numbers.random(size) < 0.5] = MAX_RANGE
+    return ranges
+
+
+def angle_array(count: int) -> NDArray[np.float32]:
+    """Angles in steps of half a degree around 0, radians."""
+    return np.radians((np.arange(count) - count // 2) * 0.5).astype(np.float32)
+
+
+def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    """An image as the bytes of a file."""
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def png(array: NDArray[np.uint8], mode: str = "RGBA") -> bytes:
+    """An array (h, w, 3) as a PNG of the given mode."""
+    return encoded(Image.fromarray(array).convert(mode))
+
+
+def npy(array: NDArray[Any], version: tuple[int, int] | None = None) -> bytes:
+    """An array as the bytes of an .npy file."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, array, version)
+    return buffer.getvalue()
+
+
+def npy_with_header(header: bytes, values: bytes = b"") -> bytes:
+    """An .npy file with a header of one's own."""
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + values
+
+
+def raw_png(width: int, height: int, depth: int, colour: int, rows: bytes | None) -> bytes:
+    """A PNG chunk by chunk, for what Pillow does not write; without image data if rows is None."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        checksum = struct.pack(">I", zlib.crc32(name + content))
+        return struct.pack(">I", len(content)) + name + content + checksum
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
+    data = b"" if rows is None else chunk(b"IDAT", zlib.compress(rows))
+    return b"\x89PNG\r\n\x1a\n" + head + data + chunk(b"IEND", b"")
+
+
+def members(
+    ids: Mapping[str, Sequence[str]] = IDS,
+    *,
+    image_size: tuple[int, int] = IMAGE_SIZE,
+    lidar_size: tuple[int, int] = LIDAR_SIZE,
+    mode: str = "RGBA",
+    suffix: str = ".png",
+) -> dict[str, bytes]:
+    """The members of a whole archive, by their names below the folder of the classes."""
+    found: dict[str, bytes] = {}
+    for class_name, keys in ids.items():
+        found[f"{class_name}/azimuth.npy"] = npy(angle_array(lidar_size[0]))
+        found[f"{class_name}/zenith.npy"] = npy(angle_array(lidar_size[1]))
+        for key in keys:
+            image = png(image_array(class_name, key, image_size), mode)
+            found[f"{class_name}/rgb/{key}{suffix}"] = image
+            found[f"{class_name}/lidar/{key}.npy"] = npy(range_array(class_name, key, lidar_size))
+    return found
+
+
+def write_zip(
+    path: Path,
+    content: Mapping[str, bytes],
+    *,
+    prefix: str = "assessment/",
+    overrides: Mapping[str, bytes] | None = None,
+    omit: Collection[str] = (),
+    beside: Mapping[str, bytes] | None = None,
+    comment: bytes = b"",
+    compression: int = zipfile.ZIP_DEFLATED,
+    shuffle: int | None = None,
+) -> Path:
+    """Write a zip.
+
+    Parameters
+    ----------
+    content : mapping of str to bytes
+        Members below `prefix`.
+    overrides : mapping of str to bytes
+        Members below `prefix` that are other than in `content`, or more.
+    omit : collection of str
+        Members of `content` that are left out.
+    beside : mapping of str to bytes
+        Members that do not lie below `prefix`.
+    shuffle : int
+        Seed of the members' order; without it they stand as given.
+    """
+    unknown = set(omit) - content.keys()
+    if unknown:
+        raise KeyError(f"not in the archive: {unknown}")
+    below = {**content, **(overrides or {})}
+    items = [(f"{prefix}{name}", held) for name, held in below.items() if name not in omit]
+    items += (beside or {}).items()
+    if shuffle is not None:
+        order = np.random.default_rng(shuffle).permutation(len(items))
+        items = [items[place] for place in order]
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.comment = comment
+        for name, held in items:
+            archive.writestr(name, held)
+    return path
+
+
+def params(archive: Path | str, /, **changes: Any) -> DataParams:
+    """Section `data` for the archives of this module."""
+    content: dict[str, Any] = {
+        "archive": str(archive),
+        "classes": list(CLASSES),
+        "positive": CLASSES[1],
+        "image_size": list(IMAGE_SIZE),
+        "lidar_size": list(LIDAR_SIZE),
+        "max_range": MAX_RANGE,
+        "focal_length": 73.3,
+        "quarter_turns": 1,
+        "on_bad_sample": "error",
+    }
+    return DataParams.model_validate({**content, **changes})
+
+
+def _place_of(path: Path, name: str) -> tuple[zipfile.ZipInfo, int]:
+    """Where a member's content begins in the zip."""
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo(name)
+    content = path.read_bytes()
+    lengths = struct.unpack_from("<HH", content, info.header_offset + 26)
+    return info, info.header_offset + 30 + sum(lengths)
+
+
+def damage_member(path: Path, name: str) -> None:
+    """Turn one byte in the middle of what the zip stores of a member."""
+    info, start = _place_of(path, name)
+    content = bytearray(path.read_bytes())
+    content[start + info.compress_size // 2] ^= 0xFF
+    path.write_bytes(content)
+
+
+def encrypt_member(path: Path, name: str) -> None:
+    """Mark a member as encrypted, in its own header and in the directory."""
+    info, _ = _place_of(path, name)
+    content = bytearray(path.read_bytes())
+    content[info.header_offset + 6] |= 1
+    entry = content.rindex(name.encode()) - 46
+    assert content[entry : entry + 4] == b"PK\x01\x02"
+    content[entry + 8] |= 1
+    path.write_bytes(content)

@@ -1,0 +1,670 @@
+import csv
+import json
+import tracemalloc
+import zipfile
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from tests.data.archives import (
+    CLASSES,
+    IDS,
+    IMAGE_SIZE,
+    LIDAR_SIZE,
+    angle_array,
+    damage_member,
+    encrypt_member,
+    image_array,
+    members,
+    npy,
+    params,
+    png,
+    range_array,
+    write_zip,
+)
+
+from fusebench.data.archive import RENDERED_COMMENT
+from fusebench.data.extract import ArrayWriter, extract, report_lines
+from fusebench.data.samples import open_samples, read_dataset, read_rows
+from fusebench.errors import ArchiveError, ArtifactError, BadSamplesError, FusebenchError
+
+OUTPUTS = {"rgb.npy", "lidar.npy", "angles.npz", "samples.csv", "skipped.csv", "dataset.json"}
+
+
+class Place:
+    """Where one test reads and writes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.zip = folder / "some.zip"
+        self.samples = folder / "out" / "samples"
+        self.metrics = folder / "metrics" / "data.json"
+
+    def extract(self, **changes: Any) -> dict[str, Any]:
+        return extract(params(self.zip, **changes), self.samples, self.metrics)
+
+    def contents(self) -> dict[str, bytes]:
+        """Every file that is there but the zip, hidden ones included."""
+        folder = self.zip.parent
+        return {
+            str(path.relative_to(folder)): path.read_bytes()
+            for path in folder.rglob("*")
+            if path.is_file() and path != self.zip
+        }
+
+    def keys(self) -> list[tuple[str, str]]:
+        """Class and id of every row."""
+        return [(row.class_name, row.id) for row in read_rows(self.samples)]
+
+    def skipped(self) -> list[str]:
+        with (self.samples / "skipped.csv").open(encoding="utf-8", newline="") as file:
+            header, *lines = csv.reader(file)
+        assert header == ["problem"]
+        return [line for (line,) in lines]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def expected_keys(ids: Mapping[str, Iterable[str]] = IDS) -> list[tuple[str, str]]:
+    return [(name, key) for name, keys in ids.items() for key in sorted(keys)]
+
+
+def assert_holds(samples: Path, keys: list[tuple[str, str]]) -> None:
+    """The arrays hold exactly these samples, in this order, to the bit."""
+    rgb = np.load(samples / "rgb.npy", allow_pickle=False)
+    lidar = np.load(samples / "lidar.npy", allow_pickle=False)
+    assert (str(rgb.dtype), str(lidar.dtype)) == ("uint8", "float32")
+    np.testing.assert_array_equal(rgb, np.stack([image_array(*key) for key in keys]))
+    np.testing.assert_array_equal(lidar, np.stack([range_array(*key) for key in keys]))
+
+
+# --- What comes out ---
+
+
+def test_arrays_hold_what_was_put_in(place: Place) -> None:
+    write_zip(place.zip, members())
+    place.extract()
+    assert {path.name for path in place.samples.iterdir()} == OUTPUTS
+    assert place.keys() == expected_keys()
+    assert_holds(place.samples, expected_keys())
+    with np.load(place.samples / "angles.npz", allow_pickle=False) as angles:
+        assert set(angles) == {"azimuth", "zenith"}
+        np.testing.assert_array_equal(angles["azimuth"], angle_array(LIDAR_SIZE[0]))
+        np.testing.assert_array_equal(angles["zenith"], angle_array(LIDAR_SIZE[1]))
+
+
+def test_table_says_row_id_class_label_and_digest(place: Place) -> None:
+    write_zip(place.zip, members())
+    place.extract(classes=["spheres", "cubes"])
+    lines = ["row,id,class,label,digest"]
+    keys = [*((("spheres", key)) for key in IDS["spheres"]), *(("cubes", k) for k in IDS["cubes"])]
+    for row, (class_name, key) in enumerate(keys):
+        content = image_array(class_name, key).tobytes() + range_array(class_name, key).tobytes()
+        digest = blake2b(content, digest_size=16).hexdigest()
+        lines.append(f"{row},{key},{class_name},{['spheres', 'cubes'].index(class_name)},{digest}")
+    assert (place.samples / "samples.csv").read_text("utf-8") == "\n".join(lines) + "\n"
+
+
+def test_what_later_stages_need_stands_beside_the_arrays(place: Place) -> None:
+    write_zip(place.zip, members())
+    place.extract(max_range=60.0, focal_length=50.5, quarter_turns=3, positive="cubes")
+    assert json.loads((place.samples / "dataset.json").read_text("utf-8")) == {
+        "classes": ["cubes", "spheres"],
+        "positive": "cubes",
+        "max_range": 60.0,
+        "focal_length": 50.5,
+        "quarter_turns": 3,
+        "rendered": False,
+    }
+    samples = open_samples(place.samples)
+    assert samples.dataset == read_dataset(place.samples)
+    assert samples.dataset.classes == CLASSES
+    assert samples.rgb.shape == (7, *IMAGE_SIZE, 3)
+    assert samples.lidar.shape == (7, *LIDAR_SIZE)
+    np.testing.assert_array_equal(samples.azimuth, angle_array(LIDAR_SIZE[0]))
+    np.testing.assert_array_equal(samples.zenith, angle_array(LIDAR_SIZE[1]))
+    assert len(samples.rows) == 7
+
+
+def test_three_classes(place: Place) -> None:
+    ids = {"cones": ("7",), "cubes": ("1", "7"), "spheres": ("1", "2", "7")}
+    write_zip(place.zip, members(ids), prefix="deep/in/the/zip/")
+    summary = place.extract(classes=list(ids))
+    assert_holds(place.samples, expected_keys(ids))
+    assert [row.label for row in read_rows(place.samples)] == [0, 1, 1, 2, 2, 2]
+    assert summary["pairs"] == {"cones": 1, "cubes": 2, "spheres": 3}
+    assert summary["twins"] == 2
+
+
+@pytest.mark.parametrize(
+    ("image_size", "lidar_size"), [((16, 16), (1, 1)), ((48, 16), (3, 50)), ((16, 64), (50, 3))]
+)
+def test_other_sizes(
+    place: Place, image_size: tuple[int, int], lidar_size: tuple[int, int]
+) -> None:
+    content = members(image_size=image_size, lidar_size=lidar_size)
+    write_zip(place.zip, content)
+    place.extract(image_size=list(image_size), lidar_size=list(lidar_size))
+    samples = open_samples(place.samples)
+    for row in samples.rows:
+        image = image_array(row.class_name, row.id, image_size)
+        np.testing.assert_array_equal(samples.rgb[row.row], image)
+        ranges = range_array(row.class_name, row.id, lidar_size)
+        np.testing.assert_array_equal(samples.lidar[row.row], ranges)
+    assert samples.azimuth.shape == (lidar_size[0],)
+    assert samples.zenith.shape == (lidar_size[1],)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_images_may_have_mixed_sizes_and_kinds(place: Place, mode: str) -> None:
+    small = np.full((5, 90, 3), (10, 20, 30), np.uint8)
+    write_zip(place.zip, members(mode=mode), overrides={"cubes/rgb/0001.png": png(small, "RGB")})
+    place.extract()
+    rgb = np.load(place.samples / "rgb.npy", allow_pickle=False)
+    np.testing.assert_array_equal(rgb[1], np.broadcast_to([10, 20, 30], (*IMAGE_SIZE, 3)))
+    np.testing.assert_array_equal(rgb[2], image_array("cubes", "0002"))
+
+
+def test_big_endian_maps_are_stored_as_little_endian(place: Place) -> None:
+    ranges = range_array("cubes", "0000").astype(">f4")
+    assert b"'>f4'" in npy(ranges)
+    write_zip(place.zip, members(), overrides={"cubes/lidar/0000.npy": npy(ranges)})
+    place.extract()
+    assert_holds(place.samples, expected_keys())
+    assert b"'<f4'" in (place.samples / "lidar.npy").read_bytes()[:128]
+
+
+def test_ids_of_any_kind_come_through(place: Place) -> None:
+    keys = ("a,b", 'say "x"', " lead", "ünï", "0001", "1", "2024.01.31")
+    write_zip(place.zip, members(dict.fromkeys(CLASSES, keys)))
+    place.extract()
+    assert place.keys() == expected_keys(dict.fromkeys(CLASSES, keys))
+    assert_holds(place.samples, place.keys())
+
+
+def test_name_and_order_of_the_archive_change_no_byte(place: Place, tmp_path: Path) -> None:
+    content = members()
+    more = {"cubes/rgb/0100.png": b"unmatched"}
+    write_zip(place.zip, content, overrides=more)
+    place.extract()
+    other = Place(tmp_path / "other")
+    other.zip.parent.mkdir()
+    other.zip = other.zip.with_name("another.zip")
+    write_zip(
+        other.zip,
+        content,
+        overrides=more,
+        prefix="nested/deeper/",
+        beside={"__MACOSX/nested/._deeper": b"x"},
+        compression=zipfile.ZIP_STORED,
+        shuffle=1,
+    )
+    other.extract()
+    theirs, ours = other.contents(), place.contents()
+    assert len(theirs) == len(OUTPUTS) + 1
+    assert {name: ours[name] for name in theirs} == theirs
+    place.extract()
+    assert {name: place.contents()[name] for name in theirs} == theirs
+
+
+def test_a_result_takes_the_place_of_an_older_one(place: Place) -> None:
+    place.samples.mkdir(parents=True)
+    (place.samples / "old.npy").write_bytes(b"old")
+    write_zip(place.zip, members())
+    place.extract()
+    assert {path.name for path in place.samples.iterdir()} == OUTPUTS
+    assert [path.name for path in place.samples.parent.iterdir()] == ["samples"]
+
+
+def test_memory_does_not_grow_with_the_archive(tmp_path: Path) -> None:
+    size, few, many = (64, 64), 30, 240
+
+    def peak(count: int) -> int:
+        ids = {name: [f"{i:04}" for i in range(count)] for name in CLASSES}
+        place = Place(tmp_path / str(count))
+        place.zip.parent.mkdir()
+        write_zip(place.zip, members(ids, image_size=size, lidar_size=size))
+        tracemalloc.start()
+        try:
+            place.extract(image_size=list(size), lidar_size=list(size))
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(2)  # What is imported and cached on first use.
+    grown = peak(many) - peak(few)
+    per_sample = grown / (len(CLASSES) * (many - few))
+    # The arrays of one sample take 28,672 bytes. What a name in a zip and a row take, remains.
+    assert per_sample < 0.2 * (64 * 64 * 3 + 64 * 64 * 4)
+
+
+# --- What it says ---
+
+
+def test_summary_counts_pairs_unmatched_twins_and_duplicates(place: Place) -> None:
+    content = members(
+        {"cubes": ("0000", "0001", "0002", "0003", "0004"), "spheres": ("0001", "0004", "0009")}
+    )
+    # 0002 and 0003 as 0000; the sphere 0009 as the cube 0001; the sphere 0004 as no other.
+    for key in ("0002", "0003"):
+        for kind, suffix in (("rgb", ".png"), ("lidar", ".npy")):
+            content[f"cubes/{kind}/{key}{suffix}"] = content[f"cubes/{kind}/0000{suffix}"]
+    content["spheres/rgb/0009.png"] = content["cubes/rgb/0001.png"]
+    content["spheres/lidar/0009.npy"] = content["cubes/lidar/0001.npy"]
+    # The same image is no duplicate where the map is another.
+    content["spheres/rgb/0004.png"] = content["cubes/rgb/0004.png"]
+    content |= {
+        "cubes/rgb/0100.png": b"",
+        "spheres/lidar/0100.npy": b"",
+        "spheres/lidar/1.npy": b"",
+    }
+    write_zip(place.zip, content, comment=RENDERED_COMMENT)
+    summary = place.extract()
+    assert summary == {
+        "rendered": True,
+        "pairs": {"cubes": 5, "spheres": 3},
+        "unmatched": {"cubes": {"rgb": 1, "lidar": 0}, "spheres": {"rgb": 0, "lidar": 2}},
+        "twins": 2,
+        "content_duplicates": {"samples": 3, "across_classes": 1},
+        "bad_samples": 0,
+    }
+    assert json.loads(place.metrics.read_text("utf-8")) == summary
+    assert read_dataset(place.samples).rendered is True
+    text = "\n".join(report_lines(params(place.zip), summary))
+    for said in ("rendered samples", "8 pairs", "cubes: 5 pairs", "1 images", "2 LiDAR maps"):
+        assert said in text
+
+
+def test_an_archive_without_oddities_counts_none(place: Place) -> None:
+    write_zip(place.zip, members({"cubes": ("0000",), "spheres": ("0001",)}))
+    summary = place.extract()
+    assert summary["twins"] == summary["bad_samples"] == 0
+    assert summary["content_duplicates"] == {"samples": 0, "across_classes": 0}
+    assert "recorded samples" in report_lines(params(place.zip), summary)[0]
+    assert place.skipped() == []
+
+
+# --- Bad samples ---
+
+NAN = np.full(LIDAR_SIZE, 20, np.float32)
+NAN[2, 3] = np.nan
+BAD: dict[str, bytes] = {
+    "cubes/lidar/0000.npy": npy(NAN),
+    "cubes/rgb/0002.png": b"\x89PNG\r\n\x1a\n and no more",
+    "spheres/lidar/0001.npy": npy(range_array("spheres", "0001").astype(np.float64)),
+    "spheres/rgb/0005.png": b"",
+}
+GOOD = [key for key in expected_keys() if not any(f"{key[0]}/{m}/{key[1]}" in name for name in BAD
+        for m in ("rgb", "lidar"))]  # fmt: skip
+
+
+def test_all_bad_samples_are_listed_by_member_and_nothing_is_written(place: Place) -> None:
+    write_zip(place.zip, members(), overrides=BAD)
+    with pytest.raises(BadSamplesError) as caught:
+        place.extract()
+    message = str(caught.value)
+    first, *lines = message.splitlines()
+    assert first.startswith(f"{place.zip}: 4 bad sample(s)")
+    assert "data.on_bad_sample: skip" in first
+    assert len(lines) == len(caught.value.problems) == 4
+    for name in BAD:
+        assert sum(f"assessment/{name}: " in line for line in lines) == 1
+    assert place.contents() == {}
+    assert not place.samples.exists()
+
+
+def test_bad_samples_leave_an_older_result_as_it_was(place: Place) -> None:
+    write_zip(place.zip, members())
+    place.extract()
+    before = place.contents()
+    assert len(before) == len(OUTPUTS) + 1
+    write_zip(place.zip, members(), overrides=BAD)
+    with pytest.raises(BadSamplesError):
+        place.extract()
+    assert place.contents() == before
+
+
+def test_skip_leaves_bad_samples_out_and_names_them(place: Place) -> None:
+    write_zip(place.zip, members(), overrides=BAD)
+    summary = place.extract(on_bad_sample="skip")
+    assert len(GOOD) == 3
+    assert place.keys() == GOOD
+    assert [row.row for row in read_rows(place.samples)] == [0, 1, 2]
+    assert_holds(place.samples, GOOD)
+    assert summary["bad_samples"] == 4
+    assert summary["pairs"] == {"cubes": 2, "spheres": 1}
+    assert summary["twins"] == 0
+    skipped = place.skipped()
+    assert len(skipped) == 4
+    for name in BAD:
+        assert sum(line.startswith(f"assessment/{name}: ") for line in skipped) == 1
+
+
+def test_skip_changes_nothing_where_no_sample_is_bad(place: Place) -> None:
+    write_zip(place.zip, members())
+    place.extract()
+    before = place.contents()
+    place.extract(on_bad_sample="skip")
+    assert place.contents() == before
+
+
+@pytest.mark.parametrize("on_bad_sample", ["error", "skip"])
+def test_a_class_whose_samples_are_all_bad_is_refused(place: Place, on_bad_sample: str) -> None:
+    bad = {f"spheres/rgb/{key}.png": b"bad" for key in IDS["spheres"]}
+    write_zip(place.zip, members(), overrides=bad)
+    with pytest.raises(ArchiveError, match=r"spheres") as caught:
+        place.extract(on_bad_sample=on_bad_sample)
+    assert isinstance(caught.value, BadSamplesError) is (on_bad_sample == "error")
+    assert place.contents() == {}
+
+
+def test_both_members_of_a_sample_are_named_where_both_are_bad(place: Place) -> None:
+    """It is one bad sample, but mending the image alone would not help."""
+    bad = {"cubes/rgb/0001.png": b"bad", "cubes/lidar/0001.npy": b"bad"}
+    write_zip(place.zip, members(), overrides=bad)
+    with pytest.raises(BadSamplesError) as caught:
+        place.extract()
+    for name in bad:
+        assert name in str(caught.value)
+    assert place.extract(on_bad_sample="skip")["bad_samples"] == 1
+
+
+def test_two_images_of_one_id_are_a_bad_sample(place: Place) -> None:
+    second = {"cubes/rgb/0001.jpg": png(image_array("cubes", "0001"))}
+    write_zip(place.zip, members(), overrides=second)
+    with pytest.raises(BadSamplesError) as caught:
+        place.extract()
+    assert len(caught.value.problems) == 1
+    assert "cubes/rgb/0001.jpg" in str(caught.value)
+    assert "cubes/rgb/0001.png" in str(caught.value)
+    summary = place.extract(on_bad_sample="skip")
+    assert summary["bad_samples"] == 1
+    kept = [key for key in expected_keys() if key != ("cubes", "0001")]
+    assert_holds(place.samples, kept)
+
+
+@pytest.mark.parametrize("member", ["cubes/rgb/0003.png", "spheres/lidar/0002.npy"])
+@pytest.mark.parametrize(
+    "compression",
+    [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA],
+    ids=["stored", "deflated", "bzip2", "lzma"],
+)
+def test_a_member_damaged_in_the_zip_is_a_bad_sample(
+    place: Place, member: str, compression: int
+) -> None:
+    write_zip(place.zip, members(), compression=compression)
+    place.extract()
+    damage_member(place.zip, f"assessment/{member}")
+    with pytest.raises(BadSamplesError) as caught:
+        place.extract()
+    assert len(caught.value.problems) == 1
+    assert f"assessment/{member}: " in caught.value.problems[0]
+    assert place.extract(on_bad_sample="skip")["bad_samples"] == 1
+
+
+def test_an_encrypted_member_is_a_bad_sample(place: Place) -> None:
+    write_zip(place.zip, members())
+    encrypt_member(place.zip, "assessment/cubes/rgb/0001.png")
+    with pytest.raises(BadSamplesError, match=r"cubes/rgb/0001\.png: .*encrypted") as caught:
+        place.extract()
+    assert len(caught.value.problems) == 1
+
+
+def test_a_member_that_claims_to_be_huge_is_not_unpacked(place: Place) -> None:
+    """A megabyte of zeros takes a kilobyte in a zip: 600 times that must not go to memory."""
+    write_zip(place.zip, members())
+    with (
+        zipfile.ZipFile(place.zip, "a", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("assessment/cubes/rgb/9999.png", "w", force_zip64=True) as member,
+    ):
+        for _ in range(600):
+            member.write(bytes(1 << 20))
+    with zipfile.ZipFile(place.zip, "a") as archive:
+        archive.writestr("assessment/cubes/lidar/9999.npy", b"")
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadSamplesError, match=r"rgb/9999\.png: 629,145,600 bytes"):
+            place.extract()
+        assert tracemalloc.get_traced_memory()[1] < 10 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("where", [0.02, 0.5])
+@pytest.mark.parametrize("lost", [1, 8, 300])
+def test_a_zip_that_lost_bytes_is_refused(place: Place, where: float, lost: int) -> None:
+    """As after a broken transfer: the directory at the end is whole, but nothing is in place."""
+    write_zip(place.zip, members(), compression=zipfile.ZIP_STORED)
+    whole = place.zip.read_bytes()
+    cut = int(where * len(whole))
+    place.zip.write_bytes(whole[:cut] + whole[cut + lost :])
+    with pytest.raises(FusebenchError) as caught:
+        place.extract()
+    assert str(place.zip) in str(caught.value)
+    assert place.contents() == {}
+
+
+@settings(deadline=None, max_examples=150, derandomize=True, database=None)
+@given(
+    edits=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=3),
+    compression=st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]),
+    kept=st.sampled_from([1.0, 1.0, 0.98]),
+)
+def test_a_damaged_zip_is_refused_in_words_or_gives_checked_samples(
+    tmp_path_factory: pytest.TempPathFactory,
+    edits: list[tuple[float, int]],
+    compression: int,
+    kept: float,
+) -> None:
+    place = Place(tmp_path_factory.mktemp("zip"))
+    ids = dict.fromkeys(CLASSES, ("0", "1"))
+    write_zip(place.zip, members(ids, image_size=(4, 4)), compression=compression)
+    content = bytearray(place.zip.read_bytes())
+    content = content[: int(kept * len(content))]
+    for where, value in edits:
+        content[int(where * len(content))] = value
+    place.zip.write_bytes(content)
+    try:
+        place.extract()
+    except FusebenchError:
+        assert place.contents() == {}
+        return
+    summary = json.loads(place.metrics.read_text("utf-8"))
+    assert len(open_samples(place.samples).rows) == sum(summary["pairs"].values())
+
+
+# --- Angles ---
+
+
+@pytest.mark.parametrize("angle", ["azimuth", "zenith"])
+@pytest.mark.parametrize("class_name", CLASSES)
+def test_missing_angles_are_an_error(place: Place, angle: str, class_name: str) -> None:
+    write_zip(place.zip, members(), omit=[f"{class_name}/{angle}.npy"])
+    with pytest.raises(ArchiveError, match=rf"assessment/{class_name}/{angle}\.npy is missing"):
+        place.extract(on_bad_sample="skip")
+    assert place.contents() == {}
+
+
+@pytest.mark.parametrize("angle", ["azimuth", "zenith"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no array",
+        npy(angle_array(5)),
+        npy(angle_array(6)[:, None]),
+        npy(angle_array(8).astype(np.float64)),
+        npy(angle_array(8).astype(np.int32)),
+        npy(np.full(8, np.nan, np.float32)),
+        npy(np.array(0.0, np.float32)),
+        npy(angle_array(8))[:-1],
+    ],
+    ids=["empty", "text", "length", "2-d", "float64", "int32", "nan", "0-d", "cut"],
+)
+def test_ill_shaped_angles_are_an_error_even_where_bad_samples_are_skipped(
+    place: Place, angle: str, content: bytes
+) -> None:
+    write_zip(place.zip, members(lidar_size=(8, 8)), overrides={f"spheres/{angle}.npy": content})
+    with pytest.raises(ArchiveError, match=rf"assessment/spheres/{angle}\.npy: "):
+        place.extract(on_bad_sample="skip", lidar_size=[8, 8])
+    assert place.contents() == {}
+
+
+def test_azimuth_belongs_to_rows_and_zenith_to_columns(place: Place) -> None:
+    rows, columns = LIDAR_SIZE
+    swapped = {}
+    for name in CLASSES:
+        swapped[f"{name}/azimuth.npy"] = npy(angle_array(columns))
+        swapped[f"{name}/zenith.npy"] = npy(angle_array(rows))
+    write_zip(place.zip, members(), overrides=swapped)
+    with pytest.raises(ArchiveError, match=r"azimuth\.npy: shape \(8,\); must be \(6,\)"):
+        place.extract()
+
+
+@pytest.mark.parametrize("angle", ["azimuth", "zenith"])
+def test_angles_that_differ_between_classes_are_an_error(place: Place, angle: str) -> None:
+    length = dict(zip(("azimuth", "zenith"), LIDAR_SIZE, strict=True))[angle]
+    other = np.nextafter(angle_array(length), np.float32(9))
+    write_zip(place.zip, members(), overrides={f"spheres/{angle}.npy": npy(other)})
+    with pytest.raises(ArchiveError, match="differs from") as caught:
+        place.extract()
+    for name in CLASSES:
+        assert f"assessment/{name}/{angle}.npy" in str(caught.value)
+
+
+def test_damaged_angles_are_an_error(place: Place) -> None:
+    write_zip(place.zip, members())
+    damage_member(place.zip, "assessment/cubes/zenith.npy")
+    with pytest.raises(ArchiveError, match=r"assessment/cubes/zenith\.npy: "):
+        place.extract()
+
+
+# --- Archives that cannot be used at all ---
+
+
+def test_a_missing_archive_is_refused(place: Place) -> None:
+    with pytest.raises(ArchiveError, match=r"some\.zip: no such file"):
+        place.extract()
+    assert place.contents() == {}
+
+
+def test_a_folder_in_place_of_the_archive_is_refused(place: Place) -> None:
+    place.zip.mkdir()
+    with pytest.raises(ArchiveError, match=r"some\.zip: is a folder"):
+        place.extract()
+
+
+def test_what_is_no_zip_is_refused(place: Place) -> None:
+    place.zip.write_bytes(b"<html>not found</html>")
+    with pytest.raises(ArchiveError, match=r"some\.zip: not a readable zip"):
+        place.extract()
+
+
+# --- The writer of arrays ---
+
+
+@settings(deadline=None, max_examples=60, derandomize=True, database=None)
+@given(
+    count=st.one_of(st.integers(0, 40), st.sampled_from([99, 100, 999, 1000, 10_001])),
+    shape=st.sampled_from([(), (1,), (2, 3), (0,)]),
+    dtype=st.sampled_from(["u1", "<f4", ">f4"]),
+)
+def test_any_number_of_arrays_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, count: int, shape: tuple[int, ...], dtype: str
+) -> None:
+    path = tmp_path_factory.mktemp("arrays") / "some.npy"
+    values = np.arange(count * int(np.prod(shape))).astype(dtype).reshape(count, *shape)
+    with ArrayWriter(path, shape, dtype) as writer:
+        for value in values:
+            writer.append(np.asarray(value))
+        assert writer.count == count
+    found = np.load(path, allow_pickle=False)
+    assert found.dtype == values.dtype
+    np.testing.assert_array_equal(found, values)
+
+
+def test_an_interrupted_file_of_arrays_claims_to_hold_none(tmp_path: Path) -> None:
+    def interrupted(writer: ArrayWriter) -> None:
+        with writer:
+            writer.append(np.ones(3))
+            raise KeyboardInterrupt
+
+    writer = ArrayWriter(tmp_path / "some.npy", (3,), "<f4")
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(writer)
+    assert np.load(tmp_path / "some.npy", allow_pickle=False).shape == (0, 3)
+
+
+# --- Reading it again ---
+
+
+@pytest.fixture
+def written(place: Place) -> Path:
+    write_zip(place.zip, members())
+    place.extract()
+    return place.samples
+
+
+@pytest.mark.parametrize("name", sorted(OUTPUTS - {"skipped.csv"}))
+def test_a_missing_file_is_named(written: Path, name: str) -> None:
+    (written / name).unlink()
+    with pytest.raises(ArtifactError) as caught:
+        open_samples(written)
+    assert str(written / name) in str(caught.value)
+
+
+@pytest.mark.parametrize("kept", [0, 10, -1])
+@pytest.mark.parametrize("name", ["rgb.npy", "lidar.npy", "angles.npz"])
+def test_a_file_cut_off_is_named(written: Path, name: str, kept: int) -> None:
+    (written / name).write_bytes((written / name).read_bytes()[:kept])
+    with pytest.raises(ArtifactError) as caught:
+        open_samples(written)
+    assert str(written / name) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("samples.csv", b""),
+        ("samples.csv", b"row,id,class,label\n0,0000,cubes,0\n"),
+        ("samples.csv", b"row,id,class,label,digest\nzero,0000,cubes,0,ab\n"),
+        ("samples.csv", b"row,id,class,label,digest\n0,0000,cubes\n"),
+        ("samples.csv", b"row,id,class,label,digest\n0,\xff,cubes,0,ab\n"),
+        ("dataset.json", b"{}"),
+        ("dataset.json", b"[]"),
+        ("dataset.json", b"{"),
+        ("dataset.json", b"\xff"),
+        ("angles.npz", npy(np.zeros(3, np.float32))),
+        ("rgb.npy", b"no array"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else repr(value[:50]),
+)
+def test_a_file_with_other_content_is_refused(written: Path, name: str, content: bytes) -> None:
+    (written / name).write_bytes(content)
+    with pytest.raises(ArtifactError) as caught:
+        open_samples(written)
+    assert str(written) in str(caught.value)
+
+
+def test_a_table_with_fewer_rows_than_the_arrays_is_refused(written: Path) -> None:
+    lines = (written / "samples.csv").read_text("utf-8").splitlines(keepends=True)
+    (written / "samples.csv").write_text("".join(lines[:-1]), "utf-8")
+    with pytest.raises(ArtifactError, match="numbers of samples differ"):
+        open_samples(written)
+
+
+def test_arrays_are_mapped_and_cannot_be_written(written: Path) -> None:
+    samples = open_samples(written)
+    assert isinstance(samples.rgb, np.memmap)
+    assert isinstance(samples.lidar, np.memmap)
+    array: NDArray[np.uint8] = samples.rgb
+    with pytest.raises(ValueError, match="read-only"):
+        array[0] = 0
