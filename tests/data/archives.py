@@ -47,7 +47,8 @@ def range_array(
 
 def angle_array(count: int) -> NDArray[np.float32]:
     """Angles in steps of half a degree around 0, radians."""
-    return np.radians((np.arange(count) - count // 2) * 0.5).astype(np.float32)
+    degrees = (np.arange(count) - count // 2) * 0.5
+    return np.asarray(np.radians(degrees), np.float32)
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:

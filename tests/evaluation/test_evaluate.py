@@ -12,13 +12,16 @@ import pytest
 from sklearn import metrics as sk
 
 import evaluate as stage
+from fusebench.comparison.curves import ranking_rows
+from fusebench.comparison.results import Comparison
 from fusebench.data.inputs import Inputs
+from fusebench.data.lidar import LidarParams
 from fusebench.data.samples import SampleRow, Samples
 from fusebench.data.split import Manifest, read_manifest
 from fusebench.errors import ArtifactError
-from fusebench.evaluation.curves import write_curves
+from fusebench.evaluation.confusion import write_confusion
 from fusebench.evaluation.evaluate import predict_fusion
-from fusebench.evaluation.metrics import fusion_metrics
+from fusebench.evaluation.metrics import fusion_metrics, part_metrics
 from fusebench.evaluation.predictions import FusionPredictions, PartPredictions, read_predictions
 from fusebench.models import registry, weights
 from fusebench.models.fusion import ModelSpec
@@ -74,16 +77,10 @@ def test_logits_are_those_of_the_models_for_val_and_test(
             assert found.ids.tolist() == [row.id for row in rows]
             assert found.digests.tolist() == [row.digest for row in rows]
             assert found.classes.tolist() == [row.class_name for row in rows]
-            lidar = stage_lidar(described)
+            lidar = LidarParams(**described["lidar"])
             inputs = Inputs.load(samples, rows, lidar, model.inputs, cpu.device)
             logits = model(dict(inputs.maps)).detach().numpy()
             np.testing.assert_allclose(found.logits, logits, atol=1e-5)
-
-
-def stage_lidar(described: dict[str, Any]) -> Any:
-    from fusebench.data.lidar import LidarParams
-
-    return LidarParams(**described["lidar"])
 
 
 def test_info_tells_what_a_reader_needs(evaluated: tuple[Path, str]) -> None:
@@ -212,9 +209,8 @@ def test_three_classes_are_evaluated(three_classes: Samples, cpu: Device, tmp_pa
     assert predictions.seeds[4]["test"].logits.shape == (len(manifest.rows_of(4, "test")), 3)
     found = fusion_metrics(predictions)["test"]["seeds"]["4"]
     assert np.array(found["confusion"]).shape == (3, 3)
-    write_curves(tmp_path / "plots", predictions)
-    actual = {line["actual"] for line in lines_of(tmp_path / "plots/confusion.csv")}
-    assert actual == {"a", "b", "c"}
+    write_confusion(tmp_path / "confusion.csv", predictions)
+    assert len(lines_of(tmp_path / "confusion.csv")) == 9
 
 
 # --- What goes wrong ---
@@ -325,25 +321,19 @@ def many_predictions(count: int, seeds: int) -> FusionPredictions:
     return FusionPredictions(info, found)
 
 
-@pytest.fixture(scope="module")
-def curves(tmp_path_factory: pytest.TempPathFactory) -> tuple[FusionPredictions, Path]:
-    predictions, folder = many_predictions(3000, 2), tmp_path_factory.mktemp("curves")
-    write_curves(folder, predictions)
-    return predictions, folder
+def points(rows: list[dict[str, Any]], seed: int, *columns: str) -> Any:
+    return np.array([[row[name] for name in columns] for row in rows if row["seed"] == seed])
 
 
-def points(path: Path, seed: int, *columns: str) -> Any:
-    chosen = [line for line in lines_of(path) if line["seed"] == str(seed)]
-    return np.array([[float(line[column]) for column in columns] for line in chosen])
+ROC = ("false_positive_rate", "true_positive_rate")
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_roc_runs_from_corner_to_corner_with_few_points(
-    seed: int, curves: tuple[FusionPredictions, Path]
-) -> None:
-    predictions, folder = curves
-    found = points(folder / "roc.csv", seed, "false_positive_rate", "true_positive_rate")
-    assert 100 <= len(found) <= 200
+def test_roc_runs_from_corner_to_corner_with_few_points(seed: int) -> None:
+    predictions = many_predictions(3000, 2)
+    rows, _ = ranking_rows(Comparison((), {"add": predictions}))
+    found = points(rows, seed, *ROC)
+    assert 50 <= len(found) <= 200
     assert found[0].tolist() == [0, 0]
     assert found[-1].tolist() == [100, 100]
     assert (np.diff(found, axis=0) >= 0).all()
@@ -353,45 +343,68 @@ def test_roc_runs_from_corner_to_corner_with_few_points(
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_precision_recall_runs_from_all_to_none_with_few_points(
-    seed: int, curves: tuple[FusionPredictions, Path]
-) -> None:
-    predictions, folder = curves
-    found = points(folder / "precision_recall.csv", seed, "recall", "precision")
-    assert 100 <= len(found) <= 200
+def test_precision_recall_runs_from_all_to_none_with_few_points(seed: int) -> None:
+    predictions = many_predictions(3000, 2)
+    _, rows = ranking_rows(Comparison((), {"add": predictions}))
+    found = points(rows, seed, "recall", "precision")
+    assert 50 <= len(found) <= 200
     share = 100 * float(predictions.seeds[seed]["test"].labels.mean())
     assert found[0] == pytest.approx([100, share], abs=1e-3)
     assert found[-1].tolist() == [0, 100]
     assert (np.diff(found[:, 0]) <= 0).all()
 
 
-def test_confusion_has_a_line_per_seed_and_sample(
-    curves: tuple[FusionPredictions, Path],
-) -> None:
-    predictions, folder = curves
-    found = lines_of(folder / "confusion.csv")
-    assert list(found[0]) == ["seed", "actual", "predicted"]
-    assert len(found) == 2 * 3000
-    for seed, parts in predictions.seeds.items():
-        said = parts["test"].logits.argmax(1)
-        expected = sk.confusion_matrix(parts["test"].labels, said)
-        for (row, column), count in np.ndenumerate(expected):
-            cell = (str(seed), predictions.classes[row], predictions.classes[column])
-            assert sum(tuple(line.values()) == cell for line in found) == count
-
-
-def test_short_curves_are_kept_whole(tmp_path: Path) -> None:
+def test_short_curves_are_kept_whole() -> None:
     predictions = many_predictions(6, 1)
-    write_curves(tmp_path, predictions)
+    rows, _ = ranking_rows(Comparison((), {"add": predictions}))
     part = predictions.seeds[0]["test"]
     expected = sk.roc_curve(part.labels, part.logits[:, 1] - part.logits[:, 0])
-    found = points(tmp_path / "roc.csv", 0, "false_positive_rate", "true_positive_rate")
-    np.testing.assert_allclose(found, 100 * np.column_stack(expected[:2]), atol=1e-3)
+    np.testing.assert_allclose(
+        points(rows, 0, *ROC), 100 * np.column_stack(expected[:2]), atol=1e-3
+    )
 
 
-def test_stage_writes_curves_of_the_test_part(evaluated: tuple[Path, str]) -> None:
+def test_curve_and_auroc_tell_the_same_of_three_classes() -> None:
+    generator = np.random.default_rng(0)
+    labels = np.arange(30) % 3
+    logits = (50 * generator.standard_normal((30, 3))).astype(np.float32)
+    text = labels.astype(str)
+    part = PartPredictions(text, text, text, labels, logits)
+    areas = []
+    for positive in "012":
+        info = {"classes": ["0", "1", "2"], "positive": positive}
+        rows, _ = ranking_rows(
+            Comparison((), {"add": FusionPredictions(info, {0: {"test": part}})})
+        )
+        found = points(rows, 0, *ROC)
+        areas.append(np.trapezoid(found[:, 1], found[:, 0]) / 100)
+    assert part_metrics(part, 0)["auroc"] == pytest.approx(np.mean(areas), abs=1e-3)
+
+
+# --- Confusion ---
+
+
+def test_confusion_is_the_mean_over_seeds_of_each_pair_of_classes(tmp_path: Path) -> None:
+    predictions = many_predictions(300, 2)
+    write_confusion(tmp_path / "confusion.csv", predictions)
+    tables = [
+        sk.confusion_matrix(parts["test"].labels, parts["test"].logits.argmax(1))
+        for parts in predictions.seeds.values()
+    ]
+    mean = np.mean(tables, axis=0)
+    found = lines_of(tmp_path / "confusion.csv")
+    assert [(line["actual"], line["predicted"]) for line in found] == [
+        ("cubes", "cubes"), ("cubes", "spheres"), ("spheres", "cubes"), ("spheres", "spheres"),
+    ]  # fmt: skip
+    assert [float(line["count"]) for line in found] == mean.flatten().tolist()
+    shares = 100 * mean / mean.sum(axis=1, keepdims=True)
+    assert [float(line["share"]) for line in found] == pytest.approx(shares.flatten(), abs=1e-4)
+
+
+def test_stage_writes_the_confusion_of_the_test_part(evaluated: tuple[Path, str]) -> None:
     root, _ = evaluated
-    manifest = read_manifest(root / "data/split.csv")
-    found = lines_of(root / "plots/fusions/add/confusion.csv")
-    expected = [row.class_name for seed in SEEDS for row in manifest.rows_of(seed, "test")]
-    assert [line["actual"] for line in found] == expected
+    rows = read_manifest(root / "data/split.csv").rows_of(0, "test")
+    found = lines_of(root / "plots/confusion/add.csv")
+    for name in ("cubes", "spheres"):
+        held = sum(float(line["count"]) for line in found if line["actual"] == name)
+        assert held == sum(row.class_name == name for row in rows)

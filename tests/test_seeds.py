@@ -1,0 +1,85 @@
+from hashlib import blake2b
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fusebench.seeds import derive_seed, keyed_order
+
+PROPERTY = settings(deadline=None, derandomize=True, database=None)
+ITEMS = st.lists(st.text(st.characters(exclude_characters="\x1f"), max_size=6), unique=True)
+NAMES = st.lists(st.one_of(st.integers(), st.sampled_from(["test", "val", "ü"])), max_size=3)
+
+
+@pytest.mark.parametrize(
+    ("names", "seed"),
+    [
+        ((), 8231906405591116489),
+        (("",), 8231906405591116489),
+        ((0,), 7379151225331780116),
+        (("synthesize", "scene", 0, 7), 1158398226346264418),
+        (("ü", -1), 3474028411417034436),
+    ],
+)
+def test_seeds_are_the_same_on_every_machine(names: tuple[str | int, ...], seed: int) -> None:
+    """These numbers are what existing splits, scenes and weights were drawn from."""
+    assert derive_seed(*names) == seed
+    text = "\x1f".join(map(str, names)).encode()
+    assert seed == int.from_bytes(blake2b(text, digest_size=8).digest(), "big") // 2
+
+
+@PROPERTY
+@given(names=NAMES)
+def test_a_seed_is_a_function_of_its_names_and_fits_in_63_bits(names: list[str | int]) -> None:
+    seed = derive_seed(*names)
+    assert seed == derive_seed(*names)
+    assert 0 <= seed < 2**63
+
+
+def test_other_names_give_other_seeds() -> None:
+    names: list[tuple[str | int, ...]] = [("a", "b"), ("b", "a"), ("ab",), ("a", ""), ("", "a")]
+    names += [("a",), ("a", 1), ("a", 11), ("a", 1, 1), ("a", -1), ("a", 10), ("a", 1, 0)]
+    assert len({derive_seed(*each) for each in names}) == len(names)
+
+
+def test_seeds_are_spread_over_the_whole_range() -> None:
+    seeds = [derive_seed("spread", number) for number in range(4000)]
+    assert len(set(seeds)) == 4000
+    # Four standard errors of a share of one half.
+    for bit in range(63):
+        share = sum(seed >> bit & 1 for seed in seeds) / 4000
+        assert share == pytest.approx(0.5, abs=4 * 0.5 / 4000**0.5)
+
+
+def test_order_is_the_same_on_every_machine() -> None:
+    assert keyed_order("abcdef", "order", 0) == list("dfaceb")
+    assert keyed_order("abcdef", "order", 1) == list("cbdafe")
+
+
+@PROPERTY
+@given(items=ITEMS, names=NAMES, data=st.data())
+def test_order_does_not_depend_on_the_order_of_the_input(
+    items: list[str], names: list[str | int], data: st.DataObject
+) -> None:
+    order = keyed_order(items, *names)
+    assert sorted(order) == sorted(items)
+    assert keyed_order(data.draw(st.permutations(items)), *names) == order
+    assert keyed_order(iter(items), *names) == order
+
+
+@PROPERTY
+@given(items=ITEMS, names=NAMES, data=st.data())
+def test_an_item_less_does_not_move_the_others(
+    items: list[str], names: list[str | int], data: st.DataObject
+) -> None:
+    kept = data.draw(st.sets(st.sampled_from(items))) if items else set()
+    order = keyed_order(items, *names)
+    assert keyed_order(kept, *names) == [item for item in order if item in kept]
+
+
+def test_every_order_is_as_likely() -> None:
+    first = [keyed_order("abc", number) for number in range(3000)]
+    for item in "abc":
+        for place in range(3):
+            share = sum(order[place] == item for order in first) / 3000
+            assert share == pytest.approx(1 / 3, abs=4 * (2 / 9 / 3000) ** 0.5)
