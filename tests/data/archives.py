@@ -183,12 +183,25 @@ def damage_member(path: Path, name: str) -> None:
     path.write_bytes(content)
 
 
+def _entry_of(content: bytearray, name: str) -> int:
+    """Where a member's entry in the directory begins."""
+    entry = content.rindex(name.encode()) - 46
+    if content[entry : entry + 4] != b"PK\x01\x02":
+        raise ValueError(f"no entry of the directory: {name}")
+    return entry
+
+
 def encrypt_member(path: Path, name: str) -> None:
     """Mark a member as encrypted, in its own header and in the directory."""
     info, _ = _place_of(path, name)
     content = bytearray(path.read_bytes())
     content[info.header_offset + 6] |= 1
-    entry = content.rindex(name.encode()) - 46
-    assert content[entry : entry + 4] == b"PK\x01\x02"
-    content[entry + 8] |= 1
+    content[_entry_of(content, name) + 8] |= 1
+    path.write_bytes(content)
+
+
+def claim_size(path: Path, name: str, size: int) -> None:
+    """Let the directory say that a member has this many bytes when it is unpacked."""
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<I", content, _entry_of(content, name) + 24, size)
     path.write_bytes(content)

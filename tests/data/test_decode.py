@@ -1,5 +1,7 @@
+import contextlib
 import io
 import struct
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -128,7 +130,9 @@ def test_broken_exif_data_reach_neither_the_image_nor_the_screen(damage: bytes) 
     np.testing.assert_array_equal(decoded, decode_image(whole, SIZE))
 
 
-@pytest.mark.parametrize("stored", [(16, 16), (1, 1), (7, 300), (300, 7), (64, 48)])
+@pytest.mark.parametrize(
+    "stored", [(16, 16), (32, 16), (16, 48), (1, 1), (7, 300), (300, 7), (64, 48)]
+)
 @pytest.mark.parametrize("wanted", [(16, 32), (48, 16)])
 def test_any_size_becomes_the_wanted_one(stored: tuple[int, int], wanted: tuple[int, int]) -> None:
     image = np.broadcast_to(np.array([10, 128, 250], np.uint8), (*stored, 3))
@@ -174,12 +178,13 @@ WHOLE_JPEG = encoded(Image.fromarray(PICTURE), "JPEG")
         (WHOLE_JPEG[: len(WHOLE_JPEG) // 2], "broken image"),
         (raw_png(4, 4, 8, 2, None), "broken image"),
         (raw_png(4, 4, 8, 2, b"\x00" + bytes(12)), "broken image"),
+        (raw_png(4, 4, 8, 2, bytes(13 * 3) + b"\x00"), "broken image"),
         (raw_png(4, 4, 8, 2, b"\x09" + bytes(51)), "image"),
         (raw_png(10_000, 10_000, 8, 2, b""), "10000×10000 pixels; at most 64,000,000"),
         (raw_png(0, 4, 8, 2, b""), "image"),
     ],
     ids=["empty", "text", "signature", "gif", "bmp", "tiff", "half png", "half jpeg", "no data",
-         "one of four rows", "unknown filter", "huge", "no width"],
+         "one of four rows", "three of four rows", "unknown filter", "huge", "no width"],
 )  # fmt: skip
 def test_what_is_no_whole_image_is_refused(content: bytes, message: str) -> None:
     with pytest.raises(BadMemberError, match=message):
@@ -194,6 +199,18 @@ def test_any_turned_byte_of_a_pngs_pixels_is_noticed() -> None:
         damaged[place] ^= 0x10
         with pytest.raises(BadMemberError):
             decode_image(bytes(damaged), SIZE)
+
+
+def test_a_small_png_that_would_unpack_to_much_takes_little_memory() -> None:
+    content = raw_png(4, 4, 8, 2, bytes(64 << 20))
+    assert len(content) < 100_000
+    tracemalloc.start()
+    try:
+        with contextlib.suppress(BadMemberError):
+            decode_image(content, SIZE)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
 
 
 Edits = list[tuple[float, int]]

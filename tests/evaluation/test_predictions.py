@@ -76,7 +76,7 @@ def test_what_was_written_is_read(folder: Path) -> None:
 
 def test_long_and_foreign_ids_are_kept(tmp_path: Path) -> None:
     rows = [SampleRow(0, "Straße 7, links", "cubes", 0, "a"), SampleRow(1, "1", "cubes", 0, "b")]
-    part = PartPredictions.of(rows, np.zeros((2, 2), np.float32))
+    part = PartPredictions.of(rows, np.zeros((2, 3), np.float32))
     write_seed(tmp_path, 0, {"val": part, "test": part_of(0, 2)})
     with np.load(tmp_path / "seed_0.npz", allow_pickle=False) as stored:
         assert stored["id"][:2].tolist() == ["Straße 7, links", "1"]

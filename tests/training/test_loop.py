@@ -202,6 +202,18 @@ def test_val_has_no_part_in_learning(tiny_task: MakeTask, tiny_inputs: MakeInput
     assert first.records[0].val_loss != second.records[0].val_loss
 
 
+def test_model_learns_in_training_mode_and_predicts_in_evaluation_mode(
+    tiny_task: MakeTask,
+) -> None:
+    task = tiny_task()
+    state = start(task)
+    state.model.eval()
+    train_epoch(task, state)
+    assert state.model.training
+    predict(state.model, task.val, 2)
+    assert not state.model.training
+
+
 # --- What is recorded ---
 
 

@@ -203,6 +203,24 @@ def test_run_that_stops_leaves_everything_as_it_was(
     assert list(tmp_path.rglob("*.partial")) == []
 
 
+class Spoiling(Progress):
+    """Progress during which the model's last weights are lost."""
+
+    def epoch(self, task: Task, state: TrainingState) -> None:
+        super().epoch(task, state)
+        if state.epoch == task.settings.epochs:
+            with torch.no_grad():
+                for parameter in state.model.parameters():
+                    parameter.zero_()
+
+
+def test_weights_that_are_kept_are_the_best_not_the_last(
+    trained: Path, samples: Samples, manifest: Manifest, cpu: Device, tmp_path: Path
+) -> None:
+    train_fusion(recipe(), samples, manifest, cpu, Spoiling("off", 2), places(tmp_path))
+    assert contents(tmp_path / "models/add") == contents(trained / "models/add")
+
+
 def test_older_models_are_replaced_as_a_whole(
     samples: Samples, manifest: Manifest, cpu: Device, tmp_path: Path
 ) -> None:

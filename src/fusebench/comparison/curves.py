@@ -9,7 +9,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from fusebench.comparison.results import Comparison
 from fusebench.data.samples import read_csv
-from fusebench.evaluation.predictions import PartPredictions
+from fusebench.evaluation.metrics import log_odds
 
 Row = dict[str, str | int | float]
 
@@ -56,7 +56,8 @@ def ranking_rows(comparison: Comparison) -> tuple[list[Row], list[Row]]:
     precision_recall: list[Row] = []
     for name, predictions in comparison.predictions.items():
         for seed, parts in predictions.seeds.items():
-            truth, scores = positive_scores(parts["test"], predictions.positive)
+            part, positive = parts["test"], predictions.positive
+            truth, scores = part.labels == positive, log_odds(part.logits, positive)
             false_rate, true_rate, _ = roc_curve(truth, scores)
             precision, recall, _ = precision_recall_curve(truth, scores)
             key: Row = {"fusion": name, "seed": seed}
@@ -65,15 +66,6 @@ def ranking_rows(comparison: Comparison) -> tuple[list[Row], list[Row]]:
             )
             precision_recall += _points(key, ("recall", "precision"), recall, precision)
     return roc, precision_recall
-
-
-def positive_scores(
-    part: PartPredictions, positive: int
-) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.float64]]:
-    """Return truth and log odds of the positive class against the rest, each of shape (n,)."""
-    logits = part.logits.astype(np.float64)
-    others = np.logaddexp.reduce(np.delete(logits, positive, axis=1), axis=1)
-    return part.labels == positive, logits[:, positive] - others
 
 
 def _points(key: Row, names: Sequence[str], *columns: npt.NDArray[np.float64]) -> list[Row]:

@@ -2,7 +2,7 @@
 
 import zipfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal, Self
@@ -17,7 +17,8 @@ RENDERED_COMMENT = b"fusebench: rendered demonstration archive"
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 ANGLES = ("azimuth", "zenith")
-_MODALITIES = ("rgb", "lidar")
+# Per modality the kinds of files that are read; others in its folder are passed over.
+_SUFFIXES = {"rgb": IMAGE_SUFFIXES, "lidar": (".npy",)}
 # Every pooling halves the maps, four times: both sides must be divisible by that.
 _DIVISOR = 16
 
@@ -73,23 +74,26 @@ class Layout:
         Folder of the class folders, with a slash at its end ("" at the zip's top).
     pairs : tuple of Pair
         Sorted by position of the class in `data.classes`, then by id.
+    angle_members : dict of (str, str) to str
+        Per class and angle, the member that holds the angles.
     unmatched : dict of str to dict of str to int
-        Per class and modality, the members that have no partner.
+        Per class and modality, the ids that have no partner.
     ambiguous : tuple of str
-        One line per id that has two images.
+        One line per id that has two images or two maps.
     rendered : bool
         Whether the archive says of itself that it was rendered.
     """
 
     root: str
     pairs: tuple[Pair, ...]
+    angle_members: dict[tuple[str, str], str]
     unmatched: dict[str, dict[str, int]]
     ambiguous: tuple[str, ...]
     rendered: bool
 
     def angles(self, class_name: str, angle: str) -> str:
         """Return the member that holds the angles of one class."""
-        return f"{self.root}{class_name}/{angle}.npy"
+        return self.angle_members[class_name, angle]
 
 
 def open_archive(path: Path) -> zipfile.ZipFile:
@@ -116,48 +120,75 @@ def read_layout(archive: zipfile.ZipFile, classes: Sequence[str]) -> Layout:
     Raises
     ------
     ArchiveError
-        No folder, or more than one, holds all classes; a class has no pair; a name stands twice.
+        No folder, or more than one, holds all classes; a class has no pair; its angles are
+        missing; a name stands twice.
     """
     source = archive.filename or "archive"
-    names = [name for name in archive.namelist() if not name.endswith("/")]
-    if len(set(names)) < len(names):
-        twice = next(name for index, name in enumerate(names) if name in names[:index])
-        raise ArchiveError(f"{source}: member '{twice}' stands in the zip twice; make the zip anew")
-    root = _find_root(names, classes, source)
+    members = _members_by_path(archive, source)
+    root = _find_root(list(members), classes, source)
     pairs: list[Pair] = []
     unmatched: dict[str, dict[str, int]] = {}
     ambiguous: list[str] = []
-    members = _members_by_id(names, root, classes)
     for class_name in classes:
-        images, maps = (members[class_name, modality] for modality in _MODALITIES)
-        ambiguous += [
-            f"{' and '.join(found)}: two images of one id"
-            for found in images.values()
-            if len(found) > 1
-        ]
+        images, maps = (
+            _members_by_id(members, f"{root}{class_name}/{modality}/", suffixes)
+            for modality, suffixes in _SUFFIXES.items()
+        )
         both = sorted(images.keys() & maps.keys())
         if not both:
             raise ArchiveError(
                 f"{source}: '{root}{class_name}/' has no pair: {len(images)} image(s) in rgb/ "
                 f"({', '.join(IMAGE_SUFFIXES)}), {len(maps)} map(s) in lidar/ (.npy), no id in both"
             )
-        pairs += [
-            Pair(key, class_name, images[key][0], maps[key][0])
-            for key in both
-            if len(images[key]) == 1
-        ]
+        for key in both:
+            found = [*images[key], *maps[key]]
+            if len(found) == 2:
+                pairs.append(Pair(key, class_name, *found))
+            else:
+                ambiguous.append(f"{', '.join(found)}: more than one image or map of one id")
         unmatched[class_name] = {"rgb": len(images) - len(both), "lidar": len(maps) - len(both)}
+    angles = _find_angles(members, root, classes, source)
     rendered = archive.comment == RENDERED_COMMENT
-    return Layout(root, tuple(pairs), unmatched, tuple(ambiguous), rendered)
+    return Layout(root, tuple(pairs), angles, unmatched, tuple(ambiguous), rendered)
 
 
-def _find_root(names: Sequence[str], classes: Sequence[str], source: str) -> str:
+def _members_by_path(archive: zipfile.ZipFile, source: str) -> dict[str, str]:
+    """Return the files of a zip: from the shortest form of the path to the name in the zip.
+
+    Some programs write "./a/b" or "a//b" where others write "a/b". What a file manager leaves
+    beside the files is passed over.
+    """
+    members: dict[str, str] = {}
+    for name in archive.namelist():
+        path = PurePosixPath(name.lstrip("/"))
+        if name.endswith("/") or path.name.startswith(".") or "__MACOSX" in path.parts:
+            continue
+        if path.as_posix() in members:
+            raise ArchiveError(f"{source}: member '{name}' stands in the zip twice; make it anew")
+        members[path.as_posix()] = name
+    return members
+
+
+def _find_angles(
+    members: Mapping[str, str], root: str, classes: Sequence[str], source: str
+) -> dict[tuple[str, str], str]:
+    angles = {}
+    for class_name in classes:
+        for angle in ANGLES:
+            path = f"{root}{class_name}/{angle}.npy"
+            if path not in members:
+                raise ArchiveError(f"{source}: {path} is missing; each class folder must hold one")
+            angles[class_name, angle] = members[path]
+    return angles
+
+
+def _find_root(paths: Sequence[str], classes: Sequence[str], source: str) -> str:
     """Return the one folder below which all class folders lie."""
     found: dict[str, set[str]] = defaultdict(set)
-    for name in names:
-        parts = PurePosixPath(name).parts
+    for path in paths:
+        parts = path.split("/")
         for place, part in enumerate(parts[:-1]):
-            if part in classes and _is_content(parts[place + 1 :]) and not _is_hidden(parts):
+            if part in classes and _is_content(parts[place + 1 :]):
                 found["".join(f"{parent}/" for parent in parts[:place])].add(part)
     roots = [root for root, held in found.items() if held == set(classes)]
     if len(roots) > 1:
@@ -179,28 +210,17 @@ def _is_content(parts: Sequence[str]) -> bool:
     """Tell whether a path below a class folder is one that the layout knows."""
     if len(parts) == 1:
         return parts[0] in {f"{angle}.npy" for angle in ANGLES}
-    return len(parts) == 2 and parts[0] in _MODALITIES
-
-
-def _is_hidden(parts: Sequence[str]) -> bool:
-    """Tell whether a member is what a file manager leaves in a zip."""
-    return parts[-1].startswith(".") or "__MACOSX" in parts
+    return len(parts) == 2 and parts[0] in _SUFFIXES
 
 
 def _members_by_id(
-    names: Sequence[str], root: str, classes: Sequence[str]
-) -> dict[tuple[str, str], dict[str, list[str]]]:
-    """Return, for each class and modality, the members of each id; other files are passed over."""
-    members: dict[tuple[str, str], dict[str, list[str]]] = {
-        (class_name, modality): {} for class_name in classes for modality in _MODALITIES
-    }
-    suffixes = {"rgb": IMAGE_SUFFIXES, "lidar": (".npy",)}
-    for name in sorted(names):
-        parts = PurePosixPath(name.removeprefix(root)).parts
-        if not name.startswith(root) or len(parts) != 3 or _is_hidden(parts):
-            continue
-        known = members.get((parts[0], parts[1]))
-        file = PurePosixPath(parts[2])
-        if known is not None and file.suffix.lower() in suffixes[parts[1]]:
-            known.setdefault(file.stem, []).append(name)
-    return members
+    members: Mapping[str, str], folder: str, suffixes: Sequence[str]
+) -> dict[str, list[str]]:
+    """Return the members of each id in one folder; files of other kinds are passed over."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(members):
+        file = PurePosixPath(path.removeprefix(folder))
+        inside = path.startswith(folder) and len(file.parts) == 1
+        if inside and file.suffix.lower() in suffixes:
+            found.setdefault(file.stem, []).append(members[path])
+    return found

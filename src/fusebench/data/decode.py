@@ -3,6 +3,7 @@
 import ast
 import io
 import struct
+import warnings
 import zlib
 from functools import lru_cache
 
@@ -47,11 +48,22 @@ def decode_image(content: bytes, size: tuple[int, int]) -> npt.NDArray[np.uint8]
                 raise BadMemberError(
                     f"{image.width}×{image.height} pixels; at most {_MAX_PIXELS:,} are allowed"
                 )
-            upright = ImageOps.exif_transpose(image) if image.format == "JPEG" else image
-            rgb = _to_rgb(upright)
+            if image.format == "PNG":
+                _check_png_rows(content)
+                rgb = _to_rgb(image)
+            else:
+                rgb = _to_rgb(_upright(image))
     except UnidentifiedImageError:
         raise BadMemberError("not a PNG or JPEG image") from None
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error) as error:
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        KeyError,
+        struct.error,
+        zlib.error,
+    ) as error:
         raise BadMemberError(f"broken image ({error})") from None
     height, width = size
     if rgb.size != (width, height):
@@ -59,11 +71,41 @@ def decode_image(content: bytes, size: tuple[int, int]) -> npt.NDArray[np.uint8]
     return np.asarray(rgb)
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    """Turn a photograph as its camera was held; broken EXIF data count as none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return ImageOps.exif_transpose(image)
+        except (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error):
+            return image
+
+
+def _check_png_rows(content: bytes) -> None:
+    """Refuse a PNG whose data end before its last row, which Pillow would leave black."""
+    width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", content[16:29])
+    if interlaced:
+        return
+    data, place = [], 8
+    while place + 8 <= len(content):
+        length, kind = struct.unpack(">I4s", content[place : place + 8])
+        if kind == b"IDAT":
+            data.append(content[place + 8 : place + 8 + length])
+        place += 12 + length
+    channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+    rows = zlib.decompressobj().decompress(b"".join(data))
+    if len(rows) < height * (1 + (width * channels * depth + 7) // 8):
+        raise BadMemberError("broken image (data end before the last row)")
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I"):
         # convert() would clip 16-bit values at 255 instead of scaling them.
         upper = (np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)
         image = Image.fromarray(upper)
+    if image.mode == "P" and "transparency" in image.info:
+        # Pillow warns of the straight way, whose colours are the same.
+        image = image.convert("RGBA")
     return image.convert("RGB")
 
 

@@ -1,15 +1,17 @@
 """Stage extract: from the zip straight into packed arrays; no tree of files is ever unpacked."""
 
+import errno
+import lzma
 import zipfile
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -181,15 +183,33 @@ def _read_pairs(
     archive: zipfile.ZipFile, layout: Layout, params: DataParams
 ) -> Iterator[tuple[Pair, Sample | str]]:
     """Yield each pair with its arrays, or with the line that says what is wrong with it."""
+
+    def image(content: bytes) -> npt.NDArray[np.uint8]:
+        return decode_image(content, params.image_size)
+
+    def ranges(content: bytes) -> npt.NDArray[np.float32]:
+        return decode_ranges(content, params.lidar_size, params.max_range)
+
     for pair in layout.pairs:
-        member = pair.rgb
-        try:
-            image = decode_image(_read_member(archive, member), params.image_size)
-            member = pair.lidar
-            content = _read_member(archive, member)
-            yield pair, (image, decode_ranges(content, params.lidar_size, params.max_range))
-        except BadMemberError as error:
-            yield pair, f"{member}: {error}"
+        rgb = _decoded(archive, pair.rgb, image)
+        lidar = _decoded(archive, pair.lidar, ranges)
+        if isinstance(rgb, str) or isinstance(lidar, str):
+            yield pair, "; ".join(each for each in (rgb, lidar) if isinstance(each, str))
+        else:
+            yield pair, (rgb, lidar)
+
+
+Decoded = TypeVar("Decoded")
+
+
+def _decoded(
+    archive: zipfile.ZipFile, member: str, decode: Callable[[bytes], Decoded]
+) -> Decoded | str:
+    """Return what a member holds, or the line that says what is wrong with it."""
+    try:
+        return decode(_read_member(archive, member))
+    except BadMemberError as error:
+        return f"{member}: {error}"
 
 
 def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
@@ -198,11 +218,17 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
         if info.file_size > _MAX_MEMBER_BYTES:
             raise BadMemberError(f"{info.file_size:,} bytes; at most {_MAX_MEMBER_BYTES:,}")
         return archive.read(info)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as error:
         raise BadMemberError(f"broken in the zip ({error})") from None
     except (RuntimeError, NotImplementedError) as error:
         # Encrypted, or compressed in a way that zipfile does not know.
         raise BadMemberError(f"cannot be read ({error})") from None
+    except OSError as error:
+        # bz2 has no error of its own, and a wrong offset is an invalid argument to seek. Any
+        # other is the disk's, not the member's, and must never be taken for a bad sample.
+        if error.errno not in (None, errno.EINVAL):
+            raise
+        raise BadMemberError(f"broken in the zip ({error})") from None
 
 
 def _read_angles(
@@ -216,8 +242,6 @@ def _read_angles(
             member = layout.angles(class_name, angle)
             try:
                 values = decode_npy(_read_member(archive, member), (length,))
-            except KeyError:
-                raise ArchiveError(f"{params.archive}: {member} is missing") from None
             except BadMemberError as error:
                 raise ArchiveError(f"{params.archive}: {member}: {error}") from None
             if not np.array_equal(values, angles.setdefault(angle, values)):

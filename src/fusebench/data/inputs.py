@@ -90,6 +90,7 @@ def lidar_batch(samples: Samples, rows: Sequence[SampleRow], params: LidarParams
                 f"params.yaml: lidar.projection = 'notebook' needs ids that are numbers, not "
                 f"'{wrong}'; must be 'spherical' for these samples"
             )
-        ids = np.array([int(row.id) for row in rows])
+        # An id past the angles has none, however long it is.
+        ids = np.array([min(int(row.id), np.iinfo(np.int64).max) for row in rows])
     ranges = np.asarray(samples.lidar[[row.row for row in rows]])
     return torch.from_numpy(lidar_maps(ranges, ids, LidarGeometry.of(samples), params))

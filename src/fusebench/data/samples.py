@@ -1,6 +1,8 @@
 """The samples that stage extract wrote, as arrays and as a table."""
 
 import csv
+import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,7 +99,16 @@ def read_dataset(folder: Path) -> Dataset:
 
 def read_rows(folder: Path) -> tuple[SampleRow, ...]:
     """Return samples.csv; raise ArtifactError if it is missing or broken."""
-    return tuple(map(SampleRow.parse, read_csv(folder / "samples.csv", SAMPLE_COLUMNS)))
+    path = folder / "samples.csv"
+    return parse_rows(path, read_csv(path, SAMPLE_COLUMNS))
+
+
+def parse_rows(path: Path, lines: Iterable[Mapping[str, str]]) -> tuple[SampleRow, ...]:
+    """Return the rows of a CSV file's lines; raise ArtifactError where a number is none."""
+    try:
+        return tuple(map(SampleRow.parse, lines))
+    except ValueError as error:
+        raise ArtifactError(f"{path}: {error}; 'dvc checkout' mends it") from None
 
 
 def write_csv(
@@ -123,6 +134,8 @@ def read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
             lines = list(csv.DictReader(file))
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ArtifactError(f"{path}: broken ({error}); 'dvc checkout' mends it") from None
     for number, line in enumerate(lines, start=2):
         lacking = [column for column in columns if line.get(column) is None]
         if lacking:
@@ -139,19 +152,41 @@ def open_samples(folder: Path) -> Samples:
         A file is missing or broken, or the files disagree about the number of samples.
     """
     rows = read_rows(folder)
-    rgb, lidar = (_open_array(folder / f"{name}.npy") for name in ("rgb", "lidar"))
-    angles = _open_array(folder / "angles.npz")
+    rgb, lidar = (_map_array(folder / f"{name}.npy") for name in ("rgb", "lidar"))
+    angles = read_npz(folder / "angles.npz", ("azimuth", "zenith"))
     counts = {"samples.csv": len(rows), "rgb.npy": len(rgb), "lidar.npy": len(lidar)}
     if len(set(counts.values())) > 1:
         raise ArtifactError(f"{folder}: numbers of samples differ: {counts}; 'dvc checkout' mends")
     return Samples(rgb, lidar, angles["azimuth"], angles["zenith"], rows, read_dataset(folder))
 
 
-def _open_array(path: Path) -> Any:
+def _map_array(path: Path) -> Any:
     try:
         # Read-only: DVC links these files to its cache.
         return np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
     except (ValueError, EOFError, OSError) as error:
+        raise ArtifactError(f"{path}: broken ({error}); 'dvc checkout' mends it") from None
+
+
+def read_npz(path: Path, names: Sequence[str]) -> dict[str, Any]:
+    """Return the named arrays of an .npz file that a stage wrote.
+
+    Raises
+    ------
+    ArtifactError
+        The file is missing or broken, or lacks an array.
+    """
+    try:
+        # Opened here, since numpy leaves a broken file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            return {name: stored[name] for name in names}
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
+    except (
+        AttributeError, EOFError, KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile,
+        zlib.error,
+    ) as error:  # fmt: skip
+        # An .npy file under this name has no `with`; a pickle is refused with ValueError.
         raise ArtifactError(f"{path}: broken ({error}); 'dvc checkout' mends it") from None

@@ -1,5 +1,6 @@
 """Stage split: which sample is in which part, per seed."""
 
+import re
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from fusebench.config import Real, Section
-from fusebench.data.samples import SAMPLE_COLUMNS, SampleRow, read_csv, write_csv
+from fusebench.data.samples import SAMPLE_COLUMNS, SampleRow, parse_rows, read_csv, write_csv
 from fusebench.errors import ArtifactError, SplitError
 from fusebench.files import replace_file
 from fusebench.seeds import keyed_order
@@ -234,9 +235,19 @@ class Manifest:
 def read_manifest(path: Path) -> Manifest:
     """Return what `write_manifest` wrote; raise ArtifactError if it is missing or broken."""
     lines = read_csv(path, SAMPLE_COLUMNS)
-    rows = tuple(SampleRow.parse(line) for line in lines)
-    seeds = [name for name in (lines[0] if lines else {}) if name.startswith("seed_")]
-    parts = {int(name.removeprefix("seed_")): tuple(line[name] for line in lines) for name in seeds}
+    rows = parse_rows(path, lines)
+    columns = [name for name in (lines[0] if lines else {}) if name not in SAMPLE_COLUMNS]
+    parts: dict[int, tuple[str, ...]] = {}
+    for column in columns:
+        number = re.fullmatch(r"seed_(\d+)", column or "")
+        held = tuple(line[column] for line in lines)
+        wrong = set(held) - {*PARTS, UNUSED}
+        if number is None or wrong:
+            raise ArtifactError(
+                f"{path}: column '{column}' must be seed_<number> and hold one of "
+                f"{(*PARTS, UNUSED)} in each line; 'dvc checkout' mends it"
+            )
+        parts[int(number[1])] = held
     return Manifest(rows, parts)
 
 

@@ -4,14 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from fusebench.data.inputs import Inputs
-from fusebench.data.lidar import LidarParams
 from fusebench.data.samples import Samples
 from fusebench.data.split import Manifest
 from fusebench.errors import ArtifactError
 from fusebench.evaluation.predictions import PartPredictions, write_seed
-from fusebench.files import read_json, replace_folder, write_json
+from fusebench.files import replace_folder, write_json
 from fusebench.models import registry, weights
-from fusebench.models.fusion import ModelSpec
+from fusebench.models.description import FILE, Description
+from fusebench.models.fusion import Fusion
 from fusebench.models.inference import predict
 from fusebench.training.device import Device
 
@@ -29,43 +29,48 @@ def predict_fusion(
     ArtifactError
         The models are missing, broken, or were trained on other classes.
     """
-    description = read_json(models / "model.json")
-    dataset = samples.dataset
-    if description["classes"] != list(dataset.classes):
-        raise ArtifactError(
-            f"{models / 'model.json'}: trained on classes {description['classes']}, the samples "
-            f"have {list(dataset.classes)}; 'dvc repro' trains anew"
-        )
-    spec = ModelSpec.parse(description["spec"])
-    lidar = LidarParams(**description["lidar"])
-    model = registry.build(spec)
+    description = Description.read(models)
+    _check_same_kind(models, description, samples)
+    model = registry.build(description.spec)
     with replace_folder(folder) as aside:
-        for seed in map(int, description["seeds"]):
+        for seed in description.seeds:
             weights.load(models / f"seed_{seed}.safetensors", model)
             model.to(device.device)
             parts = {}
             for part in PARTS:
                 rows = manifest.rows_of(seed, part)
-                inputs = Inputs.load(samples, rows, lidar, model.inputs, device.device)
+                inputs = Inputs.load(samples, rows, description.lidar, model.inputs, device.device)
                 logits = predict(model, inputs, _BATCH).cpu().numpy()
                 parts[part] = PartPredictions.of(rows, logits)
             write_seed(aside, seed, parts)
-        write_json(aside / "info.json", _info(spec, model, description, samples))
+        write_json(aside / "info.json", _info(model, description, samples))
 
 
-def _info(
-    spec: ModelSpec, model: Any, description: dict[str, Any], samples: Samples
-) -> dict[str, Any]:
+def _check_same_kind(models: Path, description: Description, samples: Samples) -> None:
+    """Refuse models that were trained for other samples than these."""
+    height, width = samples.rgb.shape[1:3]
+    for name, trained, held in (
+        ("classes", list(description.classes), list(samples.dataset.classes)),
+        ("image size", list(description.spec.image_size), [height, width]),
+    ):
+        if trained != held:
+            raise ArtifactError(
+                f"{models / FILE}: trained on {name} {trained}, the samples have {held}; "
+                "'dvc repro' trains anew"
+            )
+
+
+def _info(model: Fusion, description: Description, samples: Samples) -> dict[str, Any]:
     return {
-        "fusion": spec.fusion,
+        "fusion": description.spec.fusion,
         "strategy": model.strategy,
         "inputs": list(model.inputs),
         "parameters": sum(tensor.numel() for tensor in model.parameters()),
         "classes": list(samples.dataset.classes),
         "positive": samples.dataset.positive,
         "rendered": samples.dataset.rendered,
-        "seeds": [int(seed) for seed in description["seeds"]],
+        "seeds": list(description.seeds),
         "train_counts": {
-            seed: found["train_counts"] for seed, found in description["seeds"].items()
+            str(seed): dict(found.train_counts) for seed, found in description.seeds.items()
         },
     }

@@ -56,21 +56,27 @@ def part_metrics(part: PartPredictions, positive: int) -> dict[str, Any]:
     }
 
 
+def log_odds(logits: npt.NDArray[np.float32], label: int) -> npt.NDArray[np.float64]:
+    """Return the log odds of one class against the rest, shape (n,).
+
+    They order as the probabilities do, without the ties where those round to 0 or 1.
+    """
+    exact = logits.astype(np.float64)
+    rest = np.logaddexp.reduce(np.delete(exact, label, axis=1), axis=1)
+    odds: npt.NDArray[np.float64] = exact[:, label] - rest
+    return odds
+
+
 def _ranking(part: PartPredictions, positive: int) -> dict[str, float]:
     """Return AUROC and average precision, in percent."""
-    logits = part.logits.astype(np.float64)
-    if logits.shape[1] == 2:
-        # The difference of logits orders as the probability does, without its ties at 0 and 1.
-        scores = logits[:, positive] - logits[:, 1 - positive]
-        truth = part.labels == positive
-        auroc = roc_auc_score(truth, scores)
-        precision = average_precision_score(truth, scores)
-    else:
-        truth = part.labels[:, None] == np.arange(logits.shape[1])
-        probabilities = softmax(part.logits)
-        auroc = roc_auc_score(truth, probabilities, average="macro")
-        precision = average_precision_score(truth, probabilities, average="macro")
-    return {"auroc": 100 * float(auroc), "average_precision": 100 * float(precision)}
+    classes = part.logits.shape[1]
+    labels = [positive] if classes == 2 else range(classes)
+    scores = [(part.labels == label, log_odds(part.logits, label)) for label in labels]
+    return {
+        "auroc": 100 * float(np.mean([roc_auc_score(*each) for each in scores])),
+        "average_precision": 100
+        * float(np.mean([average_precision_score(*each) for each in scores])),
+    }
 
 
 def is_stuck(part: PartPredictions, majority: int) -> bool:

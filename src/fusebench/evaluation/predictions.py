@@ -20,10 +20,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fusebench.data.samples import SampleRow
+from fusebench.data.samples import SampleRow, read_npz
 from fusebench.errors import ArtifactError
 from fusebench.files import read_json
 
+_INFO = (
+    "fusion", "strategy", "inputs", "parameters", "classes", "positive", "rendered", "seeds",
+    "train_counts",
+)  # fmt: skip
 _ARRAYS = ("part", "id", "class", "label", "digest", "logits")
 
 
@@ -103,22 +107,20 @@ def read_predictions(folder: Path) -> FusionPredictions:
     ArtifactError
         A file is missing or broken.
     """
-    info = read_json(folder / "info.json")
-    try:
-        seeds = {int(seed): _read_seed(folder / f"seed_{seed}.npz") for seed in info["seeds"]}
-    except KeyError as error:
-        raise ArtifactError(f"{folder}: {error} is missing; 'dvc repro' remakes it") from None
+    path = folder / "info.json"
+    info = read_json(path)
+    lacking = [name for name in _INFO if name not in info]
+    if lacking:
+        raise ArtifactError(f"{path}: '{lacking[0]}' is missing; 'dvc checkout' mends it")
+    seeds = {int(seed): _read_seed(folder / f"seed_{seed}.npz") for seed in info["seeds"]}
     return FusionPredictions(info, seeds)
 
 
 def _read_seed(path: Path) -> dict[str, PartPredictions]:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in _ARRAYS}
-    except FileNotFoundError:
-        raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
-    except (ValueError, OSError, EOFError) as error:
-        raise ArtifactError(f"{path}: broken ({error}); 'dvc checkout' mends it") from None
+    arrays = read_npz(path, _ARRAYS)
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        raise ArtifactError(f"{path}: lengths differ: {lengths}; 'dvc checkout' mends it")
     parts = {}
     for part in dict.fromkeys(arrays["part"].tolist()):
         chosen = arrays["part"] == part

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass, fields, replace
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -13,6 +13,7 @@ from fusebench.data.samples import Samples, write_csv
 from fusebench.data.split import Manifest
 from fusebench.files import replace_file, replace_folder, write_json
 from fusebench.models import registry, weights
+from fusebench.models.description import Description, SeedDescription
 from fusebench.models.fusion import ModelSpec
 from fusebench.training.device import Device, environment, peak_memory
 from fusebench.training.loop import EpochRecord, Task, TrainingState, fit, start
@@ -66,9 +67,10 @@ def train_fusion(
     TrainingError
         A loss is no longer a number.
     """
+    classes = samples.dataset.classes
     spec = ModelSpec(
         recipe.fusion,
-        len(samples.dataset.classes),
+        len(classes),
         (samples.rgb.shape[1], samples.rgb.shape[2]),
         recipe.train.pooling,
     )
@@ -81,7 +83,11 @@ def train_fusion(
             progress.seed(task, state)
             # The optimiser's state and the last weights are needed no more.
             states[seed] = replace(state, best_weights={})
-        write_json(folder / "model.json", _description(spec, recipe, samples, manifest, states))
+        seeds = {
+            seed: SeedDescription(state.best_epoch, _class_counts(manifest, seed, classes))
+            for seed, state in states.items()
+        }
+        Description(spec, recipe.lidar, classes, seeds).write(folder)
     _write_curve(places.curve, [record for state in states.values() for record in state.records])
     write_json(places.metrics, _measurements(list(states.values()), device))
 
@@ -101,28 +107,6 @@ def _task(
     )
     positive = samples.dataset.classes.index(samples.dataset.positive)
     return Task(spec, recipe.train, seed, train, val, positive, device.device)
-
-
-def _description(
-    spec: ModelSpec,
-    recipe: Recipe,
-    samples: Samples,
-    manifest: Manifest,
-    states: dict[int, TrainingState],
-) -> dict[str, Any]:
-    """Return what rebuilds the models and says what they were trained on."""
-    return {
-        "spec": asdict(spec),
-        "lidar": recipe.lidar.model_dump(),
-        "classes": list(samples.dataset.classes),
-        "seeds": {
-            str(seed): {
-                "best_epoch": state.best_epoch,
-                "train_counts": _class_counts(manifest, seed, samples.dataset.classes),
-            }
-            for seed, state in states.items()
-        },
-    }
 
 
 def _class_counts(manifest: Manifest, seed: int, classes: Sequence[str]) -> dict[str, int]:

@@ -1,0 +1,70 @@
+"""model.json: what rebuilds the models of a fusion and says what they were trained on."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from fusebench.config import validate
+from fusebench.data.lidar import LidarParams
+from fusebench.errors import ArtifactError, ParamsError
+from fusebench.files import read_json, write_json
+from fusebench.models.fusion import ModelSpec
+
+FILE = "model.json"
+
+
+@dataclass(frozen=True)
+class SeedDescription:
+    """What is particular to one seed.
+
+    Attributes
+    ----------
+    best_epoch : int
+        The epoch whose weights were kept, from 1.
+    train_counts : mapping of str to int
+        Samples of each class in the training part.
+    """
+
+    best_epoch: int
+    train_counts: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Description:
+    """All that a model folder says beside the weights."""
+
+    spec: ModelSpec
+    lidar: LidarParams
+    classes: tuple[str, ...]
+    seeds: Mapping[int, SeedDescription]
+
+    def write(self, folder: Path) -> None:
+        """Write model.json into a folder."""
+        content = {
+            "spec": asdict(self.spec),
+            "lidar": self.lidar.model_dump(),
+            "classes": list(self.classes),
+            "seeds": {str(seed): asdict(each) for seed, each in self.seeds.items()},
+        }
+        write_json(folder / FILE, content)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Description":
+        """Return what model.json in a folder says.
+
+        Raises
+        ------
+        ArtifactError
+            The file is missing, broken, or lacks something.
+        """
+        path = folder / FILE
+        content = read_json(path)
+        try:
+            return cls(
+                ModelSpec.parse(content["spec"]),
+                validate(LidarParams, content["lidar"], str(path)),
+                tuple(content["classes"]),
+                {int(seed): SeedDescription(**each) for seed, each in content["seeds"].items()},
+            )
+        except (AttributeError, KeyError, TypeError, ValueError, ParamsError) as error:
+            raise ArtifactError(f"{path}: {error}; 'dvc checkout' mends it") from None

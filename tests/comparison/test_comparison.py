@@ -1,0 +1,262 @@
+"""Table, JSON, headline, curves and pictures from kept predictions."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fusebench.comparison import curves, pictures, style
+from fusebench.comparison.draw import write_plots
+from fusebench.comparison.headline import headline, headline_lines
+from fusebench.comparison.results import MAJORITY, Comparison, read_comparison
+from fusebench.comparison.table import SCREEN_WIDTH, comparison_json, csv_rows, screen_table
+from fusebench.errors import ArtifactError
+from fusebench.evaluation.metrics import fusion_metrics
+from fusebench.evaluation.predictions import PartPredictions, read_predictions, write_seed
+from fusebench.files import write_json
+
+NOTEBOOK_COLUMNS = [
+    "Model", "Strategy", "Validation Loss", "F1 Score", "Parameters", "Time (s/epoch)",
+    "Memory (MB)", "Accuracy",
+]  # fmt: skip
+NAMES = ("late", "hadamard")
+CLASSES = ["cubes", "spheres"]
+
+
+def _part(seed: int, part: str, quality: float, size: int) -> PartPredictions:
+    # The labels of a part are the same for every fusion; only the logits differ.
+    labels = np.arange(size) % 5 == 0
+    noise = np.random.default_rng([seed, len(part), int(10 * quality)]).normal(size=(size, 2))
+    logits = noise + quality * np.stack((~labels, labels), axis=1)
+    return PartPredictions(
+        np.array([f"{row:04d}" for row in range(size)]),
+        np.array(CLASSES)[labels.astype(int)],
+        np.array([f"{part}{row}" for row in range(size)]),
+        labels.astype(np.int64),
+        logits.astype(np.float32),
+    )
+
+
+def _write_fusion(root: Path, name: str, quality: float, seeds: tuple[int, ...]) -> None:
+    folder = root / "predictions" / name
+    folder.mkdir(parents=True)
+    for seed in seeds:
+        write_seed(
+            folder, seed,
+            {part: _part(seed, part, quality, size) for part, size in (("val", 30), ("test", 60))},
+        )  # fmt: skip
+    info = {
+        "fusion": name, "strategy": "late" if name == "late" else "intermediate",
+        "inputs": ["rgb", "lidar"], "parameters": 3_336_662, "classes": CLASSES,
+        "positive": "spheres", "rendered": True, "seeds": list(seeds),
+        "train_counts": {str(seed): {"cubes": 80, "spheres": 20} for seed in seeds},
+    }  # fmt: skip
+    write_json(folder / "info.json", info)
+    write_json(root / f"metrics/fusions/{name}.json", fusion_metrics(read_predictions(folder)))
+    measured = {"seconds_per_epoch": {"median": 1.5}, "memory": {"peak_mb": 900.0}}
+    write_json(root / f"metrics/training/{name}.json", measured)
+    curve = root / f"plots/training/{name}.csv"
+    curve.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f"{seed},{epoch},{1 / epoch + seed / 10}" for seed in seeds for epoch in (1, 2, 3)]
+    curve.write_text("\n".join(["seed,epoch,val_loss", *lines, ""]), "utf-8")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    _write_fusion(tmp_path, "late", 3.0, (0, 1))
+    _write_fusion(tmp_path, "hadamard", 0.5, (0, 1))
+    return tmp_path
+
+
+@pytest.fixture
+def comparison(root: Path) -> Comparison:
+    return read_comparison(root, NAMES)
+
+
+def _csv(comparison: Comparison) -> list[dict[str, str]]:
+    header, rows = csv_rows(comparison)
+    stream = io.StringIO()
+    csv.writer(stream).writerows([header, *rows])
+    return list(csv.DictReader(io.StringIO(stream.getvalue())))
+
+
+def test_the_notebooks_columns_come_first(comparison: Comparison) -> None:
+    assert csv_rows(comparison)[0][:8] == NOTEBOOK_COLUMNS
+
+
+def test_the_notebooks_columns_are_means_on_val(comparison: Comparison, root: Path) -> None:
+    row = _csv(comparison)[0]
+    metrics = json.loads((root / "metrics/fusions/late.json").read_text("utf-8"))
+    seeds = metrics["val"]["seeds"].values()
+    for column, metric in (
+        ("Validation Loss", "nll"),
+        ("F1 Score", "f1"),
+        ("Accuracy", "accuracy"),
+    ):
+        assert float(row[column]) == pytest.approx(np.mean([seed[metric] for seed in seeds]))
+    assert row["Model"] == "late"
+    assert row["Parameters"] == "3336662"
+    assert float(row["Time (s/epoch)"]) == 1.5
+    assert float(row["Memory (MB)"]) == 900
+
+
+def test_test_figures_are_mean_and_deviation_over_seeds(comparison: Comparison) -> None:
+    result, row = comparison.results[1], _csv(comparison)[1]
+    for column, metric in (("Test NLL", "nll"), ("Test AUROC", "auroc"), ("Test F1 Score", "f1")):
+        values = [seed[metric] for seed in result.metrics["test"]["seeds"].values()]
+        assert float(row[column]) == pytest.approx(np.mean(values), abs=1e-5)
+        assert float(row[f"{column} Deviation"]) == pytest.approx(np.std(values, ddof=1), abs=1e-5)
+
+
+def test_the_majority_class_has_a_row_of_its_own(comparison: Comparison) -> None:
+    row = _csv(comparison)[-1]
+    assert row["Model"] == MAJORITY
+    assert float(row["Test Accuracy"]) == 80
+    assert float(row["Test Balanced Accuracy"]) == 50
+    assert float(row["Test AUROC"]) == 50
+    expected = -(0.8 * np.log(0.8) + 0.2 * np.log(0.2))
+    assert float(row["Test NLL"]) == pytest.approx(expected, abs=1e-5)
+    assert row["Time (s/epoch)"] == row["Memory (MB)"] == row["Stuck Seeds"] == ""
+
+
+def test_the_json_holds_no_measured_time_or_memory(comparison: Comparison) -> None:
+    content = comparison_json(comparison)
+    assert list(content) == [*NAMES, MAJORITY]
+    text = json.dumps(content)
+    assert "second" not in text
+    assert "memory" not in text
+    assert (
+        content["late"]["test"]["nll"]["mean"]
+        == comparison.results[0].metrics["test"]["nll"]["mean"]
+    )
+
+
+def test_the_screen_table_fits_and_tells_where_its_numbers_come_from(
+    comparison: Comparison,
+) -> None:
+    shown = screen_table(_csv(comparison))
+    assert max(map(len, shown.splitlines())) <= SCREEN_WIDTH
+    assert "…" not in shown
+    assert "Rendered samples; 2 seed(s)" in shown
+    assert "selected on val" in shown.replace("\n", " ")
+    assert [line.split()[0] for line in shown.splitlines()[2:5]] == ["late", "hadamard", "majority"]
+
+
+def test_folders_of_other_fusions_are_ignored(root: Path) -> None:
+    (root / "predictions/stale").mkdir()
+    (root / "predictions/stale/info.json").write_text("broken", "utf-8")
+    assert list(read_comparison(root, ("late",)).predictions) == ["late"]
+
+
+def test_fusions_of_other_seeds_are_not_compared(tmp_path: Path) -> None:
+    _write_fusion(tmp_path, "late", 1.0, (0, 1))
+    _write_fusion(tmp_path, "add", 1.0, (0, 2))
+    with pytest.raises(ArtifactError, match=r"predictions/add: seeds \[0, 2\]"):
+        read_comparison(tmp_path, ("late", "add"))
+
+
+def test_fusions_of_other_samples_are_not_compared(root: Path) -> None:
+    parts = {"val": _part(0, "val", 1.0, 30), "test": _part(0, "other", 1.0, 60)}
+    write_seed(root / "predictions/hadamard", 0, parts)
+    with pytest.raises(ArtifactError, match="predictions/hadamard: test samples of seed 0"):
+        read_comparison(root, NAMES)
+
+
+def test_the_headline_gives_val_before_test(root: Path) -> None:
+    metrics = json.loads((root / "metrics/fusions/late.json").read_text("utf-8"))
+    figures = headline(metrics)
+    assert list(figures)[:2] == ["val", "test"]
+    assert figures["test"]["nll"] == metrics["test"]["nll"]
+    assert figures["parameters_m"] == pytest.approx(3.336662)
+    assert "fusion" not in figures
+    lines = headline_lines("late", figures)
+    assert "choose by these" in lines[1]
+    assert "quote these" in lines[2]
+
+
+def test_training_rows_are_mean_and_range_over_seeds(root: Path) -> None:
+    rows = curves.training_rows(root / "plots/training", ["late"])
+    assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert [rows[1][key] for key in ("low", "val_loss", "high")] == [0.5, 0.55, 0.6]
+
+
+def test_ranking_curves_end_where_they_must(comparison: Comparison) -> None:
+    roc, precision_recall = curves.ranking_rows(comparison)
+    for name in NAMES:
+        for seed in (0, 1):
+            held = [row for row in roc if row["fusion"] == name and row["seed"] == seed]
+            ends = [tuple(row[key] for key in curves.ROC) for row in (held[0], held[-1])]
+            assert ends == [(0.0, 0.0), (100.0, 100.0)]
+            assert len(held) <= 100
+    assert {row["recall"] for row in precision_recall} >= {0.0, 100.0}
+
+
+def test_every_fusion_has_a_colour_and_a_marker_of_its_own() -> None:
+    names = [f"fusion{place}" for place in range(7)]
+    chosen = style.colours(names)
+    assert len({chosen[name] for name in names}) == 7
+    assert chosen[MAJORITY] not in {chosen[name] for name in names}
+    assert len(set(style.markers(names).values())) == 7
+
+
+def test_a_fusion_keeps_its_colour_when_another_is_appended() -> None:
+    assert style.colours(["late", "add"])["add"] == style.colours(["late", "add", "film"])["add"]
+
+
+def test_the_templates_of_dvc_plots_have_the_same_colours() -> None:
+    folder = Path(__file__).parents[2] / ".dvc/plots"
+    for name in ("band", "bars", "curves", "simple_bars"):
+        ranges: list[Any] = []
+
+        def look(value: Any, ranges: list[Any] = ranges) -> None:
+            if isinstance(value, dict):
+                scale = value.get("scale", {})
+                if value.get("field") in ("fusion", "Model") and "range" in scale:
+                    ranges.append(scale["range"])
+                for each in value.values():
+                    look(each)
+            elif isinstance(value, list):
+                for each in value:
+                    look(each)
+
+        look(json.loads((folder / f"{name}.json").read_text("utf-8")))
+        assert ranges, name
+        assert all(found == list(style.PALETTE) for found in ranges), name
+
+
+def test_the_page_of_dvc_plots_loads_nothing_from_the_web() -> None:
+    page = (Path(__file__).parents[2] / ".dvc/plots/page.html").read_text("utf-8")
+    assert "{plot_divs}" in page
+    assert "{scripts}" not in page
+    assert "<script src" not in page
+    assert "<link" not in page
+
+
+def test_pictures_repeat_to_the_bit_and_show_something(root: Path, comparison: Comparison) -> None:
+    first: dict[str, bytes] = {}
+    for _ in range(2):
+        write_plots(comparison, root / "plots")
+        found = {path.name: path.read_bytes() for path in (root / "plots").glob("*.png")}
+        first = first or found
+        assert found == first
+    expected = {"accuracy", "confusion", "precision_recall", "roc", "training"}
+    assert set(first) == {f"{name}.png" for name in expected}
+    for content in first.values():
+        pixels = np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).reshape(-1, 3)
+        assert min(pixels.shape) > 0
+        assert len(np.unique(pixels, axis=0)) > 20
+
+
+def test_bars_stand_at_the_means_with_a_mark_per_seed(comparison: Comparison) -> None:
+    rows = curves.accuracy_rows(comparison)
+    axes = pictures.accuracy_picture(comparison, rows).axes[0]
+    heights = [bar.get_height() for bar in axes.patches]  # type: ignore[attr-defined]
+    assert heights == [row["balanced_accuracy"] for row in rows]
+    marks = [line for line in axes.lines if line.get_marker() == "o"]
+    assert [len(np.asarray(line.get_ydata())) for line in marks] == [2, 2, 2]
+    assert "%" in axes.get_ylabel()

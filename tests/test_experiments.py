@@ -1,0 +1,173 @@
+"""What people use the project for day by day: experiments, comparisons across commits, plots."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.project import ROOT, Project, stages_run
+
+FILM = '''"""A fusion for a test."""
+
+from torch import Tensor
+
+from fusebench.models.fusion import IntermediateFusion
+
+
+class Film(IntermediateFusion):
+    """f = r ⊙ (1 + l). References: none."""
+
+    def fuse(self, *maps_bchw: Tensor) -> Tensor:
+        """Return the maps of the first input, scaled by those of the second."""
+        first, second = maps_bchw
+        return first * (1 + second)
+'''
+
+
+def _headline(project: Project) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(
+        (project.root / "metrics/headline.json").read_text("utf-8")
+    )
+    return content
+
+
+def _fusion(project: Project, name: str) -> dict[str, Any]:
+    path = project.root / f"metrics/fusions/{name}.json"
+    content: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return content
+
+
+def _names(project: Project) -> list[str]:
+    return project.dvc("exp", "list", "--name-only").split()
+
+
+def test_another_fusion_runs_the_headline_alone(clean: Project) -> None:
+    output = clean.dvc("exp", "run", "--set-param", "fusion=hadamard")
+    assert stages_run(output) == ["check", "headline"]
+    assert _headline(clean)["test"]["nll"] == _fusion(clean, "hadamard")["test"]["nll"]
+
+
+def test_another_fusion_with_another_rate_trains_that_fusion_alone(clean: Project) -> None:
+    before = _fusion(clean, "hadamard")
+    output = clean.dvc(
+        "exp", "run", "-S", "fusion=hadamard", "-S", "train.lr=0.0003", "headline"
+    )  # fmt: skip
+    assert stages_run(output) == ["check", "train@hadamard", "evaluate@hadamard", "headline"]
+    assert _fusion(clean, "hadamard") != before
+    assert _headline(clean)["val"]["nll"] == _fusion(clean, "hadamard")["val"]["nll"]
+
+
+def test_queued_experiments_use_their_own_code_and_find_the_archive(clean: Project) -> None:
+    # Code that only the queued commit has: what it prints must show in the workers' results.
+    path = clean.root / "src/fusebench/comparison/headline.py"
+    source = path.read_text("utf-8")
+    path.write_text(
+        source.replace('"stuck_seeds"]\n    return', '"stuck_seeds"] + 1000\n    return')
+    )
+    assert path.read_text("utf-8") != source
+    clean.dvc("exp", "run", "--queue", "-S", "fusion=late,hadamard", "headline")
+    clean.git("checkout", "--", "src")
+    clean.dvc("queue", "start", "--jobs", "1")
+    for name in [line.split()[0] for line in clean.dvc("queue", "status").splitlines()[1:3]]:
+        clean.dvc("queue", "logs", "--follow", name)
+    assert "Failed" not in clean.dvc("queue", "status")
+    found = json.loads(clean.dvc("exp", "show", "--json"))
+    stuck = [
+        experiment["revs"][0]["data"]["metrics"]["metrics/headline.json"]["data"]["stuck_seeds"]
+        for experiment in found[1]["experiments"] or []
+    ]
+    assert sum(value >= 1000 for value in stuck) == 2
+
+
+def test_a_temp_experiment_trains_from_its_own_archive(clean: Project) -> None:
+    # Another seed of the rendered archive: it must be made, read and trained on out there.
+    output = clean.dvc("exp", "run", "--temp", "-S", "synthesize.seed=7", "train@add")
+    assert stages_run(output) == ["check", "data/dvc.yaml:synthesize", "extract", "split",
+                                  "train@add"]  # fmt: skip
+    assert clean.git("status", "--porcelain") == ""
+
+
+def test_an_experiment_becomes_the_workspace_or_a_branch(clean: Project) -> None:
+    clean.dvc("exp", "run", "--name", "candidate", "-S", "fusion=add")
+    clean.git("reset", "--quiet", "--hard")
+    assert "candidate" in _names(clean)
+    clean.dvc("exp", "branch", "candidate", "add-it")
+    assert "add-it" in clean.git("branch", "--list", "add-it")
+    clean.dvc("exp", "apply", "candidate")
+    assert _headline(clean)["val"] == {
+        name: _fusion(clean, "add")["val"][name] for name in _headline(clean)["val"]
+    }
+
+
+def test_the_documented_table_of_experiments_fits_a_screen(clean: Project) -> None:
+    clean.dvc("exp", "run", "--name", "shown", "-S", "fusion=late")
+    command = next(
+        line for line in (ROOT / "README.md").read_text("utf-8").splitlines()
+        if line.startswith("dvc exp show")
+    )  # fmt: skip
+    output = clean.run("sh", "-c", command.partition("#")[0]).stdout
+    assert "shown" in output
+    assert max(map(len, output.splitlines())) <= 120
+
+
+def test_commits_are_compared_by_metrics_params_and_plots(clean: Project) -> None:
+    clean.dvc("exp", "run", "-S", "fusion=add", "-S", "override.add.lr=0.01")
+    clean.commit("another rate for add")
+    try:
+        metrics = clean.dvc("metrics", "diff", "HEAD~1", "--targets", "metrics/headline.json")
+        assert "test.nll.mean" in metrics
+        params = clean.dvc("params", "diff", "HEAD~1")
+        assert "override.add.lr" in params
+        assert "0.01" in params
+        clean.dvc("plots", "diff", "HEAD~1", "--out", "page")
+        page = (clean.root / "page/index.html").read_text("utf-8")
+        assert "HEAD~1" in page
+        assert "<script src" not in page
+        for title in ("ROC on test", "Val loss, mean", "Balanced accuracy on test", "add: test"):
+            assert title in page
+    finally:
+        shutil.rmtree(clean.root / "page", ignore_errors=True)
+        clean.git("reset", "--quiet", "--hard", "HEAD~1")
+
+
+def test_a_fresh_clone_without_cache_is_up_to_date_and_readable(
+    clean: Project, tmp_path: Path
+) -> None:
+    clean.run("git", "clone", "--quiet", str(clean.root), str(tmp_path / "clone"))
+    clone = Project(tmp_path / "clone")
+    assert "up to date" in clone.dvc("repro", "--allow-missing", "--dry")
+    assert "hadamard" in clone.run("python", "src/table.py").stdout
+    assert _headline(clone) == _headline(clean)
+
+
+def test_the_committed_lock_is_current() -> None:
+    project = Project(ROOT)
+    assert "up to date" in project.dvc("repro", "--allow-missing", "--dry")
+
+
+def test_a_new_fusion_is_one_file_and_one_word(clean: Project) -> None:
+    path = clean.root / "src/fusebench/models/fusions/film.py"
+    path.write_text(FILM, "utf-8")
+    params = clean.root / "params.yaml"
+    params.write_text(params.read_text("utf-8").replace("- hadamard\n", "- hadamard\n- film\n"))
+    try:
+        output = clean.dvc("repro")
+        assert stages_run(output) == ["check", "train@film", "evaluate@film", "compare"]
+        assert "film" in clean.run("python", "src/table.py").stdout
+    finally:
+        path.unlink()
+
+
+def test_a_fusion_taken_away_leaves_the_others_as_they_are(clean: Project) -> None:
+    params = clean.root / "params.yaml"
+    params.write_text(params.read_text("utf-8").replace("- late\n", "", 1))
+    assert stages_run(clean.dvc("repro")) == ["check", "compare"]
+    table = clean.run("python", "src/table.py").stdout
+    assert "late" not in [line.split()[0] for line in table.splitlines() if line.strip()]
+
+
+@pytest.mark.parametrize("picture", ["accuracy", "confusion", "precision_recall", "roc", "samples",
+                                     "training"])  # fmt: skip
+def test_pictures_are_there_for_git(clean: Project, picture: str) -> None:
+    assert f"plots/{picture}.png" in clean.git("ls-files").split()
