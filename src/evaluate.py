@@ -16,8 +16,10 @@ def main() -> None:
     fusion = parser.parse_args().fusion
 
     from fusebench.config import PARAMS_FILE, load_section
+    from fusebench.models import registry
     from fusebench.runtime import RuntimeParams
 
+    registry.check_name(fusion)
     runtime = load_section(PARAMS_FILE, "runtime", RuntimeParams)
 
     from fusebench.data.samples import open_samples

@@ -18,9 +18,11 @@ def main() -> None:
     from fusebench.config import PARAMS_FILE, load_section
     from fusebench.data.lidar import LidarParams
     from fusebench.files import read_json
+    from fusebench.models import registry
     from fusebench.runtime import RuntimeParams
     from fusebench.training.settings import TrainParams, read_override, with_override
 
+    registry.check_name(fusion)
     # Params first: a wrong value is refused before torch is even imported.
     override = read_override(
         read_json(Path("checked/override") / f"{fusion}.json"), f"params.yaml: override.{fusion}"

@@ -34,11 +34,22 @@ def run(stage: Callable[[], None]) -> NoReturn:
     except KeyboardInterrupt:
         _fail("interrupted; nothing half-written was left in place, run the same command again")
     except MemoryError as error:
-        _fail(f"out of memory ({error}); close other programs or use fewer or smaller samples")
+        _fail_memory(error)
     except OSError as error:
         name = f"{error.filename}: " if error.filename is not None else ""
         _fail(f"{name}{error.strerror or error}")
+    except RuntimeError as error:
+        # torch's own, told by its name: importing torch here would slow every stage down.
+        if type(error).__name__ != "OutOfMemoryError":
+            raise
+        _fail_memory(error)
     sys.exit(0)
+
+
+def _fail_memory(error: Exception) -> NoReturn:
+    reason = " ".join(str(error).split())
+    detail = f" ({reason})" if reason else ""
+    _fail(f"out of memory{detail}; close other programs or use fewer or smaller samples")
 
 
 def _fail(message: str) -> NoReturn:

@@ -57,7 +57,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         seen = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
-            if key in seen:
+            if isinstance(key, Hashable) and key in seen:
                 line = key_node.start_mark.line + 1
                 raise yaml.constructor.ConstructorError(
                     None, None, f"line {line}: key '{key}' is written twice", None
@@ -78,7 +78,8 @@ def read(path: Path) -> dict[str, Any]:
         content = yaml.load(path.read_text("utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506
     except FileNotFoundError:
         raise ParamsError(f"{path}: no such file; run from the root of the project") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        # ValueError and TypeError: a date that is none, a list as a key, bytes that are no text.
         reason = " ".join(str(getattr(error, "problem", None) or error).split())
         mark = getattr(error, "problem_mark", None)
         where = f" (line {mark.line + 1})" if mark is not None else ""
@@ -125,30 +126,54 @@ def validate(
     except ValidationError as error:
         details = error.errors(include_url=False)
         # A key that does not exist explains a key that is missing, so it is named first.
-        details.sort(key=lambda detail: detail["type"] != "extra_forbidden")
-        more = f" (and {len(details) - 1} more)" if len(details) > 1 else ""
-        line = _describe(kind, details[0], prefix)
-        raise ParamsError(f"{source}: {line}{more}") from None
+        details.sort(key=lambda detail: detail["type"] not in _UNKNOWN)
+        # A value of several kinds fails once per kind: the same line, said once.
+        lines = list(dict.fromkeys(_describe(kind, detail, prefix) for detail in details))
+        more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+        raise ParamsError(_printable(f"{source}: {lines[0]}{more}")) from None
+
+
+# How pydantic calls a key that is not declared, and one that is not even a word.
+_UNKNOWN = ("extra_forbidden", "invalid_key")
+
+
+def _printable(text: str) -> str:
+    """Return `text` on one line: what would break it is shown as an escape."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
 
 
 def _describe(kind: type[Section], detail: ErrorDetails, prefix: tuple[str, ...]) -> str:
-    location = tuple(str(part) for part in detail["loc"])
+    location = _written(kind, detail["loc"])
     key = ".".join(prefix + location)
-    if detail["type"] == "extra_forbidden":
-        known = _fields_at(kind, location[:-1])
+    if detail["type"] in _UNKNOWN:
+        known = list(_walk(kind, location[:-1])[0].model_fields)
         nearest = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.0)
-        return (
-            f"unknown key '{key}'; did you mean '{'.'.join((*prefix, *location[:-1], *nearest))}'?"
-        )
-    allowed = _allowed(kind, location) or detail["msg"]
+        meant = ".".join((*prefix, *location[:-1], *nearest))
+        return f"unknown key '{key}'; did you mean '{meant}'?"
+    _, allowed, is_section = _walk(kind, location)
+    if detail["type"] == "value_error":
+        # A section's own check says which of its keys it speaks of; a value's check does not.
+        message = detail["msg"].removeprefix("Value error, ")
+        joint = "." if is_section else ": "
+        return f"{key}{joint}{message}" if key else message
+    allowed = allowed or "a mapping"
     if detail["type"] == "missing":
         return f"key '{key}' is missing; must be {allowed}"
-    if detail["type"] == "value_error":
-        message = detail["msg"].removeprefix("Value error, ")
-        return f"{key}: {message}" if key else message
     value = detail["input"]
     shown = repr(value) if isinstance(value, str | Mapping) else str(value)
-    return f"{key} = {shown}: must be {allowed}"
+    return f"{key} = {shown}: must be {allowed}" if key else f"{shown}: must be {allowed}"
+
+
+def _written(kind: type[Section], location: tuple[int | str, ...]) -> tuple[str, ...]:
+    """Return a location without what pydantic adds to it: the kind of a value of several kinds."""
+    parts = tuple(str(part) for part in location if part != "[key]")
+    for length in range(1, len(parts)):
+        if not _walk(kind, parts[:length])[2]:
+            # Below a value there is nothing that the file names, except places in a list.
+            return parts[:length] + tuple(part for part in parts[length:] if part.isdigit())
+    return parts
 
 
 def _section_in(annotation: object) -> type[Section] | None:
@@ -158,20 +183,23 @@ def _section_in(annotation: object) -> type[Section] | None:
     return next(filter(None, map(_section_in, get_args(annotation))), None)
 
 
-def _walk(kind: type[Section], location: tuple[str, ...]) -> tuple[type[Section], str | None]:
-    """Follow a location to the innermost section, with the last description on the way."""
-    section, allowed = kind, None
+def _walk(kind: type[Section], location: tuple[str, ...]) -> tuple[type[Section], str | None, bool]:
+    """Follow a location from `kind` down.
+
+    Returns
+    -------
+    section : type of Section
+        The innermost on the way.
+    allowed : str or None
+        The last description on the way.
+    is_section : bool
+        Whether the location itself is a section or a mapping of sections.
+    """
+    section, allowed, is_section = kind, None, True
     for part in location:
         field = section.model_fields.get(part)
         if field is not None:
             allowed = field.description
-            section = _section_in(field.annotation) or section
-    return section, allowed
-
-
-def _fields_at(kind: type[Section], location: tuple[str, ...]) -> list[str]:
-    return list(_walk(kind, location)[0].model_fields)
-
-
-def _allowed(kind: type[Section], location: tuple[str, ...]) -> str | None:
-    return _walk(kind, location)[1]
+            inner = _section_in(field.annotation)
+            section, is_section = inner or section, inner is not None
+    return section, allowed, is_section

@@ -12,6 +12,7 @@ from fusebench.errors import ArtifactError
 
 # Named in .gitignore and .dvcignore, so that what a killed run leaves is never taken for a result.
 _ASIDE = ".{}.partial"
+_OLD = ".{}.old.partial"
 
 
 def _sync(path: Path) -> None:
@@ -27,33 +28,58 @@ def replace_file(path: Path) -> Iterator[Path]:
     """Yield a path beside `path` to write to; it takes the place of `path` on success only."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(_ASIDE.format(path.name))
-    try:
-        yield aside
-        _sync(aside)
-        os.replace(aside, path)
-        _sync(path.parent)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
+    with _named_errors(path):
+        try:
+            yield aside
+            _sync(aside)
+            os.replace(aside, path)
+            _sync(path.parent)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
 
 
 @contextmanager
 def replace_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside `path`; it takes the place of `path` on success only."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(_ASIDE.format(path.name))
+    aside, old = (path.with_name(form.format(path.name)) for form in (_ASIDE, _OLD))
     shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir()
+    with _named_errors(path):
+        aside.mkdir()
+        try:
+            yield aside
+            for file in aside.rglob("*"):
+                _sync(file)
+            _swap(aside, path, old)
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
+
+
+def _swap(aside: Path, path: Path, old: Path) -> None:
+    """Put `aside` in the place of `path`; at every moment one of the two is there."""
+    shutil.rmtree(old, ignore_errors=True)
+    if path.exists():
+        os.replace(path, old)
     try:
-        yield aside
-        for file in aside.rglob("*"):
-            _sync(file)
-        if path.exists():
-            shutil.rmtree(path)
         os.replace(aside, path)
-        _sync(path.parent)
     except BaseException:
-        shutil.rmtree(aside, ignore_errors=True)
+        if old.exists() and not path.exists():
+            os.replace(old, path)
+        raise
+    _sync(path.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def _named_errors(path: Path) -> Iterator[None]:
+    """Give an error of the disk the name of the file; write() itself does not know it."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
         raise
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from fusebench.config import load_section
 from fusebench.data import render, simulate
+from fusebench.data.archive import RENDERED_COMMENT
 from fusebench.data.render import (
     MAX_RANGE,
     RADIUS,
@@ -24,7 +25,6 @@ from fusebench.data.render import (
     silhouettes,
 )
 from fusebench.data.simulate import (
-    RENDERED_COMMENT,
     SynthesizeParams,
     draw_scenes,
     write_archive,

@@ -27,6 +27,9 @@ def part_of(first: int, count: int) -> PartPredictions:
 PARTS = {"val": part_of(0, 4), "test": part_of(10, 7)}
 INFO = {
     "fusion": "add",
+    "strategy": "intermediate",
+    "inputs": ["rgb", "lidar"],
+    "rendered": False,
     "parameters": 3,
     "classes": ["cubes", "spheres", "cones"],
     "positive": "spheres",
@@ -174,5 +177,7 @@ def test_missing_info_is_named(folder: Path) -> None:
 
 
 def test_info_without_seeds_is_named(folder: Path) -> None:
-    (folder / "info.json").write_text('{"fusion": "add"}')
+    (folder / "info.json").write_text(
+        json.dumps({key: value for key, value in INFO.items() if key != "seeds"})
+    )
     assert "seeds" in refusal(folder, "info.json")

@@ -74,7 +74,7 @@ class Layout:
         Folder of the class folders, with a slash at its end ("" at the zip's top).
     pairs : tuple of Pair
         Sorted by position of the class in `data.classes`, then by id.
-    angle_members : dict of (str, str) to str
+    angles : dict of (str, str) to str
         Per class and angle, the member that holds the angles.
     unmatched : dict of str to dict of str to int
         Per class and modality, the ids that have no partner.
@@ -86,14 +86,10 @@ class Layout:
 
     root: str
     pairs: tuple[Pair, ...]
-    angle_members: dict[tuple[str, str], str]
+    angles: dict[tuple[str, str], str]
     unmatched: dict[str, dict[str, int]]
     ambiguous: tuple[str, ...]
     rendered: bool
-
-    def angles(self, class_name: str, angle: str) -> str:
-        """Return the member that holds the angles of one class."""
-        return self.angle_members[class_name, angle]
 
 
 def open_archive(path: Path) -> zipfile.ZipFile:

@@ -43,7 +43,11 @@ def decode_image(content: bytes, size: tuple[int, int]) -> npt.NDArray[np.uint8]
         Not a PNG or JPEG, cut off, or larger than 64 million pixels.
     """
     try:
-        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image:
+        with (
+            # Pillow warns of broken EXIF data, which say nothing of the pixels.
+            warnings.catch_warnings(action="ignore"),
+            Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image,
+        ):
             if image.width * image.height > _MAX_PIXELS:
                 raise BadMemberError(
                     f"{image.width}×{image.height} pixels; at most {_MAX_PIXELS:,} are allowed"
@@ -73,12 +77,10 @@ def decode_image(content: bytes, size: tuple[int, int]) -> npt.NDArray[np.uint8]
 
 def _upright(image: Image.Image) -> Image.Image:
     """Turn a photograph as its camera was held; broken EXIF data count as none."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return ImageOps.exif_transpose(image)
-        except (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error):
-            return image
+    try:
+        return ImageOps.exif_transpose(image)
+    except (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error):
+        return image
 
 
 def _check_png_rows(content: bytes) -> None:
@@ -93,8 +95,9 @@ def _check_png_rows(content: bytes) -> None:
             data.append(content[place + 8 : place + 8 + length])
         place += 12 + length
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
-    rows = zlib.decompressobj().decompress(b"".join(data))
-    if len(rows) < height * (1 + (width * channels * depth + 7) // 8):
+    wanted = height * (1 + (width * channels * depth + 7) // 8)
+    # No more than is wanted is unpacked: a small file may hold gigabytes of zeros.
+    if len(zlib.decompressobj().decompress(b"".join(data), max(1, wanted))) < wanted:
         raise BadMemberError("broken image (data end before the last row)")
 
 

@@ -237,9 +237,9 @@ def _read_angles(
     """Return azimuth (h,) and zenith (w,), in radians, which all classes must share."""
     angles: dict[str, npt.NDArray[np.float32]] = {}
     for angle, length in zip(ANGLES, params.lidar_size, strict=True):
-        first = layout.angles(params.classes[0], angle)
+        first = layout.angles[params.classes[0], angle]
         for class_name in params.classes:
-            member = layout.angles(class_name, angle)
+            member = layout.angles[class_name, angle]
             try:
                 values = decode_npy(_read_member(archive, member), (length,))
             except BadMemberError as error:

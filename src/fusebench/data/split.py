@@ -5,6 +5,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -215,6 +216,14 @@ class Manifest:
 
     rows: tuple[SampleRow, ...]
     parts: Mapping[int, tuple[str, ...]]
+
+    def check_rows(self, rows: Sequence[SampleRow]) -> None:
+        """Raise ArtifactError unless the manifest was drawn from these samples."""
+        for drawn, held in zip_longest(self.rows, rows):
+            if drawn != held:
+                raise ArtifactError(
+                    f"split manifest: {drawn} is {held} in samples.csv; 'dvc repro' draws it anew"
+                )
 
     def rows_of(self, seed: int, part: str) -> list[SampleRow]:
         """Return the rows of one part in the order of the manifest.

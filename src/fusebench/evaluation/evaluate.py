@@ -31,6 +31,7 @@ def predict_fusion(
     """
     description = Description.read(models)
     _check_same_kind(models, description, samples)
+    manifest.check_rows(samples.rows)
     model = registry.build(description.spec)
     with replace_folder(folder) as aside:
         for seed in description.seeds:

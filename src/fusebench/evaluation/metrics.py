@@ -27,7 +27,7 @@ def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
 def nll_per_sample(
     logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:
-    """Return −log p(true class), in nats, shape (n,); exact where p would round to 0 or 1."""
+    """Return −log p(true class), in nats, shape (n,); finite even where p would round to 0."""
     shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     chosen = np.take_along_axis(shifted, labels[:, None], axis=1)[:, 0]
     losses: npt.NDArray[np.float64] = np.log(np.exp(shifted).sum(axis=1)) - chosen

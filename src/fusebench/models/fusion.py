@@ -41,6 +41,8 @@ class ModelSpec:
     @classmethod
     def parse(cls, stored: Mapping[str, Any]) -> Self:
         """Return the spec that was stored as JSON, where a tuple became a list."""
+        if stored["pooling"] not in ("max", "strided"):
+            raise ValueError(f"pooling '{stored['pooling']}' is neither 'max' nor 'strided'")
         return cls(**{**stored, "image_size": tuple(stored["image_size"])})
 
 

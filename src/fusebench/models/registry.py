@@ -22,6 +22,12 @@ def names() -> list[str]:
     return sorted(path.stem for path in _FOLDER.glob("[a-z]*.py"))
 
 
+def check_name(name: str) -> None:
+    """Raise ParamsError, with the names that are allowed, if `name` is no fusion."""
+    if name not in names():
+        raise ParamsError(f"'{name}' is no fusion; must be one of {', '.join(names())}")
+
+
 def fusion_class(name: str) -> type[Fusion]:
     """Return the class that models/fusions/<name>.py holds.
 
@@ -32,8 +38,7 @@ def fusion_class(name: str) -> type[Fusion]:
     """
     from fusebench.models.fusion import Fusion
 
-    if name not in names():
-        raise ParamsError(f"'{name}' is no fusion; must be one of {', '.join(names())}")
+    check_name(name)
     module = import_module(f"fusebench.models.fusions.{name}")
     found = [
         item

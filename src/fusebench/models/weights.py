@@ -1,5 +1,6 @@
 """Initial weights, and weights on disk: safetensors, never a pickle."""
 
+import errno
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -40,7 +41,11 @@ def save(path: Path, weights: Mapping[str, Tensor]) -> None:
     """Write named tensors in one step."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in weights.items()}
     with replace_file(path) as aside:
-        save_file(contiguous, aside)
+        try:
+            save_file(contiguous, aside)
+        except SafetensorError as error:
+            # The library has no other error for a disk that is full.
+            raise OSError(errno.EIO, " ".join(str(error).split()), str(path)) from None
 
 
 def load(path: Path, model: nn.Module) -> None:

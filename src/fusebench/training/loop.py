@@ -109,7 +109,7 @@ def fit(
         if not math.isfinite(train_loss + val_loss):
             raise TrainingError(
                 f"{task.label}: loss is {train_loss + val_loss} in epoch {state.epoch}; lower "
-                f"train.lr (now {task.settings.lr:g})"
+                f"train.lr or override.{task.spec.fusion}.lr (now {task.settings.lr:g})"
             )
         state.seconds.append(seconds)
         state.records.append(_record(task, state.epoch, train_loss, val_loss, logits_nk))

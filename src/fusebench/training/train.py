@@ -67,6 +67,7 @@ def train_fusion(
     TrainingError
         A loss is no longer a number.
     """
+    manifest.check_rows(samples.rows)
     classes = samples.dataset.classes
     spec = ModelSpec(
         recipe.fusion,
