@@ -1,5 +1,6 @@
 """Writing that never leaves half a file in place: write aside, fsync, rename."""
 
+import errno
 import json
 import os
 import shutil
@@ -43,6 +44,8 @@ def replace_file(path: Path) -> Iterator[Path]:
 def replace_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside `path`; it takes the place of `path` on success only."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "is a file; a folder is to be written", str(path))
     aside, old = (path.with_name(form.format(path.name)) for form in (_ASIDE, _OLD))
     shutil.rmtree(aside, ignore_errors=True)
     with _named_errors(path):

@@ -77,7 +77,7 @@ def test_root_is_found_at_any_depth(tmp_path: Path, root: str) -> None:
         Pair("0007", name, f"{root}{name}/rgb/0007.png", f"{root}{name}/lidar/0007.npy")
         for name in CLASSES
     )
-    assert layout.angles("spheres", "zenith") == f"{root}spheres/zenith.npy"
+    assert layout.angles["spheres", "zenith"] == f"{root}spheres/zenith.npy"
 
 
 @pytest.mark.parametrize("root", ["./", "./assessment/", "/assessment/", "a//b/"])
@@ -92,7 +92,7 @@ def test_names_that_are_not_in_the_shortest_form_are_found_too(tmp_path: Path, r
     assert {pair.rgb for pair in layout.pairs} == {f"{root}{n}/rgb/0000.png" for n in CLASSES}
     with open_archive(tmp_path / "some.zip") as archive:
         for class_name in CLASSES:
-            archive.getinfo(layout.angles(class_name, "azimuth"))
+            archive.getinfo(layout.angles[class_name, "azimuth"])
 
 
 @settings(deadline=None, max_examples=40, derandomize=True, database=None)

@@ -657,3 +657,13 @@ def test_arrays_are_mapped_and_cannot_be_written(written: Path) -> None:
     array: NDArray[np.uint8] = samples.rgb
     with pytest.raises(ValueError, match="read-only"):
         array[0] = 0
+
+
+def test_angles_in_degrees_are_refused(place: Place) -> None:
+    degrees = {
+        f"{name}/azimuth.npy": npy(np.linspace(-16, 15.5, LIDAR_SIZE[0], dtype=np.float32))
+        for name in ("cubes", "spheres")
+    }
+    write_zip(place.zip, members(), overrides=degrees)
+    with pytest.raises(ArchiveError, match=r"cubes/azimuth\.npy: angle 16; .* radians"):
+        place.extract()

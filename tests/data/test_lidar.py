@@ -433,3 +433,16 @@ def test_params_out_of_range_are_refused() -> None:
     for change in ({"projection": "flat"}, {"align": "turn"}, {"normalize": 1}):
         with pytest.raises(ValueError, match=next(iter(change))):
             LidarParams.model_validate({**content, **change})
+
+
+def test_unnormalised_pixels_past_the_field_of_view_are_background_at_the_maximum_range() -> None:
+    """As where nothing came back; a point at the sensor itself would be a return."""
+    geometry = LidarGeometry(ANGLES, ANGLES, 50.0, 20.0, (64, 64), 1)
+    ranges = np.full((1, 64, 64), 50, np.float32)
+    maps = lidar_maps(
+        ranges, np.zeros(1, np.int64), geometry, params(align="camera", normalize=False)
+    )
+    _, inside = camera_cells(geometry)
+    assert not inside.all()
+    np.testing.assert_allclose(np.linalg.norm(maps[0, :3], axis=0), 50, rtol=1e-5)
+    assert not maps[0, 3].any()

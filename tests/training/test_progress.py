@@ -70,7 +70,14 @@ def test_off_shows_nothing(task: Task) -> None:
 def test_plain_is_one_line_per_seed_with_what_came_of_it(task: Task) -> None:
     lines = shown(task, "plain", terminal=False, seeds=3).splitlines()
     assert len(lines) == 3
-    for part in ("hadamard seed 7", "best epoch 2 of 4", "val loss 0.2500", "81.2 %", "2 s"):
+    for part in (
+        "hadamard seed 7 (1/3)",
+        "epoch 2 of 4",
+        "train 0.3500",
+        "val 0.2500",
+        "81.2 %",
+        "2 s",
+    ):
         assert part in lines[0]
 
 
@@ -84,7 +91,7 @@ def test_line_is_rewritten_at_each_epoch(task: Task) -> None:
 
 def test_line_tells_fusion_seed_epoch_losses_pace_and_time_left(task: Task) -> None:
     second = shown(task, "line", terminal=True).split(CLEAR)[2]
-    for part in ("hadamard", "seed 7", "2/4", "0.3500", "0.2500", "52 samples/s"):
+    for part in ("hadamard", "seed 7", "2/4", "0.350", "0.250", "52/s"):
         assert part in second  # 21 samples of train and 5 of val in half a second.
     assert re.search(r"\d+ s left", second)
 

@@ -157,7 +157,7 @@ def test_screen_tells_of_each_seed(
 ) -> None:
     progress = Progress("plain", 1, sys.stdout)
     train_fusion(recipe(seeds=(1,), epochs=1), samples, manifest, cpu, progress, places(tmp_path))
-    assert capsys.readouterr().out.startswith("add seed 1  best epoch 1 of 1")
+    assert capsys.readouterr().out.startswith("add seed 1 (1/1): best by val loss is epoch 1 of 1")
 
 
 # --- What goes wrong ---

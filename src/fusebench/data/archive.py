@@ -35,8 +35,10 @@ class DataParams(Section):
         description=f"[height, width] in pixels, each a multiple of {_DIVISOR} up to 4096"
     )
     lidar_size: Size = Field(description="[rows, columns] of the LiDAR maps, each from 1 to 4096")
-    max_range: Real = Field(gt=0, description="a number above 0, in metres")
-    focal_length: Real = Field(gt=0, description="a number above 0, in pixels of data.image_size")
+    max_range: Real = Field(gt=0, le=1e6, description="a number above 0, at most 1e6, in metres")
+    focal_length: Real = Field(
+        gt=0, le=1e6, description="a number above 0, at most 1e6, in pixels of data.image_size"
+    )
     quarter_turns: int = Field(ge=0, le=3, description="an integer from 0 to 3")
     on_bad_sample: Literal["error", "skip"] = Field(description="'error' or 'skip'")
 

@@ -244,6 +244,11 @@ def _read_angles(
                 values = decode_npy(_read_member(archive, member), (length,))
             except BadMemberError as error:
                 raise ArchiveError(f"{params.archive}: {member}: {error}") from None
+            if np.abs(values).max() > 2 * np.pi:
+                raise ArchiveError(
+                    f"{params.archive}: {member}: angle {np.abs(values).max():g}; must be at most "
+                    "2π: angles are in radians"
+                )
             if not np.array_equal(values, angles.setdefault(angle, values)):
                 # Angles that depend on the class would tell the class to every model.
                 raise ArchiveError(

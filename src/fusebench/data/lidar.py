@@ -108,10 +108,21 @@ def notebook_points(ranges: Floats, ids: npt.NDArray[np.int64], geometry: LidarG
     return spherical_points(ranges, looked_up(geometry.azimuth), looked_up(geometry.zenith))
 
 
-def camera_cells(geometry: LidarGeometry) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
-    """Return which LiDAR cell each camera pixel looks at.
+def camera_angles(geometry: LidarGeometry) -> tuple[Floats, Floats]:
+    """Return azimuth and zenith, in radians, each (H, W), of the ray through each pixel's centre.
 
     The camera is a pinhole at the sensor, looking forward, its principal point the image's centre.
+    """
+    height, width = geometry.image_size
+    right = (np.arange(width) + 0.5 - width / 2)[None, :] / geometry.focal_length
+    up = (height / 2 - np.arange(height) - 0.5)[:, None] / geometry.focal_length
+    zenith = -np.arctan2(up, np.hypot(1.0, right))
+    azimuth = np.broadcast_to(-np.arctan(right), zenith.shape)
+    return azimuth.astype(np.float32), zenith.astype(np.float32)
+
+
+def camera_cells(geometry: LidarGeometry) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    """Return which LiDAR cell each camera pixel looks at.
 
     Returns
     -------
@@ -121,20 +132,13 @@ def camera_cells(geometry: LidarGeometry) -> tuple[npt.NDArray[np.intp], npt.NDA
     inside : array of bool, shape (H, W)
         False where the pixel looks past the LiDAR's field of view.
     """
-    height, width = geometry.image_size
-    right = (np.arange(width) + 0.5 - width / 2) / geometry.focal_length
-    up = (height / 2 - np.arange(height) - 0.5) / geometry.focal_length
-    azimuth = -np.arctan(right)[None, :]
-    zenith = -np.arctan2(up[:, None], np.hypot(1.0, right)[None, :])
+    azimuth, zenith = camera_angles(geometry)
     row, row_inside = _nearest(geometry.azimuth, azimuth)
     column, column_inside = _nearest(geometry.zenith, zenith)
-    cells = row * len(geometry.zenith) + column
-    return cells, row_inside & column_inside
+    return row * len(geometry.zenith) + column, row_inside & column_inside
 
 
-def _nearest(
-    angles: Floats, wanted: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+def _nearest(angles: Floats, wanted: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
     """Return the index of the nearest angle, and whether one is within half a step."""
     order = np.argsort(angles)
     ascending = angles[order].astype(np.float64)
@@ -192,7 +196,7 @@ def _aligned(maps: Floats, geometry: LidarGeometry, params: LidarParams) -> Floa
         cells, inside = camera_cells(geometry)
         maps = maps.reshape(*maps.shape[:2], -1)[:, :, cells]
         # Past the field of view is known as little as where nothing came back.
-        maps *= inside
+        maps[:, :, ~inside] = _background(geometry, params)[:, ~inside]
         return maps
     if params.align == "rotate":
         maps = np.rot90(maps, -geometry.quarter_turns, axes=(2, 3))
@@ -201,3 +205,15 @@ def _aligned(maps: Floats, geometry: LidarGeometry, params: LidarParams) -> Floa
         return np.ascontiguousarray(maps)
     cells = grid_cells(geometry, (shape[0], shape[1]))
     return maps.reshape(*maps.shape[:2], -1)[:, :, cells]
+
+
+def _background(geometry: LidarGeometry, params: LidarParams) -> Floats:
+    """Return the channels (4, H, W) of pixels to which nothing came back."""
+    height, width = geometry.image_size
+    channels = np.zeros((4, height, width), np.float32)
+    if not params.normalize:
+        azimuth, zenith = camera_angles(geometry)
+        rays = (np.sin(-azimuth) * np.cos(-zenith), np.cos(-azimuth) * np.cos(-zenith),
+                np.sin(-zenith))  # fmt: skip
+        channels[:3] = geometry.max_range * np.stack(rays)
+    return channels

@@ -117,7 +117,9 @@ def _take(
 
     The order is built so that each of its beginnings is stratified, so smaller shares are nested
     in larger ones: class k is due for its m-th sample when the share reaches (m − ½)/N_k, and at
-    that moment one group that holds the class is placed.
+    that moment one group that holds the class is placed. Without twins each class gets its share
+    to the nearest number; with twins of two classes it is within one, as long as there is
+    something left to choose from.
 
     Parameters
     ----------

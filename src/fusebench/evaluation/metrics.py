@@ -59,11 +59,12 @@ def part_metrics(part: PartPredictions, positive: int) -> dict[str, Any]:
 def log_odds(logits: npt.NDArray[np.float32], label: int) -> npt.NDArray[np.float64]:
     """Return the log odds of one class against the rest, shape (n,).
 
-    They order as the probabilities do, without the ties where those round to 0 or 1.
+    They order as the probabilities do, without the ties where those round to 0 or 1. What differs
+    by the rounding of the sum alone is made equal, being a tie.
     """
     exact = logits.astype(np.float64)
     rest = np.logaddexp.reduce(np.delete(exact, label, axis=1), axis=1)
-    odds: npt.NDArray[np.float64] = exact[:, label] - rest
+    odds: npt.NDArray[np.float64] = np.round(exact[:, label] - rest, 9)
     return odds
 
 
