@@ -5,7 +5,7 @@ BIN := .venv/bin
 # dvc runs `python` from the PATH: the project's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-dev repro test check lock clean
+.PHONY: help setup setup-dev repro notebook test check lock clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -38,6 +38,13 @@ $(BIN)/.develops: requirements-dev.txt $(BIN)/.runs
 repro: setup  ## run the pipeline and show the table
 	@dvc repro
 	@python src/table.py
+
+# Out of the way, in a folder of its own; the workspace stays as it is.
+notebook: setup  ## the four fusions with the notebook's indexing, scaling and split
+	@dvc exp remove -q notebook 2>/dev/null || true
+	@dvc exp run --temp --name notebook -S lidar.projection=notebook -S lidar.normalize=false \
+	  -S split.group=none -S split.draws=fixed
+	@python src/table.py notebook
 
 test: setup-dev  ## run all tests
 	@$(BIN)/python -m pytest

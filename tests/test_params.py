@@ -197,7 +197,7 @@ def test_wrong_device_is_named(device: str, content: dict[str, Any], tmp_path: P
         ("data.classes", ["cubes", "cubes"], ["classes", "different"]),
         ("data.classes", ["cubes", 7], ["data.classes.1", "7"]),
         ("data.classes", ["spheres", "a/b"], ["classes", "a/b"]),
-        ("data.image_size", [60, 64], ["image_size", "60", "16"]),
+        ("data.image_size", [15, 64], ["image_size", "15", "16"]),
         ("data.image_size", [64], ["data.image_size"]),
         ("data.image_size", 64, ["data.image_size", "64"]),
         ("data.lidar_size", [0, 64], ["data.lidar_size.0", "0", "1 to 4096"]),

@@ -67,7 +67,7 @@ class RgbOnly(IntermediateFusion):
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.parametrize("size", [(16, 16), (32, 16), (48, 64)])
+@pytest.mark.parametrize("size", [(16, 16), (32, 16), (48, 64), (17, 50), (35, 23)])
 @each_pooling
 @every_fusion
 def test_logits_are_finite_and_one_per_class(

@@ -19,8 +19,8 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 ANGLES = ("azimuth", "zenith")
 # Per modality the kinds of files that are read; others in its folder are passed over.
 _SUFFIXES = {"rgb": IMAGE_SUFFIXES, "lidar": (".npy",)}
-# Every pooling halves the maps, four times: both sides must be divisible by that.
-_DIVISOR = 16
+# The models halve their maps four times.
+_SMALLEST = 16
 
 
 class DataParams(Section):
@@ -32,7 +32,7 @@ class DataParams(Section):
     )
     positive: str = Field(description="one of data.classes")
     image_size: Size = Field(
-        description=f"[height, width] in pixels, each a multiple of {_DIVISOR} up to 4096"
+        description=f"[height, width] in pixels, each from {_SMALLEST} to 4096"
     )
     lidar_size: Size = Field(description="[rows, columns] of the LiDAR maps, each from 1 to 4096")
     max_range: Real = Field(gt=0, le=1e6, description="a number above 0, at most 1e6, in metres")
@@ -49,9 +49,9 @@ class DataParams(Section):
             raise ValueError(f"classes = {list(self.classes)}: must be different folder names")
         if self.positive not in names:
             raise ValueError(f"positive = '{self.positive}': must be one of {list(self.classes)}")
-        if any(side % _DIVISOR for side in self.image_size):
+        if min(self.image_size) < _SMALLEST:
             raise ValueError(
-                f"image_size = {list(self.image_size)}: must be multiples of {_DIVISOR}"
+                f"image_size = {list(self.image_size)}: must be at least {_SMALLEST} each"
             )
         return self
 

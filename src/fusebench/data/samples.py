@@ -1,6 +1,7 @@
 """The samples that stage extract wrote, as arrays and as a table."""
 
 import csv
+import io
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -130,11 +131,18 @@ def read_csv(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         The file is missing, or has not all `columns` in each line.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            lines = list(csv.DictReader(file))
+        return parse_csv(path, path.read_text("utf-8"), columns)
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
-    except (UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise ArtifactError(f"{path}: broken ({error}); 'dvc checkout' mends it") from None
+
+
+def parse_csv(path: Path, text: str, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Return the lines of a CSV file's text; raise ArtifactError as `read_csv` does."""
+    try:
+        lines = list(csv.DictReader(io.StringIO(text, newline="")))
+    except csv.Error as error:
         raise ArtifactError(f"{path}: broken ({error}); 'dvc checkout' mends it") from None
     for number, line in enumerate(lines, start=2):
         lacking = [column for column in columns if line.get(column) is None]

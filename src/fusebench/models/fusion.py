@@ -28,7 +28,7 @@ class ModelSpec:
     classes : int
         Number of logits.
     image_size : (int, int)
-        Height and width of the inputs, multiples of 16.
+        Height and width of the inputs, at least 16 each.
     pooling : {"max", "strided"}
         How a stem halves its maps.
     """
@@ -37,6 +37,16 @@ class ModelSpec:
     classes: int
     image_size: tuple[int, int]
     pooling: Literal["max", "strided"]
+
+    @property
+    def stem_size(self) -> tuple[int, int]:
+        """Height and width of a stem's maps, a quarter of the inputs'."""
+        height, width = self.image_size
+        for _ in range(2):
+            # Pooling leaves an odd last line out, a convolution with stride 2 keeps it.
+            odd = 0 if self.pooling == "max" else 1
+            height, width = (height + odd) // 2, (width + odd) // 2
+        return height, width
 
     @classmethod
     def parse(cls, stored: Mapping[str, Any]) -> Self:
@@ -113,9 +123,9 @@ class IntermediateFusion(Fusion):
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__(spec)
-        height, width = spec.image_size
+        height, width = spec.stem_size
         self.head = ConvBlock(self.fused_channels(), HEAD_CHANNELS)
-        self.classifier = nn.Linear(HEAD_CHANNELS * (height // 16) * (width // 16), spec.classes)
+        self.classifier = nn.Linear(HEAD_CHANNELS * (height // 4) * (width // 4), spec.classes)
 
     def fused_channels(self) -> int:
         """Return how many channels `fuse` gives."""

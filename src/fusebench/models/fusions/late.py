@@ -24,8 +24,8 @@ class Late(Fusion):
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__(spec)
-        height, width = spec.image_size
-        features = STEM_CHANNELS * (height // 4) * (width // 4)
+        height, width = spec.stem_size
+        features = STEM_CHANNELS * height * width
         self.embeddings = nn.ModuleDict(
             {name: nn.Linear(features, _EMBEDDING) for name in self.inputs}
         )
