@@ -5,7 +5,7 @@ BIN := .venv/bin
 # dvc runs `python` from the PATH: the project's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-dev repro notebook test check lock clean
+.PHONY: help setup setup-dev repro notebook test check current lock clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -41,6 +41,7 @@ repro: setup  ## run the pipeline and show the table
 
 # Out of the way, in a folder of its own; the workspace stays as it is.
 notebook: setup  ## the four fusions with the notebook's indexing, scaling and split
+	@git config user.email >/dev/null || { echo "error: DVC keeps experiments as commits: first git config user.name … and git config user.email …"; exit 1; }
 	@dvc exp remove -q notebook 2>/dev/null || true
 	@dvc exp run --temp --name notebook -S lidar.projection=notebook -S lidar.normalize=false \
 	  -S split.group=none -S split.draws=fixed
@@ -56,6 +57,9 @@ check: setup-dev  ## ruff and mypy
 
 # Universal: one lock for every platform and Python; without the index, so that it names no host.
 LOCK = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+current: setup  ## whether dvc.lock belongs to the code and params beside it
+	@dvc repro --allow-missing --dry | tail -1 | grep "up to date" || { echo "error: dvc.lock is not that of this code: run dvc repro and commit"; exit 1; }
+
 lock: setup-dev  ## pin the newest versions that work together
 	$(LOCK) --upgrade pyproject.toml -o requirements.txt
 	$(LOCK) --upgrade pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from tests.project import SMALL, Project, make_project
 
 if TYPE_CHECKING:
     from fusebench.data.inputs import Inputs
@@ -185,3 +186,20 @@ def tiny_task(tiny_inputs: Callable[..., Inputs], cpu: Device) -> Callable[..., 
         return Task(spec, params, seed, train, val, 1, cpu.device)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
+    """A small project after its first `dvc repro`, committed, and what that printed."""
+    project = make_project(tmp_path_factory.mktemp("project"), SMALL)
+    output = project.dvc("repro")
+    project.commit("results")
+    return project, output
+
+
+@pytest.fixture
+def clean(reproduced: tuple[Project, str]) -> Project:
+    """The same project as it was after the first run."""
+    project, _ = reproduced
+    project.restore()
+    return project

@@ -12,6 +12,8 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 
+FUSIONS = ("late", "concat", "add", "hadamard")
+
 # Small enough for a test, large enough that every class is in every part.
 SMALL = {
     "synthesize.counts.cubes": 90,
@@ -64,6 +66,16 @@ class Project:
             assert last in section, key
             section[last] = value
         path.write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
+
+    def restore(self) -> None:
+        """Bring the folder back to its last commit: what git tracks, and what DVC keeps."""
+        self.git("reset", "--quiet", "--hard")
+        self.git("clean", "--force", "-d", "--quiet")
+        for folder in ("models", "predictions"):
+            for path in (self.root / folder).iterdir():
+                if path.name not in FUSIONS:
+                    shutil.rmtree(path)
+        self.dvc("checkout", "--quiet", "--force")
 
     def lock(self) -> dict[str, Any]:
         """Return dvc.lock's stages."""

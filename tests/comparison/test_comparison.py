@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from sklearn.metrics import precision_recall_curve
 
 from fusebench.comparison import curves, pictures, style
 from fusebench.comparison.draw import write_plots
@@ -17,7 +18,12 @@ from fusebench.comparison.results import MAJORITY, Comparison, read_comparison
 from fusebench.comparison.table import SCREEN_WIDTH, comparison_json, csv_rows, screen_table
 from fusebench.errors import ArtifactError
 from fusebench.evaluation.metrics import fusion_metrics
-from fusebench.evaluation.predictions import PartPredictions, read_predictions, write_seed
+from fusebench.evaluation.predictions import (
+    FusionPredictions,
+    PartPredictions,
+    read_predictions,
+    write_seed,
+)
 from fusebench.files import write_json
 
 NOTEBOOK_COLUMNS = [
@@ -170,10 +176,12 @@ def test_fusions_of_other_samples_are_not_compared(root: Path) -> None:
 def test_the_headline_gives_val_before_test(root: Path) -> None:
     metrics = json.loads((root / "metrics/fusions/late.json").read_text("utf-8"))
     figures = headline(metrics)
-    assert list(figures)[:2] == ["val", "test"]
-    assert figures["test"]["nll"] == metrics["test"]["nll"]
-    assert figures["parameters_m"] == pytest.approx(3.336662)
-    assert "fusion" not in figures
+    assert [key.partition("_")[0] for key in figures] == ["val"] * 10 + ["test"] * 10 + [
+        "headline"
+    ] * 2
+    assert figures["test_nll"] == metrics["test"]["nll"]["mean"]
+    assert figures["test_nll_deviation"] == metrics["test"]["nll"]["deviation"]
+    assert figures["headline_parameters_m"] == pytest.approx(3.336662)
     lines = headline_lines("late", figures)
     assert "choose by these" in lines[1]
     assert "quote these" in lines[2]
@@ -192,7 +200,7 @@ def test_ranking_curves_end_where_they_must(comparison: Comparison) -> None:
             held = [row for row in roc if row["fusion"] == name and row["seed"] == seed]
             ends = [tuple(row[key] for key in curves.ROC) for row in (held[0], held[-1])]
             assert ends == [(0.0, 0.0), (100.0, 100.0)]
-            assert len(held) <= 100
+            assert len(held) <= 102
     assert {row["recall"] for row in precision_recall} >= {0.0, 100.0}
 
 
@@ -260,3 +268,28 @@ def test_bars_stand_at_the_means_with_a_mark_per_seed(comparison: Comparison) ->
     marks = [line for line in axes.lines if line.get_marker() == "o"]
     assert [len(np.asarray(line.get_ydata())) for line in marks] == [2, 2, 2]
     assert "%" in axes.get_ylabel()
+
+
+def test_five_fusions_have_a_confusion_each_and_nothing_else(tmp_path: Path) -> None:
+    names = ("late", "concat", "add", "hadamard", "film")
+    for name in names:
+        _write_fusion(tmp_path, name, 1.0, (0,))
+    figure = pictures.confusion_picture(read_comparison(tmp_path, names))
+    assert [axes.get_title() for axes in figure.axes if axes.axison] == list(names)
+
+
+def test_a_precision_recall_curve_keeps_its_shape_when_positives_are_rare(tmp_path: Path) -> None:
+    _write_fusion(tmp_path, "late", 2.0, (0,))
+    labels = np.arange(2000) % 14 == 0
+    logits = np.random.default_rng(0).normal(size=(2000, 2)).astype(np.float32)
+    logits[:, 1] += 2 * labels
+    names = np.array([str(row) for row in range(2000)])
+    part = PartPredictions(names, names, names, labels.astype(np.int64), logits)
+    held = read_predictions(tmp_path / "predictions/late")
+    thin = FusionPredictions(held.info, {0: {"test": part}})
+    rows = curves.ranking_rows(Comparison((), {"late": thin}))[1]
+    drawn = np.array([[row["recall"], row["precision"]] for row in rows], float)
+    precision, recall, _ = precision_recall_curve(labels, logits[:, 1] - logits[:, 0])
+    for place in np.linspace(5, 95, 10):
+        expected = 100 * precision[np.abs(100 * recall - place).argmin()]
+        assert drawn[np.abs(drawn[:, 0] - place).argmin(), 1] == pytest.approx(expected, abs=4)

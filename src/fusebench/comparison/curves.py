@@ -16,7 +16,7 @@ Row = dict[str, str | int | float]
 ROC = ("false_positive_rate", "true_positive_rate")
 PRECISION_RECALL = ("recall", "precision")
 
-# Points of a drawn curve; more would be invisible and swell the repository.
+# Points of a drawn curve, but for its ends; more would be invisible and swell the repository.
 _POINTS = 100
 _DIGITS = 4
 
@@ -38,13 +38,18 @@ def training_rows(folder: Path, fusions: Sequence[str]) -> list[Row]:
             {
                 "fusion": name,
                 "epoch": epoch,
-                "val_loss": round(float(np.mean(held)), 6),
-                "low": round(min(held), 6),
-                "high": round(max(held), 6),
+                "val_loss": _significant(float(np.mean(held))),
+                "low": _significant(min(held)),
+                "high": _significant(max(held)),
             }
             for epoch, held in losses.items()
         ]
     return rows
+
+
+def _significant(loss: float) -> float:
+    """Return a loss to six digits; never 0, which a logarithmic axis cannot show."""
+    return float(f"{max(loss, 1e-12):.6g}")
 
 
 def ranking_rows(comparison: Comparison) -> tuple[list[Row], list[Row]]:
@@ -69,8 +74,14 @@ def ranking_rows(comparison: Comparison) -> tuple[list[Row], list[Row]]:
 
 
 def _points(key: Row, names: Sequence[str], *columns: npt.NDArray[np.float64]) -> list[Row]:
-    """Return at most `_POINTS` points of a curve, its first and its last among them."""
-    chosen = np.unique(np.linspace(0, len(columns[0]) - 1, _POINTS).round().astype(int))
+    """Return some `_POINTS` points of a curve, its first and its last among them.
+
+    They are evenly spaced along the curve, so that steep parts keep their shape.
+    """
+    steps = np.sum([np.abs(np.diff(column)) for column in columns], axis=0)
+    length = np.concatenate(([0.0], np.cumsum(steps)))
+    chosen = np.unique(np.searchsorted(length, np.linspace(0, length[-1], _POINTS)))
+    chosen = np.union1d(chosen, [0, len(length) - 1])
     return [
         key
         | {"point": place}

@@ -12,37 +12,44 @@ _UNITS = {
     "nll": "nats",
 }
 
+Headline = dict[str, float | None]
 
-def headline(metrics: dict[str, Any]) -> dict[str, Any]:
+
+def headline(metrics: dict[str, Any]) -> Headline:
     """Return the headline of metrics/fusions/<name>.json.
 
     Returns
     -------
     dict
-        val, then test: mean and deviation over seeds of each figure; parameters (M); stuck_seeds.
+        val_<figure> and val_<figure>_deviation over seeds, then test_…;
+        headline_parameters_m (millions); headline_stuck_seeds. Flat, with keys that no other
+        metrics file has: so DVC shows them without a path.
     """
-    figures: dict[str, Any] = {
-        part: {name: dict(metrics[part][name]) for name in _UNITS} for part in _PARTS
-    }
-    figures["parameters_m"] = metrics["parameters"] / 1e6
-    figures["stuck_seeds"] = metrics["stuck_seeds"]
+    figures: Headline = {}
+    for part in _PARTS:
+        for name in _UNITS:
+            figures[f"{part}_{name}"] = metrics[part][name]["mean"]
+            figures[f"{part}_{name}_deviation"] = metrics[part][name]["deviation"]
+    figures["headline_parameters_m"] = metrics["parameters"] / 1e6
+    figures["headline_stuck_seeds"] = metrics["stuck_seeds"]
     return figures
 
 
-def headline_lines(fusion: str, figures: dict[str, Any]) -> list[str]:
+def headline_lines(fusion: str, figures: Headline) -> list[str]:
     """Return what the screen shows of a headline."""
     lines = [
-        f"{fusion}: {figures['parameters_m']:.3f} M parameters, "
-        f"{figures['stuck_seeds']} seed(s) stuck at the majority class"
+        f"{fusion}: {figures['headline_parameters_m']:.3f} M parameters, "
+        f"{figures['headline_stuck_seeds']} seed(s) stuck at the majority class"
     ]
     for part, advice in _PARTS.items():
-        shown = [_shown(name, figures[part][name]) for name in _UNITS]
+        shown = [_shown(f"{part}_{name}", unit, figures) for name, unit in _UNITS.items()]
         lines.append(f"  {part} ({advice}): {' · '.join(shown)}")
     return lines
 
 
-def _shown(name: str, figure: dict[str, float | None]) -> str:
-    mean, deviation = figure["mean"], figure["deviation"]
-    digits = 4 if name == "nll" else 2
+def _shown(key: str, unit: str, figures: Headline) -> str:
+    deviation = figures[f"{key}_deviation"]
+    digits = 2 if unit == "%" else 4
     spread = "" if deviation is None else f" ± {deviation:.{digits}f}"
-    return f"{name.replace('_', ' ')} {mean:.{digits}f}{spread} {_UNITS[name]}"
+    name = key.partition("_")[2].replace("_", " ")
+    return f"{name} {figures[key]:.{digits}f}{spread} {unit}"

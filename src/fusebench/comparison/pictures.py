@@ -116,14 +116,14 @@ def confusion_picture(comparison: Comparison) -> Figure:
         columns = min(4, len(names))
         rows = -(-len(names) // columns)
         figure = Figure(figsize=(2.9 * columns, 3.1 * rows))
-        grid = figure.subplots(rows, columns, squeeze=False).flat
-        for axes, result in zip(grid, comparison.results, strict=False):
-            if result.name != MAJORITY:
-                seeds = result.metrics["test"]["seeds"].values()
-                counts = np.mean([seed["confusion"] for seed in seeds], axis=0)
-                _draw_confusion(axes, counts, comparison.predictions[result.name].classes)
-                axes.set_title(result.name, color=colours(names)[result.name])
-        for axes in list(grid)[len(names) :]:
+        grid = list(figure.subplots(rows, columns, squeeze=False).flat)
+        trained = [result for result in comparison.results if result.name != MAJORITY]
+        for axes, result in zip(grid, trained, strict=False):
+            seeds = result.metrics["test"]["seeds"].values()
+            counts = np.mean([seed["confusion"] for seed in seeds], axis=0)
+            _draw_confusion(axes, counts, comparison.predictions[result.name].classes)
+            axes.set_title(result.name, color=colours(names)[result.name])
+        for axes in grid[len(names) :]:
             axes.set_axis_off()
         figure.suptitle("Test samples, mean over seeds; shade: share of the actual class")
         _note(figure, comparison)

@@ -54,10 +54,11 @@ def _offset(samples: Samples, row: SampleRow) -> float:
 
 
 def gallery(samples: Samples, rows: Sequence[SampleRow]) -> Figure:
-    """Draw one line per sample: the image, and the LiDAR mask with the image's outline on it."""
-    figure = Figure(figsize=(8.2, 2.05 * len(rows)), dpi=100, layout="constrained")
+    """Draw one line per sample: the image, and its ranges with the image's outline on them."""
+    figure = Figure(figsize=(8.2, 2.05 * len(rows) + 1), dpi=100, layout="constrained")
     grid = figure.subplots(len(rows), len(_COLUMNS), squeeze=False)
     geometry = LidarGeometry.of(samples)
+    near, far = _limits(samples, rows)
     for line, row in zip(grid, rows, strict=True):
         image = np.asarray(samples.rgb[row.row])
         lit = image.max(axis=2) > 0
@@ -66,21 +67,39 @@ def gallery(samples: Samples, rows: Sequence[SampleRow]) -> Figure:
                 axes.imshow(image)
                 axes.set_ylabel(f"{row.class_name}\nid {row.id}", fontsize=9)
             else:
-                axes.imshow(
-                    _ranges(samples, row, geometry, align), cmap="viridis_r",
-                    vmin=geometry.max_range * 0.35, vmax=geometry.max_range * 0.65,
-                )  # fmt: skip
-                axes.contour(lit, levels=[0.5], colors="#D55E00", linewidths=1.3)
+                ranges = _ranges(samples, row, geometry, align)
+                shown = axes.imshow(ranges, cmap="viridis_r", vmin=near, vmax=far)
+                # An image without black background has no outline.
+                if lit.any() and not lit.all():
+                    axes.contour(lit, levels=[0.5], colors="#D55E00", linewidths=1.3)
             axes.set(xticks=[], yticks=[])
             if row is rows[0]:
                 axes.set_title(title, fontsize=10)
+    figure.colorbar(
+        shown,
+        ax=grid,
+        location="bottom",
+        shrink=0.5,
+        aspect=40,
+        label="range (m); white: no return",
+    )
     kind = "rendered" if samples.dataset.rendered else "recorded"
     figure.suptitle(
-        f"The same object in both inputs ({kind} samples). Orange: outline of the lit pixels of "
-        "the image.\nColour: range, near (bright) to far (dark); white: no return.",
+        f"The same object in both inputs ({kind} samples)\n"
+        "Orange: outline of the lit pixels of the image",
         fontsize=10,
     )
     return figure
+
+
+def _limits(samples: Samples, rows: Sequence[SampleRow]) -> tuple[float, float]:
+    """Return the ranges, in metres, between which colours are spread."""
+    held = np.concatenate([np.asarray(samples.lidar[row.row]).ravel() for row in rows])
+    hits = held[held < samples.dataset.max_range]
+    if not len(hits):
+        return 0.0, samples.dataset.max_range
+    near, far = np.percentile(hits, [2, 98])
+    return float(near), float(far)
 
 
 def _ranges(

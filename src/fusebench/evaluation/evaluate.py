@@ -7,6 +7,7 @@ from fusebench.data.inputs import Inputs
 from fusebench.data.samples import Samples
 from fusebench.data.split import Manifest
 from fusebench.errors import ArtifactError
+from fusebench.evaluation.metrics import PARTS
 from fusebench.evaluation.predictions import PartPredictions, write_seed
 from fusebench.files import replace_folder, write_json
 from fusebench.models import registry, weights
@@ -15,7 +16,6 @@ from fusebench.models.fusion import Fusion
 from fusebench.models.inference import predict
 from fusebench.training.device import Device
 
-PARTS = ("val", "test")
 _BATCH = 128
 
 

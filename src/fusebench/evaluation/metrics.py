@@ -91,27 +91,28 @@ def fusion_metrics(predictions: FusionPredictions) -> dict[str, Any]:
     Returns
     -------
     dict
-        parameters, stuck_seeds, and per part: mean and deviation (sample standard deviation; null
-        for one seed) of each metric over seeds, and each seed's own metrics.
+        parameters, stuck_seeds (on test), and per part: mean and deviation (sample standard
+        deviation; null for one seed) of each metric over seeds, and each seed's own metrics.
     """
-    stuck = [
-        seed
-        for seed, parts in predictions.seeds.items()
-        if is_stuck(parts["test"], int(predictions.train_counts(seed).argmax()))
-    ]
-    result: dict[str, Any] = {
+    parts = {part: seed_metrics(predictions, part) for part in PARTS}
+    stuck = [found["stuck_at_majority"] for found in parts["test"].values()]
+    return {
         "parameters": predictions.info["parameters"],
-        "stuck_seeds": len(stuck),
+        "stuck_seeds": sum(stuck),
+        **{
+            part: {**summarize(list(seeds.values())), "seeds": seeds}
+            for part, seeds in parts.items()
+        },
     }
-    for part in PARTS:
-        seeds = {
-            str(seed): part_metrics(parts[part], predictions.positive)
-            for seed, parts in predictions.seeds.items()
-        }
-        for seed, found in seeds.items():
-            found["stuck_at_majority"] = int(seed) in stuck
-        result[part] = {**summarize(list(seeds.values())), "seeds": seeds}
-    return result
+
+
+def seed_metrics(predictions: FusionPredictions, part: str) -> dict[str, dict[str, Any]]:
+    """Return the metrics of each seed on one part, and whether it is stuck there."""
+    return {
+        str(seed): part_metrics(parts[part], predictions.positive)
+        | {"stuck_at_majority": is_stuck(parts[part], int(predictions.train_counts(seed).argmax()))}
+        for seed, parts in predictions.seeds.items()
+    }
 
 
 def summarize(seeds: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | None]]:

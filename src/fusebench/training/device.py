@@ -45,6 +45,8 @@ def prepare(params: RuntimeParams) -> Device:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True)
     torch.backends.cudnn.benchmark = False
+    # By default cuDNN's convolutions round fp32 inputs to TF32; here fp32 means fp32.
+    torch.backends.cudnn.allow_tf32 = False
     return Device(device, reason, threads)
 
 
