@@ -12,8 +12,8 @@ from fusebench.models import registry
 
 SRC = ROOT / "src"
 FUSIONS = "fusebench/models/fusions"
-# How values are read, written and shown. A change here is not expected to change a result, and is
-# no reason to train for ten minutes; a test of the golden values of a run tells where it does.
+# How values are read, written and shown, not what they are: a change here is no reason to train
+# for ten minutes. What these modules give to the stages is held by tests of their own.
 MECHANISM = {
     "fusebench/cli.py",
     "fusebench/config.py",

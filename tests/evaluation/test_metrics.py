@@ -212,6 +212,14 @@ def test_stuck_seeds_are_counted_and_marked() -> None:
         assert marks == {"3": True, "4": False, "5": False}
 
 
+def test_each_part_says_for_itself_whether_a_seed_is_stuck() -> None:
+    mixed = {"val": RIGHT["val"], "test": CUBES["test"]}
+    found = fusion_metrics(fusion_of({3: mixed}))
+    assert found["stuck_seeds"] == 1
+    assert found["test"]["seeds"]["3"]["stuck_at_majority"]
+    assert not found["val"]["seeds"]["3"]["stuck_at_majority"]
+
+
 def test_majority_is_that_of_the_training_part() -> None:
     mostly_spheres = fusion_of({3: CUBES, 4: SPHERES}, {"cubes": 2, "spheres": 8})
     assert fusion_metrics(mostly_spheres)["test"]["seeds"]["4"]["stuck_at_majority"]
