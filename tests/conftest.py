@@ -188,7 +188,7 @@ def tiny_task(tiny_inputs: Callable[..., Inputs], cpu: Device) -> Callable[..., 
     return make
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def reproduced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
     """A small project after its first `dvc repro`, committed, and what that printed."""
     project = make_project(tmp_path_factory.mktemp("project"), SMALL)
