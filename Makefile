@@ -17,7 +17,7 @@ setup-dev: $(BIN)/.develops  ## … and what tests and checks need
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("error: $(PYTHON) is Python %d.%d; 3.11 or newer is needed (make PYTHON=python3.12 …)" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	@rm -rf .venv
-	@if command -v uv >/dev/null; then uv venv -q --python "$$(command -v $(PYTHON))" .venv; else $(PYTHON) -m venv .venv; fi
+	@if command -v uv >/dev/null; then uv venv -q --seed --python "$$(command -v $(PYTHON))" .venv; else $(PYTHON) -m venv .venv; fi
 
 # uv where it is on the machine; else uv from the lock; else plain pip.
 define install
