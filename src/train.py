@@ -33,19 +33,20 @@ def main() -> None:
 
     from fusebench.data.samples import open_samples
     from fusebench.data.split import read_manifest
-    from fusebench.training.device import prepare
+    from fusebench.training.device import prepare, resolve_precision
     from fusebench.training.progress import Progress
-    from fusebench.training.train import PRECISION, Places, Recipe, train_fusion
+    from fusebench.training.train import Places, Recipe, train_fusion
 
     device = prepare(runtime)
+    precision = resolve_precision(params.precision, device)
     seeds = ", ".join(map(str, params.seeds))
     print(
         f"{fusion}: seeds {seeds} on {device.name} ({device.reason}), {device.threads} thread(s), "
-        f"{PRECISION}",
+        f"{precision} (train.precision is {params.precision})",
         flush=True,
     )
     train_fusion(
-        Recipe(fusion, params, lidar),
+        Recipe(fusion, params, lidar, precision),
         open_samples(Path("data/samples")),
         read_manifest(Path("data/split.csv")),
         device,

@@ -29,6 +29,7 @@ TRAIN = {
     "schedule": "constant",
     "class_weights": "none",
     "pooling": "max",
+    "precision": "fp32",
 }
 
 
@@ -124,7 +125,7 @@ def trained(
     lidar = LidarParams(projection="spherical", align="none", normalize=True)
     places = Places.of("add")
     train_fusion(
-        Recipe("add", TrainParams.model_validate(TRAIN), lidar),
+        Recipe("add", TrainParams.model_validate(TRAIN), lidar, "fp32"),
         samples,
         manifest,
         cpu,
@@ -167,6 +168,7 @@ def tiny_inputs() -> Callable[..., Inputs]:
 def tiny_task(tiny_inputs: Callable[..., Inputs], cpu: Device) -> Callable[..., Task]:
     """Make a training task on tiny inputs; keywords: fusion, seed, train, val, any setting."""
     from fusebench.models.fusion import ModelSpec
+    from fusebench.models.precision import Precision
     from fusebench.training.loop import Task
     from fusebench.training.settings import TrainParams
 
@@ -182,7 +184,8 @@ def tiny_task(tiny_inputs: Callable[..., Inputs], cpu: Device) -> Callable[..., 
         # Not validated: a test may ask for a rate of 0.
         params = TrainParams.model_validate(TRAIN).model_copy(update={"batch_size": 8, **settings})
         classes = 1 + int(max(train.labels.max(), val.labels.max()))
-        spec = ModelSpec(fusion, max(2, classes), (16, 16), params.pooling)
+        precision: Precision = "bf16" if params.precision == "bf16" else "fp32"
+        spec = ModelSpec(fusion, max(2, classes), (16, 16), params.pooling, precision)
         return Task(spec, params, seed, train, val, 1, cpu.device)
 
     return make

@@ -42,6 +42,7 @@ WORDS = (
     "train.schedule",
     "train.class_weights",
     "train.pooling",
+    "train.precision",
     "runtime.device",
     "runtime.progress",
 )

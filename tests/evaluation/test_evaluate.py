@@ -178,7 +178,7 @@ def store_model(
     folder: Path, classes: list[str], seeds: tuple[int, ...] = (4,), **spec: Any
 ) -> None:
     content = {"fusion": "add", "classes": len(classes), "image_size": [64, 64], "pooling": "max"}
-    content |= spec
+    content |= {"precision": "fp32", **spec}
     model = registry.build(ModelSpec.parse(content))
     folder.mkdir(parents=True)
     for seed in seeds:

@@ -21,6 +21,7 @@ KNOWN_INPUTS = ("rgb", "lidar")
 SIZE = (32, 16)
 
 Pooling = Literal["max", "strided"]
+Precision = Literal["fp32", "bf16"]
 
 every_fusion = pytest.mark.parametrize("name", NAMES)
 each_pooling = pytest.mark.parametrize("pooling", ["max", "strided"])
@@ -32,8 +33,9 @@ def built(
     classes: int = 2,
     size: tuple[int, int] = SIZE,
     seed: int = 0,
+    precision: Precision = "fp32",
 ) -> Fusion:
-    model = registry.build(ModelSpec(name, classes, size, pooling))
+    model = registry.build(ModelSpec(name, classes, size, pooling, precision))
     weights.initialize(model, seed)
     return model
 
@@ -171,7 +173,7 @@ def test_undeclared_input_neither_matters_nor_need_be_there(name: str, pooling: 
 
 
 def test_model_of_one_input_reads_only_that_one() -> None:
-    model = RgbOnly(ModelSpec("rgb_only", 2, SIZE, "max"))
+    model = RgbOnly(ModelSpec("rgb_only", 2, SIZE, "max", "fp32"))
     weights.initialize(model, 0)
     rgb = random_maps(names=("rgb",))
     assert torch.equal(model({**rgb, "lidar": torch.full_like(rgb["rgb"], torch.nan)}), model(rgb))
@@ -194,7 +196,7 @@ def all_equal(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> bool
 @pytest.mark.parametrize("source", KNOWN_INPUTS)
 def test_stems_of_all_fusions_start_equal(source: str, seed: int, pooling: Pooling) -> None:
     models: list[Fusion] = [built(name, pooling, seed=seed) for name in NAMES]
-    single = RgbOnly(ModelSpec("rgb_only", 2, SIZE, pooling))
+    single = RgbOnly(ModelSpec("rgb_only", 2, SIZE, pooling, "fp32"))
     weights.initialize(single, seed)
     stems = [stem_weights(each, source) for each in (*models, single) if source in each.inputs]
     assert len(stems) >= 2
@@ -249,7 +251,7 @@ def test_layer_without_a_rule_is_refused() -> None:
     [("late", 3_336_662), ("concat", 191_042), ("add", 117_314), ("hadamard", 117_314)],
 )
 def test_parameter_count_is_the_notebooks(name: str, count: int, pooling: Pooling) -> None:
-    model = registry.build(ModelSpec(name, 2, (64, 64), pooling))
+    model = registry.build(ModelSpec(name, 2, (64, 64), pooling, "fp32"))
     assert sum(parameter.numel() for parameter in model.parameters()) == count
 
 

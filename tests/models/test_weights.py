@@ -13,7 +13,7 @@ from fusebench.models.fusion import Fusion, ModelSpec
 
 
 def built(fusion: str = "add", classes: int = 2, size: tuple[int, int] = (16, 16)) -> Fusion:
-    return registry.build(ModelSpec(fusion, classes, size, "max"))
+    return registry.build(ModelSpec(fusion, classes, size, "max", "fp32"))
 
 
 def refusal(path: Path, model: nn.Module) -> str:

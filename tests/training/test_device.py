@@ -1,3 +1,4 @@
+import contextlib
 import json
 import os
 import platform
@@ -14,7 +15,14 @@ import torch
 from fusebench.config import validate
 from fusebench.errors import DeviceError, FusebenchError
 from fusebench.runtime import RuntimeParams
-from fusebench.training.device import Device, environment, peak_memory, prepare
+from fusebench.training.device import (
+    Device,
+    environment,
+    peak_memory,
+    prepare,
+    resolve_precision,
+)
+from fusebench.training.settings import WantedPrecision
 
 
 @pytest.fixture(autouse=True)
@@ -97,8 +105,54 @@ def test_torch_is_made_deterministic() -> None:
     torch.use_deterministic_algorithms(False)
     prepare(params())
     assert torch.are_deterministic_algorithms_enabled()
+    assert not torch.is_deterministic_algorithms_warn_only_enabled()
+    assert not torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     assert not torch.backends.cudnn.benchmark
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+
+
+def capable_of(monkeypatch: pytest.MonkeyPatch, **capabilities: bool) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+
+
+@pytest.mark.parametrize("wanted", ["fp32", "bf16"])
+@pytest.mark.parametrize("able", [True, False])
+def test_precision_asked_for_is_taken(
+    wanted: WantedPrecision, able: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capable_of(monkeypatch, avx512_bf16=able, amx_bf16=able)
+    assert resolve_precision(wanted, prepare(params())) == wanted
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [
+        ({"avx512_bf16": True, "amx_bf16": False}, "bf16"),
+        ({"avx512_bf16": False, "amx_bf16": True}, "bf16"),
+        ({"avx512_bf16": False, "amx_bf16": False, "avx512_f": True}, "fp32"),
+        ({"neon": True, "bf16": True}, "fp32"),
+    ],
+)
+def test_auto_is_bf16_where_the_processor_multiplies_in_it(
+    capabilities: dict[str, bool], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capable_of(monkeypatch, **capabilities)
+    assert resolve_precision("auto", prepare(params())) == expected
+
+
+@pytest.mark.parametrize("able", [True, False])
+def test_auto_on_a_gpu_is_bf16_where_it_needs_no_emulation(
+    able: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine_with(1, monkeypatch)
+    capable_of(monkeypatch, avx512_bf16=not able, amx_bf16=not able)
+    monkeypatch.setattr(torch.cuda, "device", lambda _device: contextlib.nullcontext())
+    monkeypatch.setattr(
+        torch.cuda,
+        "is_bf16_supported",
+        lambda including_emulation: able if not including_emulation else True,
+    )
+    assert resolve_precision("auto", prepare(params("cuda"))) == ("bf16" if able else "fp32")
 
 
 def test_environment_names_all_that_last_bits_depend_on() -> None:

@@ -15,6 +15,7 @@ BASE = TrainParams.model_validate(
         "schedule": "constant",
         "class_weights": "none",
         "pooling": "max",
+        "precision": "auto",
     }
 )
 CHANGES = {
@@ -25,6 +26,7 @@ CHANGES = {
     "schedule": "cosine",
     "class_weights": "balanced",
     "pooling": "strided",
+    "precision": "bf16",
 }
 
 

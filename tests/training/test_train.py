@@ -37,11 +37,12 @@ SETTINGS = {
     "schedule": "constant",
     "class_weights": "none",
     "pooling": "max",
+    "precision": "fp32",
 }
 
 
 def recipe(**changes: Any) -> Recipe:
-    return Recipe("add", TrainParams.model_validate({**SETTINGS, **changes}), LIDAR)
+    return Recipe("add", TrainParams.model_validate({**SETTINGS, **changes}), LIDAR, "fp32")
 
 
 def places(root: Path) -> Places:
@@ -98,6 +99,7 @@ def test_description_tells_what_was_trained_on(trained: Path, manifest: Manifest
         "classes": 2,
         "image_size": [64, 64],
         "pooling": "max",
+        "precision": "fp32",
     }
     for seed in SEEDS:
         held = Counter(row.class_name for row in manifest.rows_of(seed, "train"))
@@ -269,11 +271,33 @@ def test_stage_says_which_seeds_and_device(
 ) -> None:
     run_stage("add", monkeypatch)
     first, *rest = capsys.readouterr().out.splitlines()
-    for part in ("add", "seeds 0", "runtime.device is cpu", "1 thread", "fp32"):
+    for part in ("add", "seeds 0", "runtime.device is cpu", "1 thread"):
         assert part in first
     assert len(rest) == 1
     assert len(curve(quick)) == 1
     assert (quick / "metrics/training/add.json").exists()
+
+
+@pytest.mark.usefixtures("cpu")
+@pytest.mark.parametrize(
+    ("wanted", "able", "used"),
+    [("auto", True, "bf16"), ("auto", False, "fp32"), ("fp32", True, "fp32")],
+)
+def test_stage_says_and_records_the_precision(
+    wanted: str,
+    able: bool,
+    used: str,
+    quick: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": able})
+    override = quick / "checked/override/add.json"
+    override.write_text(json.dumps({"precision": wanted}))
+    run_stage("add", monkeypatch)
+    assert f"{used} (train.precision is {wanted})" in capsys.readouterr().out.splitlines()[0]
+    assert read(quick / "metrics/training/add.json")["environment"]["precision"] == used
+    assert read(quick / "models/add/model.json")["spec"]["precision"] == used
 
 
 @pytest.mark.usefixtures("cpu")

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import precision_recall_curve, roc_curve
 
 from fusebench.comparison.results import Comparison
 from fusebench.data.samples import read_csv
 from fusebench.evaluation.metrics import log_odds
+from fusebench.evaluation.ranking import precision_recall_curve, roc_curve
 
 Row = dict[str, str | int | float]
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import average_precision_score, roc_auc_score
 
 from fusebench.evaluation.counts import confusion_counts, rates
 from fusebench.evaluation.predictions import FusionPredictions, PartPredictions
+from fusebench.evaluation.ranking import auroc, average_precision
 
 PARTS = ("test", "val")
 RATES = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "auroc", "average_precision")
@@ -74,9 +74,8 @@ def _ranking(part: PartPredictions, positive: int) -> dict[str, float]:
     labels = [positive] if classes == 2 else range(classes)
     scores = [(part.labels == label, log_odds(part.logits, label)) for label in labels]
     return {
-        "auroc": 100 * float(np.mean([roc_auc_score(*each) for each in scores])),
-        "average_precision": 100
-        * float(np.mean([average_precision_score(*each) for each in scores])),
+        "auroc": 100 * float(np.mean([auroc(*each) for each in scores])),
+        "average_precision": 100 * float(np.mean([average_precision(*each) for each in scores])),
     }
 
 

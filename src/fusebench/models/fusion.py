@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 from torch import Tensor, nn
 
+from fusebench.models.precision import Precision, arithmetic
+
 INPUT_CHANNELS = 4
 STEM_CHANNELS = 64
 HEAD_CHANNELS = 128
@@ -31,12 +33,15 @@ class ModelSpec:
         Height and width of the inputs, at least 16 each.
     pooling : {"max", "strided"}
         How a stem halves its maps.
+    precision : {"fp32", "bf16"}
+        In which format convolutions and linear layers compute, in training and after.
     """
 
     fusion: str
     classes: int
     image_size: tuple[int, int]
     pooling: Literal["max", "strided"]
+    precision: Precision
 
     @property
     def stem_size(self) -> tuple[int, int]:
@@ -53,6 +58,8 @@ class ModelSpec:
         """Return the spec that was stored as JSON, where a tuple became a list."""
         if stored["pooling"] not in ("max", "strided"):
             raise ValueError(f"pooling '{stored['pooling']}' is neither 'max' nor 'strided'")
+        if stored["precision"] not in ("fp32", "bf16"):
+            raise ValueError(f"precision '{stored['precision']}' is neither 'fp32' nor 'bf16'")
         return cls(**{**stored, "image_size": tuple(stored["image_size"])})
 
 
@@ -85,6 +92,20 @@ class Stem(nn.Sequential):
         )
 
 
+class Classifier(nn.Linear):
+    """The layer that gives the logits: always fp32, or they would have eight bits and many ties."""
+
+    def forward(self, features_bf: Tensor) -> Tensor:
+        """Return logits (b, k)."""
+        with torch.autocast(features_bf.device.type, enabled=False):
+            return super().forward(features_bf.to(self.weight.dtype))
+
+
+def flatten(maps_bchw: Tensor) -> Tensor:
+    """Return maps as vectors (b, h·w·c), in the order that channels_last has in memory: no copy."""
+    return maps_bchw.permute(0, 2, 3, 1).flatten(1)
+
+
 class Fusion(nn.Module, ABC):
     """A classifier of paired inputs. A subclass says where and how they meet.
 
@@ -101,12 +122,14 @@ class Fusion(nn.Module, ABC):
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
+        self.precision = spec.precision
         # The same names in every fusion: initial weights are a function of seed and name.
         self.stems = nn.ModuleDict({name: Stem(spec.pooling) for name in self.inputs})
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return logits (b, k) for inputs of shape (b, 4, h, w), by name."""
-        return self.classify([self.stems[name](inputs[name]) for name in self.inputs])
+        with arithmetic(self.precision, inputs[self.inputs[0]].device):
+            return self.classify([self.stems[name](inputs[name]) for name in self.inputs])
 
     @abstractmethod
     def classify(self, maps: list[Tensor]) -> Tensor:
@@ -125,7 +148,7 @@ class IntermediateFusion(Fusion):
         super().__init__(spec)
         height, width = spec.stem_size
         self.head = ConvBlock(self.fused_channels(), HEAD_CHANNELS)
-        self.classifier = nn.Linear(HEAD_CHANNELS * (height // 4) * (width // 4), spec.classes)
+        self.classifier = Classifier(HEAD_CHANNELS * (height // 4) * (width // 4), spec.classes)
 
     def fused_channels(self) -> int:
         """Return how many channels `fuse` gives."""
@@ -138,5 +161,5 @@ class IntermediateFusion(Fusion):
     def classify(self, maps: list[Tensor]) -> Tensor:
         """Return logits (b, k)."""
         fused_bchw = F.max_pool2d(self.fuse(*maps), 2)
-        logits_bk: Tensor = self.classifier(torch.flatten(self.head(fused_bchw), 1))
+        logits_bk: Tensor = self.classifier(flatten(self.head(fused_bchw)))
         return logits_bk

@@ -22,6 +22,7 @@ from fusebench.models.fusion import Fusion, ModelSpec
 from fusebench.models.inference import predict
 from fusebench.models.weights import initialize
 from fusebench.seeds import derive_seed
+from fusebench.training.optimizer import Adam
 from fusebench.training.settings import TrainParams
 
 
@@ -61,7 +62,7 @@ class TrainingState:
     """All that training has come to after some epochs."""
 
     model: Fusion
-    optimizer: torch.optim.Optimizer
+    optimizer: Adam
     epoch: int = 0
     records: list[EpochRecord] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -75,13 +76,7 @@ def start(task: Task) -> TrainingState:
     model = registry.build(task.spec)
     initialize(model, task.seed)
     model = model.to(task.device).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.Adam(
-        model.parameters(),
-        lr=task.settings.lr,
-        weight_decay=task.settings.weight_decay,
-        fused=True,
-    )
-    return TrainingState(model, optimizer)
+    return TrainingState(model, Adam(model, task.settings.weight_decay))
 
 
 def fit(
@@ -157,13 +152,11 @@ def train_epoch(task: Task, state: TrainingState) -> float:
     total = torch.zeros((), dtype=torch.float64, device=task.device)
     for number, positions in enumerate(batches):
         step = state.epoch * len(batches) + number
-        for group in state.optimizer.param_groups:
-            group["lr"] = learning_rate(settings, step, settings.epochs * len(batches))
         inputs, labels = task.train.batch(positions)
         loss = F.cross_entropy(model(inputs), labels, weight=weights)
-        state.optimizer.zero_grad(set_to_none=True)
+        state.optimizer.zero_grad()
         torch.autograd.backward(loss)
-        state.optimizer.step()
+        state.optimizer.step(learning_rate(settings, step, settings.epochs * len(batches)))
         total += loss.detach() * len(positions)
     return float(total) / len(order)
 

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 from fusebench.config import AsTuple, Real, Section, validate
 
 Pooling = Literal["max", "strided"]
+WantedPrecision = Literal["auto", "fp32", "bf16"]
 
 
 class TrainParams(Section):
@@ -22,6 +23,7 @@ class TrainParams(Section):
     schedule: Literal["constant", "cosine"] = Field(description="'constant' or 'cosine'")
     class_weights: Literal["none", "balanced"] = Field(description="'none' or 'balanced'")
     pooling: Pooling = Field(description="'max' or 'strided'")
+    precision: WantedPrecision = Field(description="'auto', 'fp32' or 'bf16'")
 
     @field_validator("seeds")
     @classmethod
@@ -50,6 +52,7 @@ class TrainOverride(Section):
         None, description="empty, 'none' or 'balanced'"
     )
     pooling: Pooling | None = Field(None, description="empty, 'max' or 'strided'")
+    precision: WantedPrecision | None = Field(None, description="empty, 'auto', 'fp32' or 'bf16'")
 
     def changes(self) -> dict[str, Any]:
         """Return only what is set."""

@@ -15,12 +15,11 @@ from fusebench.files import replace_file, replace_folder, write_json
 from fusebench.models import registry, weights
 from fusebench.models.description import Description, SeedDescription
 from fusebench.models.fusion import ModelSpec
+from fusebench.models.precision import Precision
 from fusebench.training.device import Device, environment, peak_memory
 from fusebench.training.loop import EpochRecord, Task, TrainingState, fit, start
 from fusebench.training.progress import Progress
 from fusebench.training.settings import TrainParams
-
-PRECISION = "fp32"
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,12 @@ class Places:
 
 @dataclass(frozen=True)
 class Recipe:
-    """All params that a trained model depends on."""
+    """All params that a trained model depends on; `precision` is what train.precision came to."""
 
     fusion: str
     train: TrainParams
     lidar: LidarParams
+    precision: Precision
 
 
 def train_fusion(
@@ -74,6 +74,7 @@ def train_fusion(
         len(classes),
         (samples.rgb.shape[1], samples.rgb.shape[2]),
         recipe.train.pooling,
+        recipe.precision,
     )
     states: dict[int, TrainingState] = {}
     with replace_folder(places.models) as folder:
@@ -90,7 +91,7 @@ def train_fusion(
         }
         Description(spec, recipe.lidar, classes, seeds).write(folder)
     _write_curve(places.curve, [record for state in states.values() for record in state.records])
-    write_json(places.metrics, _measurements(list(states.values()), device))
+    write_json(places.metrics, _measurements(list(states.values()), device, recipe.precision))
 
 
 def _task(
@@ -122,7 +123,9 @@ def _write_curve(path: Path, records: Sequence[EpochRecord]) -> None:
         write_csv(aside, header, [astuple(record) for record in records])
 
 
-def _measurements(states: Sequence[TrainingState], device: Device) -> dict[str, Any]:
+def _measurements(
+    states: Sequence[TrainingState], device: Device, precision: Precision
+) -> dict[str, Any]:
     """Return time and memory; of order 1, since `dvc metrics diff` rounds to five decimals."""
     seconds = [each for state in states for each in state.seconds]
     return {
@@ -132,5 +135,5 @@ def _measurements(states: Sequence[TrainingState], device: Device) -> dict[str, 
             "max": round(max(seconds), 4),
         },
         "memory": peak_memory(device),
-        "environment": environment(device, PRECISION),
+        "environment": environment(device, precision),
     }

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 from torch import Tensor, nn
 
-from fusebench.models.fusion import STEM_CHANNELS, Fusion, ModelSpec
+from fusebench.models.fusion import STEM_CHANNELS, Classifier, Fusion, ModelSpec, flatten
 
 _EMBEDDING = 100
 
@@ -30,12 +30,12 @@ class Late(Fusion):
             {name: nn.Linear(features, _EMBEDDING) for name in self.inputs}
         )
         self.hidden = nn.Linear(len(self.inputs) * _EMBEDDING, _EMBEDDING)
-        self.classifier = nn.Linear(_EMBEDDING, spec.classes)
+        self.classifier = Classifier(_EMBEDDING, spec.classes)
 
     def classify(self, maps: list[Tensor]) -> Tensor:
         """Return logits (b, k)."""
         vectors = [
-            F.relu(self.embeddings[name](torch.flatten(maps_bchw, 1)))
+            F.relu(self.embeddings[name](flatten(maps_bchw)))
             for name, maps_bchw in zip(self.inputs, maps, strict=True)
         ]
         logits_bk: Tensor = self.classifier(F.relu(self.hidden(torch.cat(vectors, dim=1))))
