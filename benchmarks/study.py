@@ -1,0 +1,31 @@
+"""Train every fusion in fp32 and in bf16, with ten seeds: python benchmarks/study.py
+
+Shows whether bf16 costs accuracy, with ranges scaled and as they are. Takes about an hour on two
+cores; what an interrupted run has finished is kept. Writes benchmarks/results/precision-<machine>.json
+and prints its table. Needs what `dvc repro split` makes.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:1] = [str(ROOT / "src"), str(ROOT)]
+
+from fusebench import cli  # noqa: E402
+
+
+def main() -> None:
+    """Train what is missing, write and print the study."""
+    cli.parser(__doc__).parse_args()
+
+    from benchmarks.machine import probe
+    from benchmarks.precision import Study, study, table
+
+    environment = probe()
+    path = ROOT / "benchmarks/results" / f"precision-{environment['machine']}.json"
+    print(table(study(Study.of_params(), environment, path)))
+    print(f"\nwritten to {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    cli.run(main)
