@@ -13,7 +13,7 @@ from scipy.special import stdtrit
 from fusebench.config import PARAMS_FILE, load_keys, load_section
 from fusebench.data.lidar import LidarParams
 from fusebench.data.samples import Samples, open_samples
-from fusebench.data.split import Manifest, SplitParams, draw
+from fusebench.data.split import Manifest, SplitParams, draw, read_manifest, write_manifest
 from fusebench.evaluation.evaluate import predict_fusion
 from fusebench.evaluation.metrics import fusion_metrics
 from fusebench.evaluation.predictions import read_predictions
@@ -94,7 +94,7 @@ def study(plan: Study, environment: Mapping[str, Any], path: Path) -> dict[str, 
     """
     device = prepare(load_section(PARAMS_FILE, "runtime", RuntimeParams))
     samples = open_samples(Path("data/samples"))
-    manifest = Manifest(samples.rows, draw(samples.rows, plan.split, plan.train.seeds))
+    manifest = _manifest(samples, plan)
     found = {"environment": dict(environment), "settings": plan.settings}
     arms = _finished(path, found)
     for arm in plan.arms():
@@ -103,6 +103,14 @@ def study(plan: Study, environment: Mapping[str, Any], path: Path) -> dict[str, 
             arms[arm.name] = measure(arm, plan, samples, manifest, device)
             write_json(path, {**found, "arms": arms, "summary": summary(plan, arms)})
     return {**found, "arms": arms, "summary": summary(plan, arms)}
+
+
+def _manifest(samples: Samples, plan: Study) -> Manifest:
+    """Return the split of params.yaml for the study's seeds."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "split.csv"
+        write_manifest(path, samples.rows, draw(samples.rows, plan.split, plan.train.seeds))
+        return read_manifest(path)
 
 
 def _finished(path: Path, found: Mapping[str, Any]) -> dict[str, Any]:
@@ -146,10 +154,10 @@ def summary(plan: Study, arms: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return both precisions beside each other, for each fusion, scaling and metric."""
     lines = []
     for normalize, fusion, metric in product((True, False), plan.fusions, METRICS):
-        pair = [arms.get(Arm(fusion, normalize, each).name) for each in PRECISIONS]
-        if None not in pair:
+        names = [Arm(fusion, normalize, each).name for each in PRECISIONS]
+        if all(name in arms for name in names):
             about = {"fusion": fusion, "scaled": normalize, "metric": metric}
-            lines.append(about | compared(*(each[metric] for each in pair)))
+            lines.append(about | compared(*(arms[name][metric] for name in names)))
     return lines
 
 

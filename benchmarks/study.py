@@ -1,8 +1,8 @@
 """Train every fusion in fp32 and in bf16, with ten seeds: python benchmarks/study.py
 
 Shows whether bf16 costs accuracy, with ranges scaled and as they are. Takes about an hour on two
-cores; what an interrupted run has finished is kept. Writes benchmarks/results/precision-<machine>.json
-and prints its table. Needs what `dvc repro split` makes.
+cores; what an interrupted run has finished is kept. Writes the file precision-<machine>.json in
+benchmarks/results/ and prints its table. Needs what `dvc repro extract` makes.
 """
 
 import sys
