@@ -5,7 +5,7 @@ BIN := .venv/bin
 # dvc runs `python` from the PATH: the project's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-dev repro notebook test check current lock clean
+.PHONY: help setup setup-dev repro notebook bench study test check current lock clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -47,12 +47,20 @@ notebook: setup  ## the four fusions with the notebook's indexing, scaling and s
 	  -S split.group=none -S split.draws=fixed
 	@python src/table.py notebook
 
+bench: setup-dev  ## measure speed beside the notebook's way and a plain loop (10 minutes)
+	@dvc repro split
+	@python benchmarks/bench.py
+
+study: setup-dev  ## train in fp32 and in bf16 with ten seeds each (an hour)
+	@dvc repro extract
+	@python benchmarks/study.py
+
 test: setup-dev  ## run all tests
 	@$(BIN)/python -m pytest
 
 check: setup-dev  ## ruff and mypy
-	@ruff check src tests
-	@ruff format --check src tests
+	@ruff check src tests benchmarks
+	@ruff format --check src tests benchmarks
 	@mypy
 
 # Universal: one lock for every platform and Python; without the index, so that it names no host.
