@@ -1,8 +1,11 @@
 """Whether bf16 costs accuracy: the same trainings in fp32 and in bf16, with ten seeds each."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from itertools import product
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -21,7 +24,7 @@ from fusebench.files import read_json, write_json
 from fusebench.models.precision import Precision
 from fusebench.models.strategies import StrategyParams
 from fusebench.runtime import RuntimeParams
-from fusebench.training.device import Device, prepare
+from fusebench.training.device import prepare, usable_cores
 from fusebench.training.progress import Progress
 from fusebench.training.settings import TrainParams
 from fusebench.training.train import Places, Recipe, train_fusion
@@ -30,6 +33,7 @@ SEEDS = tuple(range(10))
 METRICS = ("nll", "balanced_accuracy")
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
 _LEVEL = 0.95
+_LIBRARY = Path(__file__).resolve().parents[1] / "src/fusebench"
 
 
 @dataclass(frozen=True)
@@ -86,23 +90,48 @@ class Arm:
 def study(plan: Study, environment: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """Train the arms that `path` does not hold yet, each written as soon as it is done.
 
+    Each core trains an arm of its own with one thread: side by side nothing waits for the other.
+
     Returns
     -------
     dict
-        environment, settings, arms (per seed: NLL in nats, balanced accuracy in percent, of test)
-        and summary; the content of the file.
+        environment, settings, code, arms (per seed: NLL in nats, balanced accuracy in percent, of
+        test) and summary; the content of the file.
     """
-    device = prepare(load_section(PARAMS_FILE, "runtime", RuntimeParams))
-    samples = open_samples(Path("data/samples"))
-    manifest = _manifest(samples, plan)
-    found = {"environment": dict(environment), "settings": plan.settings}
-    arms = _finished(path, found)
-    for arm in plan.arms():
-        if arm.name not in arms:
-            print(arm.name, flush=True)
-            arms[arm.name] = measure(arm, plan, samples, manifest, device)
-            write_json(path, {**found, "arms": arms, "summary": summary(plan, arms)})
-    return {**found, "arms": arms, "summary": summary(plan, arms)}
+    about = {"environment": _lasting(environment), "settings": plan.settings, "code": code()}
+    arms = _finished(path, about)
+    missing = [arm for arm in plan.arms() if arm.name not in arms]
+    with ProcessPoolExecutor(usable_cores(), mp_context=get_context("spawn")) as pool:
+        waiting = {pool.submit(measure, arm, plan): arm for arm in missing}
+        for done in as_completed(waiting):
+            measured = {"commit": environment["commit"], **done.result()}
+            arms[waiting[done].name] = measured
+            print(waiting[done].name, flush=True)
+            write_json(path, {**about, "arms": arms, "summary": summary(plan, arms)})
+    return {**about, "arms": arms, "summary": summary(plan, arms)}
+
+
+def _lasting(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what all arms share; commit and threads are those of each arm."""
+    return {key: value for key, value in environment.items() if key not in ("commit", "threads")}
+
+
+def code() -> str:
+    """Return a digest of all code that an arm's numbers can depend on."""
+    digest = hashlib.blake2b(digest_size=16)
+    for room in ("data", "evaluation", "models", "training"):
+        for path in sorted((_LIBRARY / room).rglob("*.py")):
+            digest.update(path.relative_to(_LIBRARY).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _finished(path: Path, about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arms of an earlier run, if the same code made them on the same machine."""
+    if not path.exists():
+        return {}
+    held = read_json(path)
+    same = all(held.get(key) == value for key, value in about.items())
+    return dict(held["arms"]) if same else {}
 
 
 def _manifest(samples: Samples, plan: Study) -> Manifest:
@@ -113,34 +142,26 @@ def _manifest(samples: Samples, plan: Study) -> Manifest:
         return read_manifest(path)
 
 
-def _finished(path: Path, found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arms of an earlier run, if it was of the same study on the same machine."""
-    if not path.exists():
-        return {}
-    held = read_json(path)
-    same = all(held[key] == value for key, value in found.items())
-    return dict(held["arms"]) if same else {}
-
-
-def measure(
-    arm: Arm, plan: Study, samples: Samples, manifest: Manifest, device: Device
-) -> dict[str, list[float]]:
-    """Train and evaluate one arm; return each metric of test, one value per seed."""
+def measure(arm: Arm, plan: Study) -> dict[str, Any]:
+    """Train and evaluate one arm with one thread; return each metric of test, a value per seed."""
+    device = prepare(RuntimeParams(device="cpu", threads=1, progress="off"))
+    samples = open_samples(Path("data/samples"))
+    manifest = _manifest(samples, plan)
     lidar = plan.lidar.model_copy(update={"normalize": arm.normalize})
     with TemporaryDirectory() as name:
         folder = Path(name)
-        places = Places(folder / "models", folder / "curve.csv", folder / "metrics.json")
         train_fusion(
             Recipe(arm.fusion, plan.train, lidar, arm.precision),
             samples,
             manifest,
             device,
-            Progress("plain", len(plan.train.seeds)),
-            places,
+            Progress("off", len(plan.train.seeds)),
+            Places(folder / "models", folder / "curve.csv", folder / "metrics.json"),
         )
-        predict_fusion(places.models, samples, manifest, device, folder / "predictions")
+        predict_fusion(folder / "models", samples, manifest, device, folder / "predictions")
         seeds = fusion_metrics(read_predictions(folder / "predictions"))["test"]["seeds"]
-    return {metric: [each[metric] for each in seeds.values()] for metric in METRICS}
+    found = {metric: [each[metric] for each in seeds.values()] for metric in METRICS}
+    return {"threads": device.threads, **found}
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:

@@ -41,7 +41,7 @@ def prepare(params: RuntimeParams) -> Device:
         The device that was asked for is not there.
     """
     device, reason = _choose(params.device)
-    threads = _usable_cores() if params.threads == "auto" else params.threads
+    threads = usable_cores() if params.threads == "auto" else params.threads
     torch.set_num_threads(threads)
     # cuBLAS repeats to the bit only with a workspace of fixed size; it is read at first use.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -87,7 +87,8 @@ def _choose(wanted: str) -> tuple[torch.device, str]:
     return device, f"runtime.device is {wanted}"
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
     # A container or `taskset` may allow fewer cores than the machine has.
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
