@@ -204,6 +204,17 @@ def compared(fp32: Sequence[float], bf16: Sequence[float]) -> dict[str, Any]:
     return result
 
 
+def section(found: Mapping[str, Any]) -> str:
+    """Return the table and what it was made on."""
+    environment = found["environment"]
+    commits = sorted({arm["commit"] for arm in found["arms"].values()})
+    return (
+        f"{table(found)}\n\n**{environment['processor']}**, torch {environment['torch']}, commit "
+        f"{', '.join(commits)}; {len(found['settings']['train']['seeds'])} seeds, mean and 95 % "
+        "interval over seeds."
+    )
+
+
 _UNITS = {"nll": ("NLL, nats", 4), "balanced_accuracy": ("balanced accuracy, %", 2)}
 
 

@@ -1,0 +1,91 @@
+"""What a measurement depends on: python -m benchmarks.machine prints it as JSON.
+
+torch is asked in a process of its own, since the one that measures must not import it.
+"""
+
+import json
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.conductor import ROOT, BenchmarkError, environment, last_line
+
+# From strongest to weakest, as torch calls them, and as results are named.
+INSTRUCTION_SETS = {"amx_bf16": "amx", "avx512_bf16": "avx512-bf16", "avx512_f": "avx512"}
+
+
+def probe() -> dict[str, Any]:
+    """Return the environment as a worker finds it, and the project's commit.
+
+    Raises
+    ------
+    BenchmarkError
+        torch cannot be asked.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.machine"],
+        env=environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise BenchmarkError(f"environment: {last_line(done.stderr)}")
+    found: dict[str, Any] = json.loads(done.stdout)
+    cores, sets = found["threads"], found["instruction_sets"]
+    return {
+        "machine": slug(found["processor"], cores, sets),
+        **found,
+        "os": platform.platform(),
+        "commit": commit(ROOT),
+    }
+
+
+def slug(processor: str, cores: int, instruction_sets: Mapping[str, bool]) -> str:
+    """Return a name for files; with the instruction set, since clouds name processors vaguely.
+
+    "Intel(R) Xeon(R) Processor", 2 cores with AMX → "intel-xeon-processor-2-cores-amx"
+    """
+    plain = re.sub(r"\((R|TM|C)\)", "", processor, flags=re.IGNORECASE).lower()
+    words = re.findall(r"[a-z0-9]+", plain)
+    return "-".join([*words, str(cores), "cores", strongest(instruction_sets)])
+
+
+def strongest(instruction_sets: Mapping[str, bool]) -> str:
+    """Return the instruction set that counts most for convolutions, or "none" of those known."""
+    held = (name for key, name in INSTRUCTION_SETS.items() if instruction_sets.get(key))
+    return next(held, "none")
+
+
+def commit(root: Path) -> str:
+    """Return the commit of a checkout, "-dirty" added if something differs from it."""
+    done = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],  # noqa: S607
+        cwd=root, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.stdout.strip() if done.returncode == 0 else "unknown"
+
+
+def _facts() -> dict[str, Any]:
+    import torch
+
+    from fusebench.runtime import RuntimeParams
+    from fusebench.training import device
+
+    held = device.prepare(RuntimeParams(device="cpu", threads="auto", progress="off"))
+    precision = device.resolve_precision("auto", held)
+    capabilities = torch.cpu.get_capabilities()
+    found: dict[str, Any] = dict(device.environment(held, precision))
+    found["instruction_sets"] = {
+        name: bool(capabilities.get(name, False)) for name in INSTRUCTION_SETS
+    }
+    found["gpu"], found["gpu_precision"] = None, None
+    if torch.cuda.is_available():
+        gpu = device.Device(torch.device("cuda", 0), "benchmark", held.threads)
+        found["gpu"], found["gpu_precision"] = gpu.name, device.resolve_precision("auto", gpu)
+    return found
+
+
+if __name__ == "__main__":
+    print(json.dumps(_facts()))
