@@ -2,7 +2,8 @@
 
 Sets the fusions of `strategies` side by side: metrics/comparison.csv, metrics/comparison.json, a
 table on the screen, curves for `dvc plots` in plots/curves/ and pictures in plots/. Results of
-fusions that are not in `strategies` are ignored.
+fusions that are not in `strategies` are ignored. Below the table stands what was not equal between
+the fusions' trainings, and what is not as on this machine; nothing, where all is.
 """
 
 from pathlib import Path
@@ -14,12 +15,15 @@ def main() -> None:
     """Read the params and the results, compare."""
     cli.parser(__doc__).parse_args()
 
-    from fusebench.config import PARAMS_FILE, load_keys
+    from fusebench.config import PARAMS_FILE, load_keys, load_section
     from fusebench.models.strategies import StrategyParams
+    from fusebench.runtime import RuntimeParams
 
     strategies = load_keys(PARAMS_FILE, StrategyParams).strategies
+    runtime = load_section(PARAMS_FILE, "runtime", RuntimeParams)
 
     from fusebench.comparison.draw import write_plots
+    from fusebench.comparison.environment import differences, present
     from fusebench.comparison.results import read_comparison
     from fusebench.comparison.table import comparison_json, csv_rows, screen_table
     from fusebench.data.samples import read_csv, write_csv
@@ -33,6 +37,9 @@ def main() -> None:
     write_json(Path("metrics/comparison.json"), comparison_json(comparison))
     write_plots(comparison, Path("plots"))
     print(screen_table(read_csv(path, header)))
+    trained = {name: held.info for name, held in comparison.predictions.items()}
+    for line in differences(trained, present(runtime.threads)):
+        print(line)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ def write_plots(comparison: Comparison, folder: Path) -> None:
     folder : Path
         Holds training/<fusion>.csv, the learning curves that stage train wrote.
     """
-    training = curves.training_rows(folder / "training", list(comparison.predictions))
+    training = curves.training_rows(folder / "training", comparison.trained)
     roc, precision_recall = curves.ranking_rows(comparison)
     accuracy = curves.accuracy_rows(comparison)
     with replace_folder(folder / "curves") as aside:
