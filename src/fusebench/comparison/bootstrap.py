@@ -1,6 +1,8 @@
-"""The two-way bootstrap: seeds and test ids drawn anew, both at once (Owen, Annals of Applied
-Statistics 1, 2007; there "pigeonhole bootstrap"). It counts seed × id more than once, so it errs
-on the wide side. A cross-check of the intervals for means, and the way for other metrics.
+"""The two-way bootstrap: seeds and test ids drawn anew, both at once.
+
+Owen, Annals of Applied Statistics 1, 2007; there "pigeonhole bootstrap". It counts seed × id more
+than once, but its percentiles know nothing of how few seeds there are. A cross-check of the
+intervals for means, and the way for other metrics.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,11 +20,6 @@ from fusebench.seeds import derive_seed
 DRAWS = 2000
 # A metric that is no mean has to be computed anew for each draw, fusion and seed.
 DRAWS_OF_OTHERS = 400
-
-
-def generator() -> np.random.Generator:
-    """Return the source of all draws; the same in every run, so that results repeat."""
-    return np.random.default_rng(derive_seed("bootstrap"))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import combinations
+from pathlib import Path
 from typing import Any, Self
 
 from fusebench.comparison.bootstrap import DRAWS, Drawings, of_means, of_others, percentiles
@@ -17,8 +18,11 @@ from fusebench.comparison.estimates import (
     trained_again,
 )
 from fusebench.comparison.paired import LOWER_IS_BETTER, MEANS, Paired, kinds_of, pair
+from fusebench.comparison.results import Comparison
+from fusebench.data.samples import parse_csv, read_csv
 from fusebench.evaluation.predictions import FusionPredictions, PartPredictions
 
+PAIRS = Path("metrics/pairs.csv")
 PART = "test"
 _DIGITS = 6
 
@@ -112,6 +116,13 @@ class Compared:
     bootstrap: tuple[float, float] | None
     paired: Paired | None
     hidden: float
+
+
+def pairs_of(comparison: Comparison, primary: str) -> list[Pair]:
+    """Compare every two trained fusions of a comparison; see `all_pairs`."""
+    metrics = {result.name: result.metrics for result in comparison.results}
+    trained = {name: comparison.predictions[name] for name in comparison.trained}
+    return all_pairs(trained, metrics, primary)
 
 
 def all_pairs(
@@ -270,6 +281,16 @@ def _rounded(value: float | None) -> Any:
     return None if value is None else round(value, _DIGITS)
 
 
+def read_pairs(path: Path) -> list[Pair]:
+    """Return the lines of metrics/pairs.csv; raise ArtifactError if it is missing or broken."""
+    return [Pair.parse(line) for line in read_csv(path, Pair.columns())]
+
+
+def parse_pairs(text: str) -> list[Pair]:
+    """Return the lines of the text of metrics/pairs.csv."""
+    return [Pair.parse(line) for line in parse_csv(PAIRS, text, Pair.columns())]
+
+
 def better(metric: str, difference: float) -> bool:
     """Tell whether a difference, first − second, speaks for the first."""
     return difference < 0 if metric in LOWER_IS_BETTER else difference > 0
@@ -278,6 +299,3 @@ def better(metric: str, difference: float) -> bool:
 def primary_pairs(pairs: Sequence[Pair]) -> list[Pair]:
     """Return the pairs on the metric that decides."""
     return [each for each in pairs if each.role == "primary"]
-
-
-__all__ = ["PART", "Pair", "all_pairs", "better", "primary_pairs"]

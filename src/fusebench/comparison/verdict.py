@@ -8,6 +8,8 @@ from enum import Enum
 
 from fusebench.comparison.estimates import FEWEST_SEEDS, LEVEL
 from fusebench.comparison.pairs import Pair, better, primary_pairs
+from fusebench.comparison.results import THRESHOLD
+from fusebench.models.registry import BASELINES
 
 _NAMES = {
     "balanced_accuracy": "balanced accuracy",
@@ -74,7 +76,8 @@ def _undecided(pair: Pair, tests: int) -> str:
         f"{pair.first} against {pair.second}: no difference shown{_after_holm(tests)}, "
         f"{_amount(pair.difference, pair)} "
         f"({_interval(pair.again_low, pair.again_high, pair)}); a difference above "
-        f"{_plain(pair.detectable, pair)} would have been seen in four of five such studies."
+        f"{_plain(pair.detectable, pair)} would have been seen in four of five such studies, "
+        "if seeds differ as much as here."
     )
 
 
@@ -115,19 +118,24 @@ def _stuck(pair: Pair) -> str:
     return f" Stuck at the majority class, which the means include: {' and '.join(held)}."
 
 
+def metric_name(metric: str) -> str:
+    """Return how sentences and pictures call a metric."""
+    return _NAMES.get(metric, metric)
+
+
+def unit(metric: str) -> str:
+    """Return the unit of a metric's differences."""
+    return "nats" if metric == "nll" else "points"
+
+
 def _amount(value: float, pair: Pair) -> str:
     digits = 3 if pair.metric == "nll" else 1
-    return f"{value:+.{digits}f} {_unit(pair)}"
+    return f"{value:+.{digits}f} {unit(pair.metric)} of {metric_name(pair.metric)}"
 
 
 def _plain(value: float | None, pair: Pair) -> str:
     digits = 3 if pair.metric == "nll" else 1
-    return f"{value or 0:.{digits}f} {'nats' if pair.metric == 'nll' else 'points'}"
-
-
-def _unit(pair: Pair) -> str:
-    name = _NAMES.get(pair.metric, pair.metric)
-    return f"nats of {name}" if pair.metric == "nll" else f"points of {name}"
+    return f"{value or 0:.{digits}f} {unit(pair.metric)}"
 
 
 def _interval(low: float | None, high: float | None, pair: Pair) -> str:
@@ -147,10 +155,8 @@ def _after_holm(tests: int) -> str:
 def verdict(pairs: Sequence[Pair]) -> list[str]:
     """Return all sentences: which fusion to use first, then each pair, the surest first."""
     held = primary_pairs(pairs)
-    if not held:
-        return ["There is one fusion, so nothing is compared."]
     order = sorted(held, key=lambda pair: (_certainty(pair), -abs(pair.difference)))
-    return [recommendation(held), *(sentence(pair, len(held)) for pair in order)]
+    return [recommendation(pairs), *(sentence(pair, len(held)) for pair in order)]
 
 
 def _certainty(pair: Pair) -> float:
@@ -160,6 +166,9 @@ def _certainty(pair: Pair) -> float:
 
 def recommendation(pairs: Sequence[Pair]) -> str:
     """Return which fusion to use: all that no other was shown to be better than."""
+    pairs = primary_pairs(pairs)
+    if not pairs:
+        return "There is one fusion, so nothing is compared."
     means: dict[str, float] = {}
     for pair in pairs:
         means |= {pair.first: pair.first_mean, pair.second: pair.second_mean}
@@ -174,21 +183,48 @@ def recommendation(pairs: Sequence[Pair]) -> str:
     lost = [name for name in order if name in beaten]
     if not lost:
         return f"No fusion is shown to be better than another: {_listed(order)}."
+    if not left:
+        return f"No recommendation: each of {_listed(order)} is shown to be worse than another."
     if len(left) == 1:
-        return f"Use {left[0]}: it is shown to be better than {_by_whom(left, lost, beaten)}."
+        return _single(left[0], lost, beaten)
     return (
-        f"Use any of {_listed(left)}: none is shown to be worse than another. "
-        f"Shown to be worse than at least one of them: {_listed(lost)}."
+        f"Use any of {_listed(left)}: none of these is shown to be worse than another. "
+        f"Shown to be worse than another: {_listed(lost)}."
     )
 
 
-def _by_whom(left: Sequence[str], lost: Sequence[str], beaten: Mapping[str, set[str]]) -> str:
-    direct = [name for name in lost if left[0] in beaten[name]]
-    others = [name for name in lost if left[0] not in beaten[name]]
-    if not others:
-        return _listed(direct)
-    rest = f"{_listed(others)} lose to others of these"
-    return f"{_listed(direct)}; {rest}" if direct else rest
+def baseline_remark(rows: Sequence[Mapping[str, str]]) -> str:
+    """Return what a rule without training says of the fusions, if none of them is above it.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        The lines of metrics/comparison.csv. Empty text: some fusion is above.
+    """
+    column = "Test Balanced Accuracy"
+    held = {row["Model"]: float(row[column]) for row in rows}
+    rule = held.get(THRESHOLD)
+    best = max((value for name, value in held.items() if name not in BASELINES), default=0.0)
+    if rule is None or best > rule:
+        return ""
+    return (
+        f"But a threshold on LiDAR hits × smallest range², with nothing trained, has {rule:.1f} % "
+        f"balanced accuracy; the best fusion has {best:.1f} %. Samples as easy as these need no "
+        "fusion: read the pairs as a comparison of fusions, not as a case for one."
+    )
+
+
+def _single(left: str, lost: Sequence[str], beaten: Mapping[str, set[str]]) -> str:
+    """Return the recommendation of the only fusion that none is shown to be better than."""
+    direct = [name for name in lost if left in beaten[name]]
+    others = [name for name in lost if left not in beaten[name]]
+    why = (
+        f"it is shown to be better than {_listed(direct)}"
+        if direct
+        else "it alone is not shown to be worse than another"
+    )
+    rest = f" Shown to be worse than another: {_listed(others)}." if others else ""
+    return f"Use {left}: {why}.{rest}"
 
 
 def _lower(pair: Pair) -> bool:
