@@ -5,7 +5,7 @@ BIN := .venv/bin
 # dvc runs `python` from the PATH: the project's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-dev repro notebook bench study test check current lock clean
+.PHONY: help setup setup-dev repro verdict calibration notebook bench study test check current lock clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -39,10 +39,22 @@ repro: setup  ## run the pipeline and show the table
 	@dvc repro
 	@python src/table.py
 
-# Out of the way, in a folder of its own; the workspace stays as it is.
-notebook: setup  ## the four fusions with the notebook's indexing, scaling and split
+# Both run out of the way, in a folder of its own; the workspace stays as it is.
+define experiment
 	@git config user.email >/dev/null || { echo "error: DVC keeps experiments as commits: first git config user.name … and git config user.email …"; exit 1; }
-	@dvc exp remove -q notebook 2>/dev/null || true
+	@dvc exp remove -q $(1) 2>/dev/null || true
+endef
+
+verdict: setup  ## train ten seeds of each fusion and keep what they show in metrics/verdict
+	$(call experiment,verdict)
+	@dvc exp run --temp --name verdict -S 'train.seeds=[0,1,2,3,4,5,6,7,8,9]'
+	@python src/keep.py verdict metrics/verdict
+
+calibration: setup  ## simulate how often verdicts err (4 minutes)
+	@python src/calibrate.py
+
+notebook: setup  ## the four fusions with the notebook's indexing, scaling and split
+	$(call experiment,notebook)
 	@dvc exp run --temp --name notebook -S lidar.projection=notebook -S lidar.normalize=false \
 	  -S split.group=none -S split.draws=fixed
 	@python src/table.py notebook

@@ -17,6 +17,7 @@ from fusebench.config import PARAMS_FILE, load_keys, load_section
 from fusebench.data.lidar import LidarParams
 from fusebench.data.samples import Samples, open_samples
 from fusebench.data.split import Manifest, SplitParams, draw, read_manifest, write_manifest
+from fusebench.environment import usable_cores
 from fusebench.evaluation.evaluate import predict_fusion
 from fusebench.evaluation.metrics import fusion_metrics
 from fusebench.evaluation.predictions import read_predictions
@@ -24,7 +25,7 @@ from fusebench.files import read_json, write_json
 from fusebench.models.precision import Precision
 from fusebench.models.strategies import StrategyParams
 from fusebench.runtime import RuntimeParams
-from fusebench.training.device import prepare, usable_cores
+from fusebench.training.device import prepare
 from fusebench.training.progress import Progress
 from fusebench.training.settings import TrainParams
 from fusebench.training.train import Places, Recipe, train_fusion

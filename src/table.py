@@ -11,21 +11,25 @@ TABLE = Path("metrics/comparison.csv")
 
 
 def main() -> None:
-    """Print metrics/comparison.csv as a table."""
+    """Print metrics/comparison.csv as a table, and which fusion to use."""
     parser = cli.parser(__doc__)
     parser.add_argument("rev", nargs="?", help="git revision or experiment")
     rev = parser.parse_args().rev
 
+    from fusebench.comparison.pairs import PAIRS, parse_pairs, read_pairs
     from fusebench.comparison.table import screen_table
+    from fusebench.comparison.verdict import baseline_remark, recommendation
     from fusebench.data.samples import parse_csv, read_csv
 
     if rev is None:
-        lines = read_csv(TABLE, ("Model",))
+        lines, pairs = read_csv(TABLE, ("Model",)), read_pairs(PAIRS)
     else:
         from fusebench.comparison.revisions import read_text
 
         lines = parse_csv(TABLE, read_text(TABLE, rev), ("Model",))
+        pairs = parse_pairs(read_text(PAIRS, rev))
     print(screen_table(lines))
+    print("\n".join(filter(None, (recommendation(pairs), baseline_remark(lines)))))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 
-FUSIONS = ("late", "concat", "add", "hadamard")
+FUSIONS = tuple(yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))["strategies"])
 
 # Small enough for a test, large enough that every class is in every part.
 SMALL = {
@@ -73,7 +73,7 @@ class Project:
         self.git("clean", "--force", "-d", "--quiet")
         for folder in ("models", "predictions"):
             for path in (self.root / folder).iterdir():
-                if path.name not in FUSIONS:
+                if path.name not in (*FUSIONS, "threshold"):
                     shutil.rmtree(path)
         self.dvc("checkout", "--quiet", "--force")
 

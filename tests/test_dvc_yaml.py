@@ -20,6 +20,7 @@ MECHANISM = {
     "fusebench/data/archive.py",
     "fusebench/data/samples.py",
     "fusebench/data/split.py",
+    "fusebench/environment.py",
     "fusebench/errors.py",
     "fusebench/files.py",
     "fusebench/models/registry.py",

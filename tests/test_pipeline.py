@@ -19,7 +19,7 @@ TRAIN_STAGES = [f"train@{name}" for name in FUSIONS]
 
 def test_runs_every_stage_once_params_first(reproduced: tuple[Project, str]) -> None:
     stages = stages_run(reproduced[1])
-    expected = {"check", "data/dvc.yaml:synthesize", "extract", "split", "compare"}
+    expected = {"check", "data/dvc.yaml:synthesize", "extract", "split", "baseline", "compare"}
     expected |= {f"{stage}@{name}" for stage in ("train", "evaluate") for name in FUSIONS}
     assert set(stages) >= expected
     assert len(stages) == len(set(stages))
@@ -32,11 +32,12 @@ def test_leaves_what_the_design_promises(reproduced: tuple[Project, str]) -> Non
         assert {path.name for path in (root / "models" / name).iterdir()} == {
             "model.json", "seed_0.safetensors", "seed_1.safetensors",
         }  # fmt: skip
+        with (root / f"plots/training/{name}.csv").open(encoding="utf-8") as file:
+            assert len(list(csv.DictReader(file))) == 2 * 2
+    for name in (*FUSIONS, "threshold"):
         assert {path.name for path in (root / "predictions" / name).iterdir()} == {
             "info.json", "seed_0.npz", "seed_1.npz",
         }  # fmt: skip
-        with (root / f"plots/training/{name}.csv").open(encoding="utf-8") as file:
-            assert len(list(csv.DictReader(file))) == 2 * 2
         test = json.loads((root / f"metrics/fusions/{name}.json").read_text("utf-8"))["test"]
         assert 0 <= test["balanced_accuracy"]["mean"] <= 100
     assert json.loads((root / "metrics/data.json").read_text("utf-8"))["rendered"] is True
@@ -55,8 +56,8 @@ def test_git_sees_no_file_that_dvc_keeps(reproduced: tuple[Project, str]) -> Non
 def test_shows_a_table_of_all_fusions(clean: Project) -> None:
     table = clean.run("python", "src/table.py").stdout
     assert max(map(len, table.splitlines())) <= 100
-    for name in FUSIONS:
-        assert any(line.startswith(name) for line in table.splitlines())
+    for name in (*FUSIONS, *registry.BASELINES):
+        assert any(line.startswith(name.replace("_", " ")) for line in table.splitlines())
     assert "Rendered samples" in table
 
 
@@ -160,7 +161,10 @@ def test_an_archive_of_ones_own_runs_by_editing_params_alone(clean: Project) -> 
     assert data["rendered"] is False
     metrics = json.loads((clean.root / "metrics/fusions/add.json").read_text("utf-8"))
     assert np.shape(metrics["test"]["seeds"]["0"]["confusion"]) == (3, 3)
-    assert "Recorded samples" in clean.run("python", "src/table.py").stdout
+    table = clean.run("python", "src/table.py").stdout
+    assert "Recorded samples" in table
+    # Three classes, and one cut: the positive class against the rest.
+    assert "threshold" in table
 
 
 def test_bad_samples_of_ones_own_archive_stop_the_run_or_are_left_out(clean: Project) -> None:

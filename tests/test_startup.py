@@ -48,6 +48,7 @@ def probe(folder: Path, script: str, *arguments: str) -> tuple[set[str], str]:
     [
         ("extract.py", ["data/none.zip", "data/samples"], {"numpy", "pydantic"}),
         ("split.py", ["data/samples", "data/split.csv"], {"numpy", "pydantic"}),
+        ("baseline.py", [], {"numpy", "pydantic"}),
         ("compare.py", [], {"numpy", "pydantic", "matplotlib", "rich"}),
         ("headline.py", [], {"numpy", "pydantic"}),
         ("gallery.py", ["data/samples", "plots/samples.png"], {"numpy", "pydantic", "matplotlib"}),

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
+from fusebench.comparison.settings import CompareParams
 from fusebench.data.archive import DataParams
 from fusebench.data.lidar import LidarParams
 from fusebench.data.simulate import SynthesizeParams
@@ -22,6 +23,7 @@ class Params(StrategyParams):
     lidar: LidarParams = Field(description="a mapping")
     train: TrainParams = Field(description="a mapping")
     override: dict[str, TrainOverride | None] = Field(description="a mapping of fusions")
+    compare: CompareParams = Field(description="a mapping")
     runtime: RuntimeParams = Field(description="a mapping")
 
     @field_validator("override")

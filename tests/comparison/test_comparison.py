@@ -3,18 +3,26 @@
 import csv
 import io
 import json
+import shutil
+import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pytest
+import yaml
 from PIL import Image
 from sklearn.metrics import precision_recall_curve
+from tests.project import ROOT
 
+import compare as stage
 from fusebench.comparison import curves, pictures, style
 from fusebench.comparison.draw import write_plots
+from fusebench.comparison.environment import present
 from fusebench.comparison.headline import headline, headline_lines
-from fusebench.comparison.results import MAJORITY, Comparison, read_comparison
+from fusebench.comparison.results import MAJORITY, THRESHOLD, Comparison, read_comparison
 from fusebench.comparison.table import SCREEN_WIDTH, comparison_json, csv_rows, screen_table
 from fusebench.errors import ArtifactError
 from fusebench.evaluation.metrics import fusion_metrics
@@ -25,6 +33,7 @@ from fusebench.evaluation.predictions import (
     write_seed,
 )
 from fusebench.files import write_json
+from fusebench.models import registry
 
 NOTEBOOK_COLUMNS = [
     "Model", "Strategy", "Validation Loss", "F1 Score", "Parameters", "Time (s/epoch)",
@@ -48,7 +57,9 @@ def _part(seed: int, part: str, quality: float, size: int) -> PartPredictions:
     )
 
 
-def _write_fusion(root: Path, name: str, quality: float, seeds: tuple[int, ...]) -> None:
+def _write_predictions(
+    root: Path, name: str, quality: float, seeds: tuple[int, ...], **info: Any
+) -> None:
     folder = root / "predictions" / name
     folder.mkdir(parents=True)
     for seed in seeds:
@@ -56,14 +67,18 @@ def _write_fusion(root: Path, name: str, quality: float, seeds: tuple[int, ...])
             folder, seed,
             {part: _part(seed, part, quality, size) for part, size in (("val", 30), ("test", 60))},
         )  # fmt: skip
-    info = {
+    content = {
         "fusion": name, "strategy": "late" if name == "late" else "intermediate",
         "inputs": ["rgb", "lidar"], "parameters": 3_336_662, "classes": CLASSES,
         "positive": "spheres", "rendered": True, "seeds": list(seeds),
         "train_counts": {str(seed): {"cubes": 80, "spheres": 20} for seed in seeds},
     }  # fmt: skip
-    write_json(folder / "info.json", info)
+    write_json(folder / "info.json", content | info)
     write_json(root / f"metrics/fusions/{name}.json", fusion_metrics(read_predictions(folder)))
+
+
+def _write_fusion(root: Path, name: str, quality: float, seeds: tuple[int, ...]) -> None:
+    _write_predictions(root, name, quality, seeds)
     measured = {"seconds_per_epoch": {"median": 1.5}, "memory": {"peak_mb": 900.0}}
     write_json(root / f"metrics/training/{name}.json", measured)
     curve = root / f"plots/training/{name}.csv"
@@ -72,10 +87,16 @@ def _write_fusion(root: Path, name: str, quality: float, seeds: tuple[int, ...])
     curve.write_text("\n".join(["seed,epoch,val_loss", *lines, ""]), "utf-8")
 
 
+def _write_threshold(root: Path, seeds: tuple[int, ...]) -> None:
+    info = {"strategy": "none", "inputs": ["lidar"], "parameters": 1}
+    _write_predictions(root, THRESHOLD, 1.0, seeds, **info)
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     _write_fusion(tmp_path, "late", 3.0, (0, 1))
     _write_fusion(tmp_path, "hadamard", 0.5, (0, 1))
+    _write_threshold(tmp_path, (0, 1))
     return tmp_path
 
 
@@ -120,7 +141,7 @@ def test_test_figures_are_mean_and_deviation_over_seeds(comparison: Comparison) 
 
 
 def test_the_majority_class_has_a_row_of_its_own(comparison: Comparison) -> None:
-    row = _csv(comparison)[-1]
+    row = _csv(comparison)[-2]
     assert row["Model"] == MAJORITY
     assert float(row["Test Accuracy"]) == 80
     assert float(row["Test Balanced Accuracy"]) == 50
@@ -130,9 +151,42 @@ def test_the_majority_class_has_a_row_of_its_own(comparison: Comparison) -> None
     assert row["Time (s/epoch)"] == row["Memory (MB)"] == row["Stuck Seeds"] == ""
 
 
+def test_the_threshold_has_the_last_row_and_was_not_trained(comparison: Comparison) -> None:
+    result, row = comparison.results[-1], _csv(comparison)[-1]
+    assert (row["Model"], row["Strategy"], row["Parameters"]) == (THRESHOLD, "none", "1")
+    assert result.measured is None
+    assert row["Time (s/epoch)"] == row["Memory (MB)"] == ""
+    assert row["Seeds"] == "2"
+    assert row["Stuck Seeds"] == str(result.metrics["stuck_seeds"])
+    assert float(row["Test NLL"]) == result.metrics["test"]["nll"]["mean"]
+
+
+def test_the_threshold_is_compared_like_a_fusion_but_not_counted_as_one(
+    comparison: Comparison,
+) -> None:
+    assert list(comparison.predictions) == [*NAMES, THRESHOLD]
+    assert comparison.trained == list(NAMES)
+
+
+def test_a_missing_threshold_is_one_line_with_what_to_do(root: Path) -> None:
+    shutil.rmtree(root / "predictions/threshold")
+    with pytest.raises(ArtifactError) as caught:
+        read_comparison(root, NAMES)
+    message = str(caught.value)
+    assert "predictions/threshold/info.json: no such file; 'dvc repro' makes it" in message
+    assert len(message.splitlines()) == 1
+
+
+def test_a_threshold_of_other_seeds_is_not_compared(tmp_path: Path) -> None:
+    _write_fusion(tmp_path, "late", 1.0, (0, 1))
+    _write_threshold(tmp_path, (0,))
+    with pytest.raises(ArtifactError, match=r"predictions/threshold: seeds \[0\]"):
+        read_comparison(tmp_path, ("late",))
+
+
 def test_the_json_holds_no_measured_time_or_memory(comparison: Comparison) -> None:
     content = comparison_json(comparison)
-    assert list(content) == [*NAMES, MAJORITY]
+    assert list(content) == [*NAMES, MAJORITY, THRESHOLD]
     text = json.dumps(content)
     assert "second" not in text
     assert "memory" not in text
@@ -150,18 +204,57 @@ def test_the_screen_table_fits_and_tells_where_its_numbers_come_from(
     assert "…" not in shown
     assert "Rendered samples; 2 seed(s)" in shown
     assert "selected on val" in shown.replace("\n", " ")
-    assert [line.split()[0] for line in shown.splitlines()[2:5]] == ["late", "hadamard", "majority"]
+    rows = ["late", "hadamard", "majority", "threshold"]
+    assert [line.split()[0] for line in shown.splitlines()[2:6]] == rows
+
+
+def test_the_screen_table_fits_with_every_fusion_there_is(tmp_path: Path) -> None:
+    names = registry.names()
+    for name in names:
+        _write_fusion(tmp_path, name, 1.0, (0, 1))
+    _write_threshold(tmp_path, (0, 1))
+    shown = screen_table(_csv(read_comparison(tmp_path, names)))
+    assert max(map(len, shown.splitlines())) <= SCREEN_WIDTH
+    assert "…" not in shown
+    for name in (*names, *registry.BASELINES):
+        assert any(line.startswith(name.replace("_", " ") + " ") for line in shown.splitlines())
+
+
+def _compared(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    params = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))
+    params |= {"strategies": list(NAMES), "fusion": "late"}
+    (root / "params.yaml").write_text(yaml.safe_dump(params), "utf-8")
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(sys, "argv", ["compare.py"])
+    stage.main()
+
+
+@pytest.mark.parametrize("rate", [0.001, 0.1])
+def test_the_stage_tells_of_trainings_that_were_not_alike(
+    rate: float, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, lr in (("late", 0.001), ("hadamard", rate)):
+        path = root / "predictions" / name / "info.json"
+        environment = {"device": "cpu", **present("auto")}
+        trained = {"settings": {"lr": lr}, "environment": environment}
+        write_json(path, json.loads(path.read_text("utf-8")) | trained)
+    _compared(root, monkeypatch)
+    shown = capsys.readouterr().out
+    assert "majority class" in shown
+    told = "late was trained with lr 0.001, hadamard with 0.1"
+    assert [line for line in shown.splitlines() if "trained" in line] == [told] * (rate == 0.1)
 
 
 def test_folders_of_other_fusions_are_ignored(root: Path) -> None:
     (root / "predictions/stale").mkdir()
     (root / "predictions/stale/info.json").write_text("broken", "utf-8")
-    assert list(read_comparison(root, ("late",)).predictions) == ["late"]
+    assert list(read_comparison(root, ("late",)).predictions) == ["late", THRESHOLD]
 
 
 def test_fusions_of_other_seeds_are_not_compared(tmp_path: Path) -> None:
     _write_fusion(tmp_path, "late", 1.0, (0, 1))
     _write_fusion(tmp_path, "add", 1.0, (0, 2))
+    _write_threshold(tmp_path, (0, 1))
     with pytest.raises(ArtifactError, match=r"predictions/add: seeds \[0, 2\]"):
         read_comparison(tmp_path, ("late", "add"))
 
@@ -204,11 +297,18 @@ def test_ranking_curves_end_where_they_must(comparison: Comparison) -> None:
     assert {row["recall"] for row in precision_recall} >= {0.0, 100.0}
 
 
+def test_what_was_not_trained_has_no_curves(comparison: Comparison) -> None:
+    for rows in curves.ranking_rows(comparison):
+        assert {row["fusion"] for row in rows} == set(NAMES)
+    assert {row["fusion"] for row in curves.accuracy_rows(comparison)} >= {MAJORITY, THRESHOLD}
+
+
 def test_every_fusion_has_a_colour_and_a_marker_of_its_own() -> None:
     names = [f"fusion{place}" for place in range(7)]
     chosen = style.colours(names)
     assert len({chosen[name] for name in names}) == 7
     assert chosen[MAJORITY] not in {chosen[name] for name in names}
+    assert style.colours([*names, THRESHOLD])[THRESHOLD] == chosen[MAJORITY] == chosen[THRESHOLD]
     assert len(set(style.markers(names).values())) == 7
 
 
@@ -266,16 +366,32 @@ def test_bars_stand_at_the_means_with_a_mark_per_seed(comparison: Comparison) ->
     heights = [bar.get_height() for bar in axes.patches]  # type: ignore[attr-defined]
     assert heights == [row["balanced_accuracy"] for row in rows]
     marks = [line for line in axes.lines if line.get_marker() == "o"]
-    assert [len(np.asarray(line.get_ydata())) for line in marks] == [2, 2, 2]
+    assert [len(np.asarray(line.get_ydata())) for line in marks] == [2, 2, 2, 2]
     assert "%" in axes.get_ylabel()
 
 
-def test_five_fusions_have_a_confusion_each_and_nothing_else(tmp_path: Path) -> None:
-    names = ("late", "concat", "add", "hadamard", "film")
+def test_five_fusions_and_the_threshold_have_a_confusion_each(tmp_path: Path) -> None:
+    names = ("late", "concat", "add", "hadamard", "rgb_only")
     for name in names:
         _write_fusion(tmp_path, name, 1.0, (0,))
+    _write_threshold(tmp_path, (0,))
     figure = pictures.confusion_picture(read_comparison(tmp_path, names))
-    assert [axes.get_title() for axes in figure.axes if axes.axison] == list(names)
+    titles = [*names[:-1], "rgb only", THRESHOLD]
+    assert [axes.get_title() for axes in figure.axes if axes.axison] == titles
+
+
+def test_names_below_the_bars_do_not_run_into_each_other(tmp_path: Path) -> None:
+    names = registry.names()
+    for name in names:
+        _write_fusion(tmp_path, name, 1.0, (0,))
+    _write_threshold(tmp_path, (0,))
+    comparison = read_comparison(tmp_path, names)
+    figure = pictures.accuracy_picture(comparison, curves.accuracy_rows(comparison))
+    with mpl.style.context(style.STYLE_SHEET):
+        figure.draw_without_rendering()
+        boxes = [each.get_window_extent() for each in figure.axes[0].get_xticklabels()]
+    assert len(boxes) == len(names) + 2
+    assert not [left for left, right in pairwise(boxes) if left.x1 + 2 >= right.x0]
 
 
 def test_a_precision_recall_curve_keeps_its_shape_when_positives_are_rare(tmp_path: Path) -> None:

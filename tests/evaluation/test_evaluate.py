@@ -95,6 +95,15 @@ def test_info_tells_what_a_reader_needs(evaluated: tuple[Path, str]) -> None:
     assert info["seeds"] == [0, 1]
 
 
+def test_info_tells_how_and_where_it_was_trained(evaluated: tuple[Path, str]) -> None:
+    root, _ = evaluated
+    info, described = (
+        read(root / name) for name in ("predictions/add/info.json", "models/add/model.json")
+    )
+    for key in ("settings", "environment"):
+        assert info[key] == described[key] != {}
+
+
 def test_test_part_is_the_same_for_every_seed(evaluated: tuple[Path, str]) -> None:
     seeds = read_predictions(evaluated[0] / "predictions/add").seeds
     assert seeds[0]["test"].digests.tolist() == seeds[1]["test"].digests.tolist()
@@ -192,6 +201,8 @@ def store_model(
             str(seed): {"best_epoch": 1, "train_counts": dict.fromkeys(classes, 3)}
             for seed in seeds
         },
+        "settings": {"lr": 0.001},
+        "environment": {"device": "cpu"},
     }
     (folder / "model.json").write_text(json.dumps(described))
 
@@ -269,13 +280,15 @@ def without(key: str) -> Callable[[dict[str, Any]], object]:
 @pytest.mark.parametrize(
     "spoil",
     [
-        *(without(key) for key in ("spec", "lidar", "classes", "seeds")),
+        *(without(key) for key in ("spec", "lidar", "classes", "seeds", "settings")),
+        without("environment"),
         lambda described: described["spec"].pop("pooling"),
         lambda described: described["spec"].update(width=3),
         lambda described: described["lidar"].update(align="upside down"),
     ],
-    ids=["spec", "lidar", "classes", "seeds", "spec.pooling", "unknown key", "wrong value"],
-)
+    ids=["spec", "lidar", "classes", "seeds", "settings", "environment", "spec.pooling",
+         "unknown key", "wrong value"],
+)  # fmt: skip
 def test_spoilt_description_is_named(
     spoil: Callable[[dict[str, Any]], object],
     project: Path,

@@ -10,13 +10,22 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 import fusebench.models.fusions
 from fusebench.errors import ParamsError
 from fusebench.models import registry, weights
-from fusebench.models.fusion import ConvBlock, Fusion, IntermediateFusion, ModelSpec, Stem
+from fusebench.models.fusion import (
+    ConvBlock,
+    Fusion,
+    IntermediateFusion,
+    ModelSpec,
+    Stem,
+    flatten,
+)
 
 NAMES = registry.names()
+UNIMODAL = [name for name in NAMES if len(registry.fusion_class(name).inputs) == 1]
 KNOWN_INPUTS = ("rgb", "lidar")
 SIZE = (32, 16)
 
@@ -53,16 +62,6 @@ def loss_of(model: Fusion, classes: int) -> Tensor:
     inputs = random_maps()
     labels = torch.arange(len(inputs["rgb"])) % classes
     return F.cross_entropy(model(inputs), labels)
-
-
-class RgbOnly(IntermediateFusion):
-    """A model of one input, as a unimodal baseline is."""
-
-    inputs = ("rgb",)
-
-    def fuse(self, *maps_bchw: Tensor) -> Tensor:
-        (only,) = maps_bchw
-        return only
 
 
 # --- What comes out ---
@@ -172,12 +171,30 @@ def test_undeclared_input_neither_matters_nor_need_be_there(name: str, pooling: 
     assert torch.equal(model({**useless, **needed}), model(needed))
 
 
-def test_model_of_one_input_reads_only_that_one() -> None:
-    model = RgbOnly(ModelSpec("rgb_only", 2, SIZE, "max", "fp32"))
-    weights.initialize(model, 0)
-    rgb = random_maps(names=("rgb",))
-    assert torch.equal(model({**rgb, "lidar": torch.full_like(rgb["rgb"], torch.nan)}), model(rgb))
-    assert not any("lidar" in key for key in model.state_dict())
+def test_each_input_has_a_model_that_reads_it_alone() -> None:
+    assert {registry.fusion_class(name).inputs for name in UNIMODAL} == {("rgb",), ("lidar",)}
+
+
+@each_pooling
+@pytest.mark.parametrize("name", UNIMODAL)
+def test_model_of_one_input_reads_only_that_one(name: str, pooling: Pooling) -> None:
+    model = built(name, pooling)
+    (own,) = model.inputs
+    (other,) = set(KNOWN_INPUTS) - {own}
+    assert name == f"{own}_only"
+    held = random_maps(names=(own,))
+    assert torch.equal(model({**held, other: torch.full_like(held[own], torch.nan)}), model(held))
+    assert not any(other in key for key in model.state_dict())
+
+
+@each_pooling
+@pytest.mark.parametrize("name", UNIMODAL)
+def test_model_of_one_input_has_stem_and_head_of_the_intermediate_fusions(
+    name: str, pooling: Pooling
+) -> None:
+    alone, fused = built(name, pooling).state_dict(), built("add", pooling).state_dict()
+    assert alone.keys() < fused.keys()
+    assert all_equal(alone, fused)
 
 
 # --- Initial weights ---
@@ -195,11 +212,9 @@ def all_equal(first: Mapping[str, Tensor], second: Mapping[str, Tensor]) -> bool
 @pytest.mark.parametrize("seed", [0, 7])
 @pytest.mark.parametrize("source", KNOWN_INPUTS)
 def test_stems_of_all_fusions_start_equal(source: str, seed: int, pooling: Pooling) -> None:
-    models: list[Fusion] = [built(name, pooling, seed=seed) for name in NAMES]
-    single = RgbOnly(ModelSpec("rgb_only", 2, SIZE, pooling, "fp32"))
-    weights.initialize(single, seed)
-    stems = [stem_weights(each, source) for each in (*models, single) if source in each.inputs]
-    assert len(stems) >= 2
+    models = [built(name, pooling, seed=seed) for name in NAMES]
+    stems = [stem_weights(each, source) for each in models if source in each.inputs]
+    assert len(stems) == len(NAMES) - len(UNIMODAL) + 1
     assert all(all_equal(stems[0], stem) for stem in stems[1:])
 
 
@@ -248,11 +263,56 @@ def test_layer_without_a_rule_is_refused() -> None:
 @each_pooling
 @pytest.mark.parametrize(
     ("name", "count"),
-    [("late", 3_336_662), ("concat", 191_042), ("add", 117_314), ("hadamard", 117_314)],
-)
-def test_parameter_count_is_the_notebooks(name: str, count: int, pooling: Pooling) -> None:
+    [
+        # The notebook's.
+        ("late", 3_336_662), ("concat", 191_042), ("add", 117_314), ("hadamard", 117_314),
+        # One stem and the head; two stems with a head each.
+        ("rgb_only", 97_634), ("lidar_only", 97_634), ("late_matched", 195_266),
+    ],
+)  # fmt: skip
+def test_parameter_count_is_known(name: str, count: int, pooling: Pooling) -> None:
     model = registry.build(ModelSpec(name, 2, (64, 64), pooling, "fp32"))
     assert sum(parameter.numel() for parameter in model.parameters()) == count
+
+
+def operations(name: str, pooling: Pooling) -> int:
+    """Return the floating-point operations of one sample's forward pass."""
+    model, inputs = built(name, pooling, size=(64, 64)), random_maps(1, (64, 64))
+    with FlopCounterMode(display=False) as counter:
+        model(inputs)
+    return int(counter.get_total_flops())
+
+
+@each_pooling
+def test_matched_late_fusion_costs_what_concatenation_does(pooling: Pooling) -> None:
+    concat, matched = operations("concat", pooling), operations("late_matched", pooling)
+    assert concat > 40e6
+    assert matched == pytest.approx(concat, rel=0.001)
+    assert operations("late", pooling) != pytest.approx(concat, rel=0.05), "the case shows nothing"
+
+
+@each_pooling
+def test_matched_late_fusion_is_a_head_per_input_and_one_linear_layer(pooling: Pooling) -> None:
+    model, inputs = built("late_matched", pooling), random_maps()
+    vectors = [
+        flatten(
+            model.get_submodule(f"heads.{name}")(F.max_pool2d(model.stems[name](inputs[name]), 2))
+        )
+        for name in KNOWN_INPUTS
+    ]
+    expected = model.get_submodule("classifier")(torch.cat(vectors, dim=1))
+    assert torch.equal(model(inputs), expected)
+
+
+@each_pooling
+def test_inputs_of_matched_late_fusion_meet_in_the_logits_alone(pooling: Pooling) -> None:
+    # What one input adds to the logits does not depend on what the other shows.
+    model, one, two = built("late_matched", pooling), random_maps(), random_maps(seed=1)
+    added = [
+        model({"rgb": one["rgb"], "lidar": lidar}) - model({"rgb": two["rgb"], "lidar": lidar})
+        for lidar in (one["lidar"], two["lidar"])
+    ]
+    torch.testing.assert_close(added[0], added[1], rtol=0, atol=1e-6)
 
 
 def with_inputs_swapped(name: str, pooling: Pooling) -> tuple[Tensor, Tensor]:
@@ -272,7 +332,7 @@ def test_sum_and_product_commute(name: str, pooling: Pooling) -> None:
 
 
 @each_pooling
-@pytest.mark.parametrize("name", ["concat", "late"])
+@pytest.mark.parametrize("name", ["concat", "late", "late_matched"])
 def test_concatenation_does_not_commute(name: str, pooling: Pooling) -> None:
     logits, swapped = with_inputs_swapped(name, pooling)
     assert not torch.allclose(logits, swapped, rtol=0, atol=1e-4)
@@ -288,6 +348,14 @@ def test_maps_are_fused_by_the_formula(name: str, fused: list[float]) -> None:
     first, second = torch.tensor([2.0, 2.0]), torch.tensor([3.0, 5.0])
     result = model.fuse(first.reshape(1, 2, 1, 1), second.reshape(1, 2, 1, 1))
     assert result.flatten().tolist() == fused
+
+
+@pytest.mark.parametrize("name", UNIMODAL)
+def test_the_only_map_is_left_as_it_is(name: str) -> None:
+    model = built(name)
+    assert isinstance(model, IntermediateFusion)
+    maps = random_maps(1)["rgb"]
+    assert torch.equal(model.fuse(maps), maps)
 
 
 def test_fused_channels_say_what_fuse_gives() -> None:
@@ -351,8 +419,10 @@ def test_registry_gives_the_class_of_a_name(name: str) -> None:
     assert isinstance(built(name), found)
 
 
-def test_registry_holds_the_four_fusions_sorted() -> None:
-    assert {"late", "concat", "add", "hadamard"} <= set(NAMES)
+def test_registry_holds_the_first_fusions_sorted() -> None:
+    assert {"late", "concat", "add", "hadamard", "rgb_only", "lidar_only", "late_matched"} <= set(
+        NAMES
+    )
     assert sorted(NAMES) == NAMES
 
 
@@ -388,6 +458,18 @@ def test_new_file_is_a_new_fusion(fusions_folder: Path) -> None:
     (fusions_folder / "difference.py").write_text(source_of("Difference"))
     assert registry.names() == ["difference"]
     assert built("difference")(random_maps(2)).shape == (2, 2)
+
+
+@pytest.mark.parametrize("name", registry.BASELINES)
+def test_file_with_the_name_of_a_baseline_is_refused(name: str, fusions_folder: Path) -> None:
+    (fusions_folder / f"{name}.py").write_text(source_of("Taken"))
+    for ask in (registry.names, lambda: registry.fusion_class("add")):
+        with pytest.raises(ParamsError) as caught:
+            ask()
+        message = str(caught.value)
+        assert f"models/fusions/{name}.py" in message
+        assert "baseline" in message
+        assert len(message.splitlines()) == 1
 
 
 @pytest.mark.parametrize(("name", "classes"), [("nothing", ()), ("pair", ("First", "Second"))])

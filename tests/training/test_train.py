@@ -106,6 +106,14 @@ def test_description_tells_what_was_trained_on(trained: Path, manifest: Manifest
         assert described["seeds"][str(seed)]["train_counts"] == held
 
 
+def test_description_tells_settings_and_environment_of_the_training(trained: Path) -> None:
+    described = read(trained / "models/add/model.json")
+    expected = {name: value for name, value in SETTINGS.items() if name != "seeds"}
+    assert described["settings"] == expected
+    measured = read(trained / "metrics/training/add.json")
+    assert described["environment"] == measured["environment"]
+
+
 def test_learning_curve_has_a_line_per_seed_and_epoch(trained: Path) -> None:
     lines = curve(trained)
     assert list(lines[0]) == [field.name for field in fields(EpochRecord)]
@@ -297,7 +305,9 @@ def test_stage_says_and_records_the_precision(
     run_stage("add", monkeypatch)
     assert f"{used} (train.precision is {wanted})" in capsys.readouterr().out.splitlines()[0]
     assert read(quick / "metrics/training/add.json")["environment"]["precision"] == used
-    assert read(quick / "models/add/model.json")["spec"]["precision"] == used
+    described = read(quick / "models/add/model.json")
+    found = [described[key]["precision"] for key in ("spec", "settings", "environment")]
+    assert found == [used] * 3
 
 
 @pytest.mark.usefixtures("cpu")
@@ -307,7 +317,9 @@ def test_stage_trains_as_the_checked_override_says(
     override = {"pooling": "strided", "epochs": 3}
     (quick / "checked/override/add.json").write_text(json.dumps(override))
     run_stage("add", monkeypatch)
-    assert read(quick / "models/add/model.json")["spec"]["pooling"] == "strided"
+    described = read(quick / "models/add/model.json")
+    assert described["spec"]["pooling"] == "strided"
+    assert {name: described["settings"][name] for name in override} == override
     assert len(curve(quick)) == 3
 
 

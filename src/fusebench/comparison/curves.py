@@ -55,11 +55,13 @@ def _significant(loss: float) -> float:
 def ranking_rows(comparison: Comparison) -> tuple[list[Row], list[Row]]:
     """Return the points of ROC and precision-recall on test, per fusion and seed, in percent.
 
-    Both are those of the positive class against the rest.
+    Both are those of the positive class against the rest. A threshold has one point of each and no
+    curve.
     """
     roc: list[Row] = []
     precision_recall: list[Row] = []
-    for name, predictions in comparison.predictions.items():
+    for name in comparison.trained:
+        predictions = comparison.predictions[name]
         for seed, parts in predictions.seeds.items():
             part, positive = parts["test"], predictions.positive
             truth, scores = part.labels == positive, log_odds(part.logits, positive)

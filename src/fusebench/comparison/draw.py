@@ -1,14 +1,17 @@
 """All curves and pictures of a comparison, written below one folder."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from fusebench.comparison import curves, pictures
+from fusebench.comparison.forest import pairs_picture
+from fusebench.comparison.pairs import Pair
 from fusebench.comparison.results import Comparison
 from fusebench.data.samples import write_csv
 from fusebench.files import replace_folder
 
 
-def write_plots(comparison: Comparison, folder: Path) -> None:
+def write_plots(comparison: Comparison, pairs: Sequence[Pair], folder: Path) -> None:
     """Write <folder>/curves/*.csv for `dvc plots` and <folder>/*.png to look at.
 
     Parameters
@@ -16,7 +19,7 @@ def write_plots(comparison: Comparison, folder: Path) -> None:
     folder : Path
         Holds training/<fusion>.csv, the learning curves that stage train wrote.
     """
-    training = curves.training_rows(folder / "training", list(comparison.predictions))
+    training = curves.training_rows(folder / "training", comparison.trained)
     roc, precision_recall = curves.ranking_rows(comparison)
     accuracy = curves.accuracy_rows(comparison)
     with replace_folder(folder / "curves") as aside:
@@ -36,5 +39,6 @@ def write_plots(comparison: Comparison, folder: Path) -> None:
         ),
         ("accuracy", pictures.accuracy_picture(comparison, accuracy)),
         ("confusion", pictures.confusion_picture(comparison)),
+        ("pairs", pairs_picture(pairs)),
     ):
         pictures.save(figure, folder / f"{name}.png")

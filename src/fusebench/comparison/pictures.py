@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fusebench.comparison.curves import Row
-from fusebench.comparison.results import MAJORITY, Comparison
-from fusebench.comparison.style import STYLE_SHEET, colours, markers
+from fusebench.comparison.results import Comparison
+from fusebench.comparison.style import STYLE_SHEET, colours, markers, title
 from fusebench.files import replace_file
 
 mpl.use("Agg")
@@ -38,7 +38,7 @@ def training_picture(comparison: Comparison, rows: Sequence[Row]) -> Figure:
     with mpl.style.context(STYLE_SHEET):
         figure = Figure(figsize=(7, 4.2))
         axes = figure.subplots()
-        names = list(comparison.predictions)
+        names = comparison.trained
         for name in names:
             held = [row for row in rows if row["fusion"] == name]
             epochs = [int(row["epoch"]) for row in held]
@@ -47,7 +47,8 @@ def training_picture(comparison: Comparison, rows: Sequence[Row]) -> Figure:
             )
             colour = colours(names)[name]
             axes.fill_between(epochs, low, high, color=colour, alpha=0.15, linewidth=0)
-            axes.plot(epochs, mean, color=colour, marker=markers(names)[name], ms=4, label=name)
+            marker = markers(names)[name]
+            axes.plot(epochs, mean, color=colour, marker=marker, ms=4, label=title(name))
         axes.set(
             xlabel="epoch", ylabel="val loss (nats per sample)", yscale="log",
             title="Validation loss: mean over seeds, band from lowest to highest",
@@ -62,14 +63,14 @@ def ranking_picture(comparison: Comparison, rows: Sequence[Row], x: str, y: str)
     with mpl.style.context(STYLE_SHEET):
         figure = Figure(figsize=(5.4, 4.6))
         axes = figure.subplots()
-        names = list(comparison.predictions)
+        names = comparison.trained
         for name in names:
             for seed in comparison.seeds:
                 held = [row for row in rows if row["fusion"] == name and row["seed"] == seed]
                 axes.plot(
                     [float(row[x]) for row in held], [float(row[y]) for row in held],
                     color=colours(names)[name], linewidth=1.3, alpha=0.85,
-                    label=name if seed == comparison.seeds[0] else None,
+                    label=title(name) if seed == comparison.seeds[0] else None,
                 )  # fmt: skip
         positive = next(iter(comparison.predictions.values())).info["positive"]
         axes.set(
@@ -99,7 +100,9 @@ def accuracy_picture(comparison: Comparison, rows: Sequence[Row]) -> Figure:
                 place + np.array(offsets), values, "o", ms=4, mfc="white", mec="#222222", mew=1
             )
             axes.text(place, 2, f"{mean:.1f}", ha="center", color="white", fontweight="bold")
-        axes.set_xticks(range(len(rows)), [str(row["fusion"]).replace("_", " ") for row in rows])
+        # A word per line, or the names of many fusions would run into each other.
+        words = [str(row["fusion"]).replace("_", "\n") for row in rows]
+        axes.set_xticks(range(len(rows)), words, fontsize=9)
         axes.set(
             ylabel="test balanced accuracy (%)", ylim=(0, 104),
             title="Mean over seeds (bar), ± standard deviation (whisker), each seed (circle)",
@@ -110,19 +113,22 @@ def accuracy_picture(comparison: Comparison, rows: Sequence[Row]) -> Figure:
 
 
 def confusion_picture(comparison: Comparison) -> Figure:
-    """Draw one confusion per fusion: test samples, mean over seeds, shaded by row share."""
+    """Draw the confusion of each fusion and of the threshold, shaded by row share.
+
+    Numbers are test samples, mean over seeds.
+    """
     with mpl.style.context([STYLE_SHEET, {"axes.grid": False}]):
         names = list(comparison.predictions)
         columns = min(4, len(names))
         rows = -(-len(names) // columns)
         figure = Figure(figsize=(2.9 * columns, 3.1 * rows))
         grid = list(figure.subplots(rows, columns, squeeze=False).flat)
-        trained = [result for result in comparison.results if result.name != MAJORITY]
-        for axes, result in zip(grid, trained, strict=False):
+        held = [result for result in comparison.results if result.name in names]
+        for axes, result in zip(grid, held, strict=False):
             seeds = result.metrics["test"]["seeds"].values()
             counts = np.mean([seed["confusion"] for seed in seeds], axis=0)
             _draw_confusion(axes, counts, comparison.predictions[result.name].classes)
-            axes.set_title(result.name, color=colours(names)[result.name])
+            axes.set_title(title(result.name), color=colours(names)[result.name])
         for axes in grid[len(names) :]:
             axes.set_axis_off()
         figure.suptitle("Test samples, mean over seeds; shade: share of the actual class")

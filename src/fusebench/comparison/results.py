@@ -12,8 +12,9 @@ from fusebench.errors import ArtifactError
 from fusebench.evaluation.metrics import PARTS, part_metrics, summarize
 from fusebench.evaluation.predictions import FusionPredictions, PartPredictions, read_predictions
 from fusebench.files import read_json
+from fusebench.models.registry import BASELINES
 
-MAJORITY = "majority_class"
+MAJORITY, THRESHOLD = BASELINES
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,23 @@ class Result:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All fusions of a comparison, on the same samples."""
+    """All fusions of a comparison, on the same samples.
+
+    Attributes
+    ----------
+    results : tuple of Result
+        The fusions in the order of `strategies`, then the baselines.
+    predictions : dict of str to FusionPredictions
+        The fusions, then the threshold; of the majority class none are kept.
+    """
 
     results: tuple[Result, ...]
     predictions: dict[str, FusionPredictions]
+
+    @property
+    def trained(self) -> list[str]:
+        """Names of the fusions, without the baselines."""
+        return [name for name in self.predictions if name not in BASELINES]
 
     @property
     def rendered(self) -> bool:
@@ -57,26 +71,30 @@ class Comparison:
 
 
 def read_comparison(root: Path, strategies: Sequence[str]) -> Comparison:
-    """Read what the stages before wrote of `strategies`; folders of other fusions are ignored.
+    """Read what the stages before wrote of `strategies` and of the threshold.
+
+    Folders of other fusions are ignored.
 
     Raises
     ------
     ArtifactError
         A file is missing or broken, or two fusions were evaluated on other samples or seeds.
     """
-    predictions = {name: read_predictions(root / "predictions" / name) for name in strategies}
+    predictions = {
+        name: read_predictions(root / "predictions" / name) for name in (*strategies, THRESHOLD)
+    }
     _check_same_samples(predictions)
     results = [
         Result(
             name,
-            str(predictions[name].info["strategy"]),
+            str(held.info["strategy"]),
             read_json(root / "metrics/fusions" / f"{name}.json"),
-            read_json(root / "metrics/training" / f"{name}.json"),
+            None if name == THRESHOLD else read_json(root / "metrics/training" / f"{name}.json"),
         )
-        for name in strategies
+        for name, held in predictions.items()
     ]
     first = next(iter(predictions.values()))
-    return Comparison((*results, majority_result(first)), predictions)
+    return Comparison((*results[:-1], majority_result(first), results[-1]), predictions)
 
 
 def _check_same_samples(predictions: dict[str, FusionPredictions]) -> None:

@@ -6,7 +6,12 @@ from fusebench.errors import ArtifactError
 
 
 def read_text(path: Path, rev: str) -> str:
-    """Return a tracked text file of a git revision or of an experiment, by its name.
+    """Return a tracked text file of a git revision or of an experiment; see `read_bytes`."""
+    return read_bytes(path, rev).decode()
+
+
+def read_bytes(path: Path, rev: str) -> bytes:
+    """Return the content of a tracked file of a git revision or of an experiment, by its name.
 
     Raises
     ------
@@ -19,7 +24,7 @@ def read_text(path: Path, rev: str) -> str:
     from dvc.scm import RevError, SCMError
 
     try:
-        return str(dvc.api.read(str(path), rev=rev))
+        return bytes(dvc.api.read(str(path), rev=rev, mode="rb"))
     except (RevError, SCMError):
         raise ArtifactError(
             f"'{rev}' is no git revision and no experiment; 'dvc exp list' names the experiments"

@@ -82,4 +82,6 @@ def _info(model: Fusion, description: Description, samples: Samples) -> dict[str
         "train_counts": {
             str(seed): dict(found.train_counts) for seed, found in description.seeds.items()
         },
+        "settings": dict(description.settings),
+        "environment": dict(description.environment),
     }

@@ -3,7 +3,9 @@
 predictions/<fusion>/ holds
 
 info.json           fusion, strategy, inputs, parameters, classes, positive, rendered, seeds,
-                    train_counts: samples of each class in the training part, per seed
+                    train_counts: samples of each class in the training part, per seed;
+                    settings, environment: how and where it was trained, as in model.json (not
+                    there where nothing was trained)
 seed_<n>.npz        one array per column, all of the same length (numpy, no pickles):
     part            "val" or "test"
     id, class       as in samples.csv

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from fusebench.config import validate
 from fusebench.data.lidar import LidarParams
@@ -31,12 +32,23 @@ class SeedDescription:
 
 @dataclass(frozen=True)
 class Description:
-    """All that a model folder says beside the weights."""
+    """All that a model folder says beside the weights.
+
+    Attributes
+    ----------
+    settings : mapping of str to Any
+        Params of the training but its seeds, with what `override` changed; `precision` is what it
+        came to.
+    environment : mapping of str to (str or int)
+        Device, threads and versions that trained: what the last bits depend on.
+    """
 
     spec: ModelSpec
     lidar: LidarParams
     classes: tuple[str, ...]
     seeds: Mapping[int, SeedDescription]
+    settings: Mapping[str, Any]
+    environment: Mapping[str, str | int]
 
     def write(self, folder: Path) -> None:
         """Write model.json into a folder."""
@@ -45,6 +57,8 @@ class Description:
             "lidar": self.lidar.model_dump(),
             "classes": list(self.classes),
             "seeds": {str(seed): asdict(each) for seed, each in self.seeds.items()},
+            "settings": dict(self.settings),
+            "environment": dict(self.environment),
         }
         write_json(folder / FILE, content)
 
@@ -65,6 +79,8 @@ class Description:
                 validate(LidarParams, content["lidar"], str(path)),
                 tuple(content["classes"]),
                 {int(seed): SeedDescription(**each) for seed, each in content["seeds"].items()},
+                dict(content["settings"]),
+                dict(content["environment"]),
             )
         except (AttributeError, KeyError, TypeError, ValueError, ParamsError) as error:
             raise ArtifactError(f"{path}: {error}; 'dvc checkout' mends it") from None

@@ -14,12 +14,28 @@ from fusebench.errors import ParamsError
 if TYPE_CHECKING:
     from fusebench.models.fusion import Fusion, ModelSpec
 
+# Rows of the comparison that are no fusions: answers without training.
+BASELINES = ("majority_class", "threshold")
+
 _FOLDER = Path(__file__).parent / "fusions"
 
 
 def names() -> list[str]:
-    """Return the names of all fusions, sorted."""
-    return sorted(path.stem for path in _FOLDER.glob("[a-z]*.py"))
+    """Return the names of all fusions, sorted.
+
+    Raises
+    ------
+    ParamsError
+        A file has the name of a baseline, whose results it would overwrite.
+    """
+    found = sorted(path.stem for path in _FOLDER.glob("[a-z]*.py"))
+    for name in found:
+        if name in BASELINES:
+            raise ParamsError(
+                f"models/fusions/{name}.py: '{name}' is the name of a baseline; must be another "
+                f"than {', '.join(BASELINES)}"
+            )
+    return found
 
 
 def check_name(name: str) -> None:

@@ -5,11 +5,11 @@ import platform
 import resource
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 
+from fusebench.environment import processor_name, thread_count
 from fusebench.errors import DeviceError
 from fusebench.models.precision import Precision
 from fusebench.runtime import RuntimeParams
@@ -29,7 +29,7 @@ class Device:
         """The model of the processor or GPU, as its maker calls it."""
         if self.device.type == "cuda":
             return torch.cuda.get_device_name(self.device)
-        return _processor_name()
+        return processor_name()
 
 
 def prepare(params: RuntimeParams) -> Device:
@@ -41,7 +41,7 @@ def prepare(params: RuntimeParams) -> Device:
         The device that was asked for is not there.
     """
     device, reason = _choose(params.device)
-    threads = usable_cores() if params.threads == "auto" else params.threads
+    threads = thread_count(params.threads)
     torch.set_num_threads(threads)
     # cuBLAS repeats to the bit only with a workspace of fixed size; it is read at first use.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -85,24 +85,6 @@ def _choose(wanted: str) -> tuple[torch.device, str]:
             "must be 'auto', 'cpu' or one that is there"
         )
     return device, f"runtime.device is {wanted}"
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    # A container or `taskset` may allow fewer cores than the machine has.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _processor_name() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
 
 
 def environment(device: Device, precision: str) -> dict[str, str | int]:

@@ -49,6 +49,11 @@ class Recipe:
     lidar: LidarParams
     precision: Precision
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What fusions must share to be compared, by the names of `train`; seeds are apart."""
+        return {**self.train.model_dump(exclude={"seeds"}), "precision": self.precision}
+
 
 def train_fusion(
     recipe: Recipe,
@@ -89,7 +94,8 @@ def train_fusion(
             seed: SeedDescription(state.best_epoch, _class_counts(manifest, seed, classes))
             for seed, state in states.items()
         }
-        Description(spec, recipe.lidar, classes, seeds).write(folder)
+        found = environment(device, recipe.precision)
+        Description(spec, recipe.lidar, classes, seeds, recipe.settings, found).write(folder)
     _write_curve(places.curve, [record for state in states.values() for record in state.records])
     write_json(places.metrics, _measurements(list(states.values()), device, recipe.precision))
 

@@ -1,0 +1,1 @@
+"""Answers without training, to hold the fusions against."""

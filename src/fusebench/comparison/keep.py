@@ -1,0 +1,44 @@
+"""A comparison kept beside the present one: its tables, its pictures and what may be said of it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from fusebench.comparison.pairs import PAIRS, Pair, parse_pairs
+from fusebench.comparison.table import screen_table
+from fusebench.comparison.verdict import baseline_remark, verdict
+from fusebench.data.samples import parse_csv
+from fusebench.files import replace_folder
+
+TABLE = Path("metrics/comparison.csv")
+PICTURES = ("accuracy", "confusion", "pairs", "precision_recall", "roc", "training")
+KEPT = (
+    TABLE,
+    PAIRS,
+    Path("metrics/comparison.json"),
+    *(Path("plots") / f"{name}.png" for name in PICTURES),
+)
+
+
+def keep(read: Callable[[Path], bytes], folder: Path) -> None:
+    """Write a comparison's files and verdict.md into a folder, all or none.
+
+    Parameters
+    ----------
+    read : callable
+        Gives the content of a file by its path in the project.
+    """
+    with replace_folder(folder) as aside:
+        for path in KEPT:
+            (aside / path.name).write_bytes(read(path))
+        table = parse_csv(TABLE, read(TABLE).decode(), ("Model",))
+        pairs = parse_pairs(read(PAIRS).decode())
+        (aside / "verdict.md").write_text(verdict_page(table, pairs), "utf-8")
+
+
+def verdict_page(table: Sequence[dict[str, str]], pairs: Sequence[Pair]) -> str:
+    """Return the verdict as a Markdown page: what to use, the table, each pair."""
+    first, *others = verdict(pairs)
+    remark = baseline_remark(table)
+    first = f"**{first}**" + (f" {remark}" if remark else "")
+    said = "\n".join(f"- {sentence}" for sentence in others)
+    return f"# Verdict\n\n{first}\n\n```\n{screen_table(table)}\n```\n\n{said}\n"
