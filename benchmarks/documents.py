@@ -4,6 +4,9 @@ from pathlib import Path
 
 from benchmarks import precision
 from benchmarks.markdown import committed, read_results, summary, tables
+from fusebench.comparison.keep import verdict_head
+from fusebench.comparison.pairs import read_pairs
+from fusebench.data.samples import read_csv
 from fusebench.errors import ArtifactError
 from fusebench.files import read_json, replace_file
 
@@ -30,12 +33,17 @@ def _blocks(root: Path, document: str) -> dict[str, str]:
     folder = root / "benchmarks/results"
     results = read_results(committed(folder))
     if document == "README.md":
-        return {"bench": summary(results)}
+        return {"bench": summary(results), "verdict": _verdict(root / "metrics/verdict")}
     studies = [read_json(path) for path in sorted(folder.glob("precision-*.json"))]
     return {
         "bench": tables(results),
         "precision": "\n\n".join(precision.section(study) for study in studies),
     }
+
+
+def _verdict(folder: Path) -> str:
+    table = read_csv(folder / "comparison.csv", ("Model",))
+    return verdict_head(table, read_pairs(folder / "pairs.csv"))
 
 
 def replaced(text: str, name: str, content: str, document: str) -> str:

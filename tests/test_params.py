@@ -43,12 +43,13 @@ WORDS = (
     "train.class_weights",
     "train.pooling",
     "train.precision",
+    "compare.primary",
     "runtime.device",
     "runtime.progress",
 )
 # Keys that stand below a neighbour whose comment speaks of all of them.
 TOGETHER = {"split.val", "split.test"}
-SECTIONS = ("data", "synthesize", "split", "lidar", "train", "override", "runtime")
+SECTIONS = ("data", "synthesize", "split", "lidar", "train", "override", "compare", "runtime")
 
 
 @pytest.fixture

@@ -1,14 +1,14 @@
 """The README against the project: what it shows is what is there."""
 
-import csv
-import io
 import re
 import subprocess
 
 import pytest
 from tests.project import FUSIONS, ROOT
 
-from fusebench.comparison.table import screen_table
+from fusebench.comparison.keep import verdict_head
+from fusebench.comparison.pairs import read_pairs
+from fusebench.data.samples import read_csv
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -17,16 +17,14 @@ def test_it_fits_in_200_lines() -> None:
     assert len(README.splitlines()) <= 200
 
 
-def test_its_table_is_that_of_the_committed_run() -> None:
-    # The committed file, not the workspace's: a run of one's own measures other times.
-    committed = subprocess.run(
-        ["git", "show", "HEAD:metrics/comparison.csv"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    table = screen_table(list(csv.DictReader(io.StringIO(committed))))
-    shown = re.search(r"<!-- table -->\n```\n(.*?)\n```\n<!-- /table -->", README, re.DOTALL)
+def test_it_leads_with_the_kept_verdict() -> None:
+    folder = ROOT / "metrics/verdict"
+    table = read_csv(folder / "comparison.csv", ("Model",))
+    head = verdict_head(table, read_pairs(folder / "pairs.csv"))
+    shown = re.search(r"<!-- verdict -->\n(.*?)\n<!-- /verdict -->", README, re.DOTALL)
     assert shown is not None
-    assert shown[1] == table
+    assert shown[1] == head
+    assert README.index("<!-- verdict -->") < README.index("## ")
 
 
 @pytest.mark.parametrize("path", re.findall(r"!?\[[^\]]*\]\(([^)]+)\)", README))

@@ -20,6 +20,7 @@ from tests.project import ROOT
 import compare as stage
 from fusebench.comparison import curves, pictures, style
 from fusebench.comparison.draw import write_plots
+from fusebench.comparison.pairs import pairs_of
 from fusebench.comparison.environment import present
 from fusebench.comparison.headline import headline, headline_lines
 from fusebench.comparison.results import MAJORITY, THRESHOLD, Comparison, read_comparison
@@ -348,11 +349,11 @@ def test_the_page_of_dvc_plots_loads_nothing_from_the_web() -> None:
 def test_pictures_repeat_to_the_bit_and_show_something(root: Path, comparison: Comparison) -> None:
     first: dict[str, bytes] = {}
     for _ in range(2):
-        write_plots(comparison, root / "plots")
+        write_plots(comparison, pairs_of(comparison, "balanced_accuracy"), root / "plots")
         found = {path.name: path.read_bytes() for path in (root / "plots").glob("*.png")}
         first = first or found
         assert found == first
-    expected = {"accuracy", "confusion", "precision_recall", "roc", "training"}
+    expected = {"accuracy", "confusion", "pairs", "precision_recall", "roc", "training"}
     assert set(first) == {f"{name}.png" for name in expected}
     for content in first.values():
         pixels = np.asarray(Image.open(io.BytesIO(content)).convert("RGB")).reshape(-1, 3)

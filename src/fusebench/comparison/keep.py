@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fusebench.comparison.pairs import PAIRS, Pair, parse_pairs
 from fusebench.comparison.table import screen_table
-from fusebench.comparison.verdict import baseline_remark, verdict
+from fusebench.comparison.verdict import baseline_remark, recommendation, verdict
 from fusebench.data.samples import parse_csv
 from fusebench.files import replace_folder
 
@@ -37,8 +37,12 @@ def keep(read: Callable[[Path], bytes], folder: Path) -> None:
 
 def verdict_page(table: Sequence[dict[str, str]], pairs: Sequence[Pair]) -> str:
     """Return the verdict as a Markdown page: what to use, the table, each pair."""
-    first, *others = verdict(pairs)
+    said = "\n".join(f"- {sentence}" for sentence in verdict(pairs)[1:])
+    return f"# Verdict\n\n{verdict_head(table, pairs)}\n\n{said}\n"
+
+
+def verdict_head(table: Sequence[dict[str, str]], pairs: Sequence[Pair]) -> str:
+    """Return what to use and the table, as Markdown."""
     remark = baseline_remark(table)
-    first = f"**{first}**" + (f" {remark}" if remark else "")
-    said = "\n".join(f"- {sentence}" for sentence in others)
-    return f"# Verdict\n\n{first}\n\n```\n{screen_table(table)}\n```\n\n{said}\n"
+    first = f"**{recommendation(pairs)}**" + (f" {remark}" if remark else "")
+    return f"{first}\n\n```\n{screen_table(table)}\n```"
