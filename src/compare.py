@@ -30,7 +30,7 @@ def main() -> None:
     from fusebench.comparison.pairs import PAIRS, Pair, pairs_of
     from fusebench.comparison.results import read_comparison
     from fusebench.comparison.table import comparison_json, csv_rows, screen_table
-    from fusebench.comparison.verdict import baseline_remark, recommendation
+    from fusebench.comparison.verdict import baseline_remark, on_screen, recommendation
     from fusebench.data.samples import read_csv, write_csv
     from fusebench.files import replace_file, write_json
 
@@ -46,10 +46,10 @@ def main() -> None:
     write_plots(comparison, pairs, Path("plots"))
     lines = read_csv(path, header)
     print(screen_table(lines))
-    print("\n".join(filter(None, (recommendation(pairs), baseline_remark(lines)))))
+    print(on_screen([recommendation(pairs), baseline_remark(lines)]))
     trained = {name: held.info for name, held in comparison.predictions.items()}
     for line in differences(trained, present(runtime.threads)):
-        print(line)
+        print(on_screen([line]))
 
 
 if __name__ == "__main__":

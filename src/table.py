@@ -18,7 +18,7 @@ def main() -> None:
 
     from fusebench.comparison.pairs import PAIRS, parse_pairs, read_pairs
     from fusebench.comparison.table import screen_table
-    from fusebench.comparison.verdict import baseline_remark, recommendation
+    from fusebench.comparison.verdict import baseline_remark, on_screen, recommendation
     from fusebench.data.samples import parse_csv, read_csv
 
     if rev is None:
@@ -29,7 +29,7 @@ def main() -> None:
         lines = parse_csv(TABLE, read_text(TABLE, rev), ("Model",))
         pairs = parse_pairs(read_text(PAIRS, rev))
     print(screen_table(lines))
-    print("\n".join(filter(None, (recommendation(pairs), baseline_remark(lines)))))
+    print(on_screen([recommendation(pairs), baseline_remark(lines)]))
 
 
 if __name__ == "__main__":

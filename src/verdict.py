@@ -13,7 +13,7 @@ def main() -> None:
     rev = parser.parse_args().rev
 
     from fusebench.comparison.pairs import PAIRS, parse_pairs, read_pairs
-    from fusebench.comparison.verdict import verdict
+    from fusebench.comparison.verdict import on_screen, verdict
 
     if rev is None:
         pairs = read_pairs(PAIRS)
@@ -21,7 +21,7 @@ def main() -> None:
         from fusebench.comparison.revisions import read_text
 
         pairs = parse_pairs(read_text(PAIRS, rev))
-    print("\n".join(verdict(pairs)))
+    print(on_screen(verdict(pairs)))
 
 
 if __name__ == "__main__":

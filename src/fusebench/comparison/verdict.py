@@ -3,12 +3,14 @@
 All facts come from lines of metrics/pairs.csv; nothing is computed here but which words fit.
 """
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from enum import Enum
 
 from fusebench.comparison.estimates import FEWEST_SEEDS, LEVEL
 from fusebench.comparison.pairs import Pair, better, primary_pairs
 from fusebench.comparison.results import THRESHOLD
+from fusebench.comparison.table import SCREEN_WIDTH
 from fusebench.models.registry import BASELINES
 
 _NAMES = {
@@ -212,6 +214,11 @@ def baseline_remark(rows: Sequence[Mapping[str, str]]) -> str:
         f"balanced accuracy; the best fusion has {best:.1f} %. Samples as easy as these need no "
         "fusion: read the pairs as a comparison of fusions, not as a case for one."
     )
+
+
+def on_screen(sentences: Sequence[str]) -> str:
+    """Return sentences on lines of their own, none longer than the table; empty ones left out."""
+    return "\n".join(textwrap.fill(each, SCREEN_WIDTH) for each in sentences if each)
 
 
 def _single(left: str, lost: Sequence[str], beaten: Mapping[str, set[str]]) -> str:
