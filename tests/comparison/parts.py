@@ -40,7 +40,8 @@ def answers(labels: Sequence[int], wrong: Sequence[int], classes: int = 2) -> np
     """Return logits that are right but in the rows `wrong`."""
     said = np.array(labels)
     said[list(wrong)] = (said[list(wrong)] + 1) % classes
-    return 4.0 * np.eye(classes)[said]
+    logits: npt.NDArray[Any] = 4.0 * np.eye(classes)[said]
+    return logits
 
 
 @st.composite

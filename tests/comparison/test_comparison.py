@@ -20,9 +20,9 @@ from tests.project import ROOT
 import compare as stage
 from fusebench.comparison import curves, pictures, style
 from fusebench.comparison.draw import write_plots
-from fusebench.comparison.pairs import pairs_of
 from fusebench.comparison.environment import present
 from fusebench.comparison.headline import headline, headline_lines
+from fusebench.comparison.pairs import pairs_of
 from fusebench.comparison.results import MAJORITY, THRESHOLD, Comparison, read_comparison
 from fusebench.comparison.table import SCREEN_WIDTH, comparison_json, csv_rows, screen_table
 from fusebench.errors import ArtifactError

@@ -68,10 +68,11 @@ def test_the_other_way_round_every_sign_is_turned(fusions: tuple[Held, Held], me
 def test_the_order_of_samples_does_not_matter(
     fusions: tuple[Held, Held], order: Random, metric: str
 ) -> None:
-    rows = np.arange(len(fusions[0][0].labels))
-    order.shuffle(rows)
-    turned = [{seed: chosen(part, rows) for seed, part in held.items()} for held in fusions]
-    found, expected = pair(*turned, metric), pair(*fusions, metric)
+    places = list(range(len(fusions[0][0].labels)))
+    order.shuffle(places)
+    rows = np.array(places)
+    first, second = ({seed: chosen(part, rows) for seed, part in held.items()} for held in fusions)
+    found, expected = pair(first, second, metric), pair(*fusions, metric)
     assert found.contributions == pytest.approx(expected.contributions, abs=1e-12)
     assert np.array_equal(found.strata, expected.strata)
     assert np.array_equal(found.counts, expected.counts)
@@ -148,7 +149,7 @@ def test_other_samples_in_any_seed_of_either_are_refused(
     fusions = [{0: RIGHT[0], 1: RIGHT[0]} for _ in range(2)]
     fusions[fusion][seed] = change(RIGHT[0])
     with pytest.raises(ArtifactError, match=r"test samples differ.*dvc repro"):
-        pair(*fusions, "accuracy")
+        pair(fusions[0], fusions[1], "accuracy")
 
 
 # --- Strata ---

@@ -34,7 +34,7 @@ def pairs_picture(pairs: Sequence[Pair]) -> Figure:
         axes.set_yticks(
             range(len(held)), [f"{title(each.first)} − {title(each.second)}" for each in held]
         )
-        axes.set_ylim(len(held) - 0.5, -0.5)
+        axes.set_ylim(max(1, len(held)) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
         axes.set_xlabel(_axis(held))
         axes.set_title(_heading(held))
