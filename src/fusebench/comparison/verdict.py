@@ -210,7 +210,7 @@ def baseline_remark(rows: Sequence[Mapping[str, str]]) -> str:
     if rule is None or best > rule:
         return ""
     return (
-        f"But a threshold on LiDAR hits × smallest range², with nothing trained, has {rule:.1f} % "
+        f"A threshold on LiDAR hits × smallest range², with nothing trained, has {rule:.1f} % "
         f"balanced accuracy; the best fusion has {best:.1f} %. Samples as easy as these need no "
         "fusion: read the pairs as a comparison of fusions, not as a case for one."
     )
