@@ -110,6 +110,8 @@ def test_signal_lets_the_stage_clean_up(
     number: signal.Signals, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cleaned = []
+    # Whoever runs the tests in the background may have had Ctrl-C ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def stage() -> None:
         try:
@@ -118,7 +120,10 @@ def test_signal_lets_the_stage_clean_up(
         finally:
             cleaned.append(True)
 
-    code, shown = outcome(stage, capsys)
+    try:
+        code, shown = outcome(stage, capsys)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert code == 1
     assert shown.startswith("error: interrupted")
     assert shown.count("\n") == 1

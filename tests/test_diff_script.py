@@ -1,66 +1,116 @@
-"""src/diff.py on real commits and experiments of the small project."""
+"""src/diff.py through the real DVC: commits, experiments, the workspace, and what is not kept."""
 
-import sys
-from pathlib import Path
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import pytest
+import yaml
 from tests.project import FUSIONS, Project
 
 
-def diff(project: Project, *revisions: str, ok: bool = True) -> str:
-    done = project.run(sys.executable, "src/diff.py", *revisions, ok=ok)
-    return done.stdout if ok else done.stderr
+def _diff(project: Project, *revisions: str) -> str:
+    text = project.run("python", "src/diff.py", *revisions).stdout
+    assert max(map(len, text.splitlines())) <= 100
+    return " ".join(text.split())
 
 
-def only_line(errors: str) -> str:
-    (line,) = [each for each in errors.splitlines() if each]
-    assert line.startswith("error: ")
+def _refusal(project: Project, *revisions: str) -> str:
+    line = project.run("python", "src/diff.py", *revisions, ok=False).stderr
+    assert len(line.splitlines()) == 1
     return line
 
 
-def test_a_changed_fusion_is_compared_with_itself_before(clean: Project) -> None:
-    clean.dvc("exp", "run", "--name", "fast", "--set-param", "override.add.lr=0.01")
-    text = diff(clean, "HEAD")
-    assert text.startswith("Test part, before: HEAD, after: workspace.")
-    assert "\nadd: 2 seed(s), " in text
-    unchanged = [name for name in FUSIONS if name != "add"]
-    same = " ".join(text.split("\n\n")[0].split())
-    assert f"The same predictions before and after: {', '.join(unchanged)}." in same
-    assert not [name for name in unchanged if f"\n{name}: " in text]
-    assert max(map(len, text.splitlines())) <= 100
-    by_name = diff(clean, "HEAD", "fast")
-    assert by_name.split("\n\n")[1].replace("fast", "workspace") == text.split("\n\n")[1]
-    back = diff(clean, "fast", "HEAD")
-    assert "\nadd: 2 seed(s), " in back
-    clean.dvc("exp", "remove", "fast")
+@contextmanager
+def _without_cache(project: Project) -> Iterator[None]:
+    cache = project.root / ".dvc/cache"
+    aside = cache.rename(project.root / ".dvc/aside")
+    try:
+        yield
+    finally:
+        shutil.rmtree(cache, ignore_errors=True)
+        aside.rename(cache)
 
 
-def test_what_has_no_partner_is_said(clean: Project) -> None:
-    clean.dvc("exp", "run", "--set-param", "strategies=[add,late]", "--set-param", "fusion=add")
-    text = " ".join(diff(clean, "HEAD").split())
-    lost = [name for name in FUSIONS if name not in ("add", "late")]
-    assert f"Only in HEAD, without a partner: fusions {', '.join(lost)}." in text
+@pytest.fixture(scope="module")
+def changed(reproduced: tuple[Project, str]) -> Iterator[Project]:
+    """The small project, with another learning rate for `add` in a further commit.
+
+    It came out of an experiment, `faster`.
+    """
+    project, _ = reproduced
+    project.restore()
+    project.dvc("exp", "run", "--name", "faster", "-S", "train.lr=0.01", "evaluate@add")
+    project.commit("another rate")
+    yield project
+    project.git("reset", "--quiet", "--hard", "HEAD~1")
+    project.dvc("checkout", "--quiet", "--force")
 
 
-def test_a_commit_without_results_and_an_unknown_name_are_refused(clean: Project) -> None:
-    line = only_line(diff(clean, "HEAD~1", ok=False))
-    assert "committed without 'dvc repro'" in line
-    assert "'HEAD~1'" in line
-    assert "'nonesuch' is no git revision and no experiment" in only_line(
-        diff(clean, "nonesuch", ok=False)
+def test_the_workspace_is_compared_with_the_commit_before(changed: Project) -> None:
+    said = _diff(changed)
+    assert said.startswith("Test part, before: HEAD~1, after: workspace.")
+    assert "add: 2 seed(s), " in said
+    assert "add (workspace) against add (HEAD~1): " in said
+    assert "2 seed(s) are too few" in said
+    others = [name for name in FUSIONS if name != "add"]
+    assert f"The same predictions before and after: {', '.join(others)}." in said
+    # The commit holds what the workspace does.
+    assert _diff(changed, "HEAD~1", "HEAD") == said.replace("workspace", "HEAD")
+    assert "The same predictions" in _diff(changed, "HEAD")
+    assert "against" not in _diff(changed, "HEAD")
+
+
+def test_an_experiment_goes_by_its_name(changed: Project) -> None:
+    expected = _diff(changed, "HEAD~1", "HEAD")
+    assert _diff(changed, "HEAD~1", "faster") == expected.replace("HEAD)", "faster)").replace(
+        "after: HEAD.", "after: faster."
     )
 
 
-def test_predictions_that_are_not_kept_come_with_the_way_to_get_them(
-    clean: Project, tmp_path: Path
-) -> None:
-    cache, aside = clean.root / ".dvc/cache", tmp_path / "cache"
-    cache.rename(aside)
+def test_a_fusion_that_one_side_has_not_is_named(changed: Project) -> None:
+    path = changed.root / "params.yaml"
+    before = path.read_text("utf-8")
+    content = yaml.safe_load(before)
+    content["strategies"].remove("late")
+    path.write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
     try:
-        line = only_line(diff(clean, "HEAD", ok=False))
+        assert "Only in HEAD~1, without a partner: fusions late." in _diff(changed)
     finally:
-        if cache.exists():
-            cache.rename(tmp_path / "leftover")
-        aside.rename(cache)
-    assert "predictions/late of 'HEAD' is neither in DVC's cache nor in its remote" in line
-    assert "git worktree add" in line
-    assert "dvc repro" in line
+        path.write_text(before, "utf-8")
+
+
+def test_other_samples_are_refused(changed: Project) -> None:
+    # The workspace has other predictions than HEAD~1: by hand, of a sample that is not the same.
+    import numpy as np
+
+    path = changed.root / "predictions/add/seed_0.npz"
+    with np.load(path, allow_pickle=False) as stored:
+        arrays = dict(stored)
+    arrays["digest"] = np.array([digest[::-1] for digest in arrays["digest"].tolist()])
+    kept = path.rename(path.with_name("kept"))
+    try:
+        np.savez_compressed(path, allow_pickle=False, **arrays)
+        assert "HEAD~1 was made from other samples than workspace" in _refusal(changed)
+    finally:
+        kept.rename(path)
+
+
+def test_what_is_not_kept_any_more_can_be_made_again(changed: Project) -> None:
+    with _without_cache(changed):
+        line = _refusal(changed)
+    commit = changed.git("rev-parse", "HEAD~1")[:7]
+    assert "of 'HEAD~1' is neither in DVC's cache nor in its remote" in line
+    assert f"git worktree add ../{commit} {commit} && cd ../{commit} && " in line
+    assert f"dvc cache dir --local {changed.root / '.dvc/cache'} && dvc repro" in line
+
+
+def test_a_commit_without_results_is_refused(changed: Project) -> None:
+    # The first commit of the small project was made before `dvc repro`.
+    line = _refusal(changed, "HEAD~2")
+    assert "not in dvc.lock of 'HEAD~2', committed without 'dvc repro'" in line
+
+
+def test_what_is_no_revision_is_refused(changed: Project) -> None:
+    line = _refusal(changed, "nonsense")
+    assert line.startswith("error: 'nonsense' is no git revision and no experiment")

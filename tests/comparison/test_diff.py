@@ -332,6 +332,13 @@ def test_the_text_of_a_change() -> None:
     assert "Holm" not in said
 
 
+def test_the_text_says_among_how_many_the_level_is_shared() -> None:
+    before = {"add": BEFORE, "late": _parts(0.3, draw=2)}
+    said = " ".join(diff_text(_diff(before, {"add": AFTER, "late": AFTER})).split())
+    assert said.count("p (Holm over 2)") == 2
+    assert said.count("after Holm over 2 pairs") == 2
+
+
 def test_the_text_names_what_has_no_partner() -> None:
     before = {"add": _parts(0.3, (0, 1, 2)), "old": BEFORE}
     said = diff_text(_diff(before, {"add": _parts(0.1, (1, 2), draw=1)}))

@@ -66,8 +66,7 @@ def match(fusion: str, before: Side, after: Side) -> Matched:
     ArtifactError
         The classes differ, or a sample has another content or label on the other side.
     """
-    sides = (before, after)
-    first, second = (side.fusions[fusion] for side in sides)
+    first, second = before.fusions[fusion], after.fusions[fusion]
     _check_agree(fusion, before, after)
     seeds = [seed for seed in first.seeds if seed in second.seeds]
     rows = [{seed: _rows(each.seeds[seed][PART]) for seed in seeds} for each in (first, second)]

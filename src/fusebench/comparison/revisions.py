@@ -1,7 +1,6 @@
 """Files and predictions as they were in a commit or in an experiment, through DVC."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,7 +12,7 @@ from fusebench.errors import ArtifactError
 from fusebench.evaluation.predictions import FusionPredictions, read_predictions
 from fusebench.models.strategies import StrategyParams
 
-# What DVC calls the folder as it is, too.
+# DVC, too, calls the folder as it is so.
 WORKSPACE = "workspace"
 PREDICTIONS = Path("predictions")
 
@@ -34,25 +33,16 @@ def read_bytes(path: Path, rev: str) -> bytes:
     # DVC is slow to import, and only what reads revisions needs it.
     import dvc.api
     from dvc.exceptions import DvcException
-
-    try:
-        with _known(rev):
-            return bytes(dvc.api.read(str(path), rev=rev, mode="rb"))
-    except (DvcException, FileNotFoundError) as error:
-        raise ArtifactError(f"{path}: not in '{rev}' ({error})") from None
-
-
-@contextmanager
-def _known(rev: str) -> Iterator[None]:
-    """Say in one line that there is no such revision."""
     from dvc.scm import RevError, SCMError
 
     try:
-        yield
+        return bytes(dvc.api.read(str(path), rev=rev, mode="rb"))
     except (RevError, SCMError):
         raise ArtifactError(
             f"'{rev}' is no git revision and no experiment; 'dvc exp list' names the experiments"
         ) from None
+    except (DvcException, FileNotFoundError) as error:
+        raise ArtifactError(f"{path}: not in '{rev}' ({error})") from None
 
 
 def read_fusions(rev: str) -> dict[str, FusionPredictions]:
@@ -73,7 +63,7 @@ def read_fusions(rev: str) -> dict[str, FusionPredictions]:
         try:
             return {name: read_predictions(Path(folder) / PREDICTIONS / name) for name in names}
         except ArtifactError as error:
-            # 'dvc checkout' would mend the workspace, which is not what was read.
+            # 'dvc checkout', which it advises, would mend the workspace, not the revision.
             reason = str(error).partition(";")[0].replace(f"{folder}/", "")
             raise ArtifactError(f"'{rev}': {reason}") from None
 
@@ -91,17 +81,15 @@ def _strategies(rev: str) -> list[str]:
 
 
 def _copy(folders: Sequence[Path], rev: str, target: Path) -> None:
-    """Copy folders that DVC keeps out of its cache, or a remote, to the same paths in `target`."""
+    """Copy folders out of DVC's cache, or a remote, to the same paths in `target`."""
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
     from dvc_data.index import DataIndexDirError
 
-    with _known(rev):
-        kept = DVCFileSystem(".", rev=rev)
-        # An output that was never made is there, but as no folder.
-        made = {path: kept.isdir(str(path)) for path in folders}
-    for path, is_made in made.items():
-        if not is_made:
+    kept = DVCFileSystem(".", rev=rev)
+    for path in folders:
+        # An output that was never made is known too, but as no folder.
+        if not kept.isdir(str(path)):
             raise ArtifactError(
                 f"{path}: not in dvc.lock of '{rev}', committed without 'dvc repro'"
             )
@@ -115,6 +103,7 @@ def _remedy(path: Path, rev: str, repo: Any) -> str:
     commit = repo.get_rev()[:7]
     return (
         f"{path} of '{rev}' is neither in DVC's cache nor in its remote; 'dvc push' sends it from "
-        f"where it was made, and this makes it here: git worktree add ../{commit} {commit} && "
-        f"cd ../{commit} && dvc cache dir --local {repo.cache.local_cache_dir} && dvc repro --pull"
+        "where it was made, and on a machine like that one this makes it anew: "
+        f"git worktree add ../{commit} {commit} && cd ../{commit} && "
+        f"dvc cache dir --local {repo.cache.local_cache_dir} && dvc repro"
     )
