@@ -51,7 +51,7 @@ verdict: setup  ## train ten seeds of each fusion and keep what they show in met
 	@python src/keep.py verdict metrics/verdict
 
 calibration: setup  ## simulate how often verdicts err (4 minutes)
-	@python src/calibrate.py
+	@python studies/calibrate.py
 
 notebook: setup  ## the four fusions with the notebook's indexing, scaling and split
 	$(call experiment,notebook)
@@ -71,8 +71,8 @@ test: setup-dev  ## run all tests
 	@$(BIN)/python -m pytest
 
 check: setup-dev  ## ruff and mypy
-	@ruff check src tests benchmarks
-	@ruff format --check src tests benchmarks
+	@ruff check src studies tests benchmarks
+	@ruff format --check src studies tests benchmarks
 	@mypy
 
 # Universal: one lock for every platform and Python; without the index, so that it names no host.

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from benchmarks import precision
 from benchmarks.markdown import committed, read_results, summary, tables
-from fusebench.comparison.keep import verdict_head
-from fusebench.comparison.pairs import read_pairs
-from fusebench.data.samples import read_csv
 from fusebench.errors import ArtifactError
 from fusebench.files import read_json, replace_file
+from fusebench.report.export import verdict_head
+from fusebench.report.pairs import read_pairs
+from fusebench.samples.samples import read_csv
 
 DOCUMENTS = ("README.md", "docs/speed.md")
 

@@ -70,8 +70,8 @@ def commit(root: Path) -> str:
 def _facts() -> dict[str, Any]:
     import torch
 
-    from fusebench.runtime import RuntimeParams
-    from fusebench.training import device
+    from fusebench import device
+    from fusebench.device import RuntimeParams
 
     held = device.prepare(RuntimeParams(device="cpu", threads="auto", progress="off"))
     precision = device.resolve_precision("auto", held)

@@ -14,18 +14,16 @@ import numpy as np
 from scipy.special import stdtrit
 
 from fusebench.config import PARAMS_FILE, load_keys, load_section
-from fusebench.data.lidar import LidarParams
-from fusebench.data.samples import Samples, open_samples
-from fusebench.data.split import Manifest, SplitParams, draw, read_manifest, write_manifest
-from fusebench.environment import usable_cores
-from fusebench.evaluation.evaluate import predict_fusion
+from fusebench.data.split import SplitParams, draw
+from fusebench.device import Precision, RuntimeParams, prepare, usable_cores
 from fusebench.evaluation.metrics import fusion_metrics
-from fusebench.evaluation.predictions import read_predictions
 from fusebench.files import read_json, write_json
-from fusebench.models.precision import Precision
-from fusebench.models.strategies import StrategyParams
-from fusebench.runtime import RuntimeParams
-from fusebench.training.device import prepare
+from fusebench.inputs.lidar import LidarParams
+from fusebench.models.registry import StrategyParams
+from fusebench.prediction.predict import predict_fusion
+from fusebench.prediction.predictions import read_predictions
+from fusebench.samples.manifest import Manifest, read_manifest, write_manifest
+from fusebench.samples.samples import Samples, open_samples
 from fusebench.training.progress import Progress
 from fusebench.training.settings import TrainParams
 from fusebench.training.train import Places, Recipe, train_fusion

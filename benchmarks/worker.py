@@ -23,8 +23,7 @@ from benchmarks.contestants.material import read_material
 from benchmarks.contestants.spec import Contestant, Spec
 from fusebench import cli
 from fusebench.config import PARAMS_FILE, load_section
-from fusebench.runtime import RuntimeParams
-from fusebench.training.device import Device, peak_memory, prepare
+from fusebench.device import Device, RuntimeParams, peak_memory, prepare
 
 LOADER_WORKERS = 2
 

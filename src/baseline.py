@@ -14,11 +14,11 @@ def main() -> None:
     cli.parser(__doc__).parse_args()
 
     from fusebench.baselines.threshold import NAME, predict_threshold
-    from fusebench.data.samples import open_samples
-    from fusebench.data.split import read_manifest
     from fusebench.evaluation.metrics import fusion_metrics
-    from fusebench.evaluation.predictions import read_predictions
     from fusebench.files import write_json
+    from fusebench.prediction.predictions import read_predictions
+    from fusebench.samples.manifest import read_manifest
+    from fusebench.samples.samples import open_samples
 
     folder = Path("predictions") / NAME
     predict_threshold(

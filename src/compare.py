@@ -16,23 +16,23 @@ def main() -> None:
     """Read the params and the results, compare."""
     cli.parser(__doc__).parse_args()
 
-    from fusebench.comparison.settings import CompareParams
     from fusebench.config import PARAMS_FILE, load_keys, load_section
-    from fusebench.models.strategies import StrategyParams
-    from fusebench.runtime import RuntimeParams
+    from fusebench.device import RuntimeParams, present_environment
+    from fusebench.models.registry import StrategyParams
+    from fusebench.report.settings import CompareParams
 
     strategies = load_keys(PARAMS_FILE, StrategyParams).strategies
     primary = load_section(PARAMS_FILE, "compare", CompareParams).primary
     runtime = load_section(PARAMS_FILE, "runtime", RuntimeParams)
 
-    from fusebench.comparison.draw import write_plots
-    from fusebench.comparison.environment import differences, present
-    from fusebench.comparison.pairs import PAIRS, Pair, pairs_of
-    from fusebench.comparison.results import read_comparison
-    from fusebench.comparison.table import comparison_json, csv_rows, screen_table
-    from fusebench.comparison.verdict import baseline_remark, on_screen, recommendation
-    from fusebench.data.samples import read_csv, write_csv
     from fusebench.files import replace_file, write_json
+    from fusebench.report.draw import write_plots
+    from fusebench.report.pairs import PAIRS, Pair, pairs_of
+    from fusebench.report.provenance import differences
+    from fusebench.report.results import read_comparison
+    from fusebench.report.table import comparison_json, csv_rows, screen_table
+    from fusebench.report.verdict import baseline_remark, on_screen, recommendation
+    from fusebench.samples.samples import read_csv, write_csv
 
     comparison = read_comparison(Path(), strategies)
     header, rows = csv_rows(comparison)
@@ -48,7 +48,7 @@ def main() -> None:
     print(screen_table(lines))
     print(on_screen([recommendation(pairs), baseline_remark(lines)]))
     trained = {name: held.info for name, held in comparison.predictions.items()}
-    for line in differences(trained, present(runtime.threads)):
+    for line in differences(trained, present_environment(runtime.threads)):
         print(on_screen([line]))
 
 

@@ -15,12 +15,12 @@ def main() -> None:
     parser.add_argument("after", metavar="REV2", nargs="?", default="workspace", help="after")
     arguments = parser.parse_args()
 
-    from fusebench.comparison.diff import diff
-    from fusebench.comparison.diff_text import diff_text
-    from fusebench.comparison.matching import Side
-    from fusebench.comparison.revisions import read_fusions
-    from fusebench.comparison.settings import CompareParams
     from fusebench.config import PARAMS_FILE, load_section
+    from fusebench.report.settings import CompareParams
+    from fusebench.revisions.diff import diff
+    from fusebench.revisions.diff_text import diff_text
+    from fusebench.revisions.matching import Side
+    from fusebench.revisions.revisions import read_fusions
 
     primary = load_section(PARAMS_FILE, "compare", CompareParams).primary
     before, after = (Side(name, read_fusions(name)) for name in (arguments.before, arguments.after))

@@ -12,24 +12,24 @@ from fusebench import cli
 def main() -> None:
     """Read the arguments, predict, measure."""
     parser = cli.parser(__doc__)
-    parser.add_argument("fusion", help="name of a file in src/fusebench/models/fusions/")
+    parser.add_argument("fusion", help="name of a file in src/fusebench/fusions/")
     fusion = parser.parse_args().fusion
 
     from fusebench.config import PARAMS_FILE, load_section
+    from fusebench.device import RuntimeParams
     from fusebench.models import registry
-    from fusebench.runtime import RuntimeParams
 
     registry.check_name(fusion)
     runtime = load_section(PARAMS_FILE, "runtime", RuntimeParams)
 
-    from fusebench.data.samples import open_samples
-    from fusebench.data.split import read_manifest
+    from fusebench.device import prepare
     from fusebench.evaluation.confusion import write_confusion
-    from fusebench.evaluation.evaluate import predict_fusion
     from fusebench.evaluation.metrics import fusion_metrics
-    from fusebench.evaluation.predictions import read_predictions
     from fusebench.files import write_json
-    from fusebench.training.device import prepare
+    from fusebench.prediction.predict import predict_fusion
+    from fusebench.prediction.predictions import read_predictions
+    from fusebench.samples.manifest import read_manifest
+    from fusebench.samples.samples import open_samples
 
     folder = Path("predictions") / fusion
     samples = open_samples(Path("data/samples"))

@@ -15,8 +15,8 @@ def main() -> None:
     parser.add_argument("picture", type=Path, help="PNG file to write")
     arguments = parser.parse_args()
 
-    from fusebench.data.gallery import write_gallery
-    from fusebench.data.samples import open_samples
+    from fusebench.report.gallery import write_gallery
+    from fusebench.samples.samples import open_samples
 
     write_gallery(open_samples(arguments.samples), arguments.picture)
 

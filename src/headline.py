@@ -13,10 +13,10 @@ def main() -> None:
     """Read the params and that fusion's metrics, write its headline."""
     cli.parser(__doc__).parse_args()
 
-    from fusebench.comparison.headline import headline, headline_lines
     from fusebench.config import PARAMS_FILE, load_keys
     from fusebench.files import read_json, write_json
-    from fusebench.models.strategies import StrategyParams
+    from fusebench.models.registry import StrategyParams
+    from fusebench.report.headline import headline, headline_lines
 
     fusion = load_keys(PARAMS_FILE, StrategyParams).fusion
     figures = headline(read_json(Path("metrics/fusions") / f"{fusion}.json"))

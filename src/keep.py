@@ -15,8 +15,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="folder to write, replaced as a whole")
     arguments = parser.parse_args()
 
-    from fusebench.comparison.keep import keep
-    from fusebench.comparison.revisions import read_bytes
+    from fusebench.report.export import keep
+    from fusebench.revisions.revisions import read_bytes
 
     keep(lambda path: read_bytes(path, arguments.rev), arguments.folder)
     print((arguments.folder / "verdict.md").read_text("utf-8"), end="")

@@ -16,8 +16,9 @@ def main() -> None:
     arguments = parser.parse_args()
 
     from fusebench.config import PARAMS_FILE, load_section
-    from fusebench.data.samples import read_dataset, read_rows
-    from fusebench.data.split import SplitParams, counts_table, draw, write_manifest
+    from fusebench.data.split import SplitParams, counts_table, draw
+    from fusebench.samples.manifest import write_manifest
+    from fusebench.samples.samples import read_dataset, read_rows
     from fusebench.training.settings import TrainParams
 
     params = load_section(PARAMS_FILE, "split", SplitParams)

@@ -16,7 +16,7 @@ def main() -> None:
     archive = parser.parse_args().archive
 
     from fusebench.config import PARAMS_FILE, load_section
-    from fusebench.data.simulate import SynthesizeParams, write_archive
+    from fusebench.synthetic.archive import SynthesizeParams, write_archive
 
     params = load_section(PARAMS_FILE, "synthesize", SynthesizeParams)
     write_archive(archive, params)

@@ -16,15 +16,15 @@ def main() -> None:
     parser.add_argument("rev", nargs="?", help="git revision or experiment")
     rev = parser.parse_args().rev
 
-    from fusebench.comparison.pairs import PAIRS, parse_pairs, read_pairs
-    from fusebench.comparison.table import screen_table
-    from fusebench.comparison.verdict import baseline_remark, on_screen, recommendation
-    from fusebench.data.samples import parse_csv, read_csv
+    from fusebench.report.pairs import PAIRS, parse_pairs, read_pairs
+    from fusebench.report.table import screen_table
+    from fusebench.report.verdict import baseline_remark, on_screen, recommendation
+    from fusebench.samples.samples import parse_csv, read_csv
 
     if rev is None:
         lines, pairs = read_csv(TABLE, ("Model",)), read_pairs(PAIRS)
     else:
-        from fusebench.comparison.revisions import read_text
+        from fusebench.revisions.revisions import read_text
 
         lines = parse_csv(TABLE, read_text(TABLE, rev), ("Model",))
         pairs = parse_pairs(read_text(PAIRS, rev))

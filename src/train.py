@@ -12,14 +12,14 @@ from fusebench import cli
 def main() -> None:
     """Read the arguments and params, train."""
     parser = cli.parser(__doc__)
-    parser.add_argument("fusion", help="name of a file in src/fusebench/models/fusions/")
+    parser.add_argument("fusion", help="name of a file in src/fusebench/fusions/")
     fusion = parser.parse_args().fusion
 
     from fusebench.config import PARAMS_FILE, load_section
-    from fusebench.data.lidar import LidarParams
+    from fusebench.device import RuntimeParams
     from fusebench.files import read_json
+    from fusebench.inputs.lidar import LidarParams
     from fusebench.models import registry
-    from fusebench.runtime import RuntimeParams
     from fusebench.training.settings import TrainParams, read_override, with_override
 
     registry.check_name(fusion)
@@ -31,9 +31,9 @@ def main() -> None:
     lidar = load_section(PARAMS_FILE, "lidar", LidarParams)
     runtime = load_section(PARAMS_FILE, "runtime", RuntimeParams)
 
-    from fusebench.data.samples import open_samples
-    from fusebench.data.split import read_manifest
-    from fusebench.training.device import prepare, resolve_precision
+    from fusebench.device import prepare, resolve_precision
+    from fusebench.samples.manifest import read_manifest
+    from fusebench.samples.samples import open_samples
     from fusebench.training.progress import Progress
     from fusebench.training.train import Places, Recipe, train_fusion
 

@@ -12,13 +12,13 @@ def main() -> None:
     parser.add_argument("rev", nargs="?", help="git revision or experiment")
     rev = parser.parse_args().rev
 
-    from fusebench.comparison.pairs import PAIRS, parse_pairs, read_pairs
-    from fusebench.comparison.verdict import on_screen, verdict
+    from fusebench.report.pairs import PAIRS, parse_pairs, read_pairs
+    from fusebench.report.verdict import on_screen, verdict
 
     if rev is None:
         pairs = read_pairs(PAIRS)
     else:
-        from fusebench.comparison.revisions import read_text
+        from fusebench.revisions.revisions import read_text
 
         pairs = parse_pairs(read_text(PAIRS, rev))
     print(on_screen(verdict(pairs)))

@@ -12,10 +12,10 @@ import yaml
 from tests.project import SMALL, Project, make_project
 
 if TYPE_CHECKING:
-    from fusebench.data.inputs import Inputs
-    from fusebench.data.samples import Samples
-    from fusebench.data.split import Manifest
-    from fusebench.training.device import Device
+    from fusebench.device import Device
+    from fusebench.inputs.inputs import Inputs
+    from fusebench.samples.manifest import Manifest
+    from fusebench.samples.samples import Samples
     from fusebench.training.loop import Task
 
 ROOT = Path(__file__).parents[1]
@@ -44,7 +44,7 @@ def samples_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What stage extract makes of 60 rendered cubes and 40 spheres. Read-only."""
     from fusebench.data.archive import DataParams
     from fusebench.data.extract import extract
-    from fusebench.data.simulate import SynthesizeParams, write_archive
+    from fusebench.synthetic.archive import SynthesizeParams, write_archive
 
     root = tmp_path_factory.mktemp("small")
     write_archive(
@@ -60,7 +60,7 @@ def samples_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def samples(samples_folder: Path) -> Samples:
     """The small samples, opened."""
-    from fusebench.data.samples import open_samples
+    from fusebench.samples.samples import open_samples
 
     return open_samples(samples_folder)
 
@@ -68,7 +68,8 @@ def samples(samples_folder: Path) -> Samples:
 @pytest.fixture(scope="session")
 def manifest_file(samples: Samples, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A split of the small samples: 30 % train, 20 % val, 30 % test, for `SEEDS`. Read-only."""
-    from fusebench.data.split import SplitParams, draw, write_manifest
+    from fusebench.data.split import SplitParams, draw
+    from fusebench.samples.manifest import write_manifest
 
     shares = {"train": 0.3, "val": 0.2, "test": 0.3}
     params = SplitParams.model_validate(
@@ -82,7 +83,7 @@ def manifest_file(samples: Samples, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(scope="session")
 def manifest(manifest_file: Path) -> Manifest:
     """The split of the small samples, read."""
-    from fusebench.data.split import read_manifest
+    from fusebench.samples.manifest import read_manifest
 
     return read_manifest(manifest_file)
 
@@ -92,8 +93,7 @@ def cpu() -> Iterator[Device]:
     """The CPU with one thread, prepared as a stage prepares it."""
     import torch
 
-    from fusebench.runtime import RuntimeParams
-    from fusebench.training.device import prepare
+    from fusebench.device import RuntimeParams, prepare
 
     threads = torch.get_num_threads()
     yield prepare(RuntimeParams(device="cpu", threads=1, progress="off"))
@@ -112,7 +112,7 @@ def trained(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """A project's root in which fusion `add` was trained with two seeds. Read-only: copy it."""
-    from fusebench.data.lidar import LidarParams
+    from fusebench.inputs.lidar import LidarParams
     from fusebench.training.progress import Progress
     from fusebench.training.settings import TrainParams
     from fusebench.training.train import Places, Recipe, train_fusion
@@ -149,7 +149,7 @@ def tiny_inputs() -> Callable[..., Inputs]:
     """
     import torch
 
-    from fusebench.data.inputs import Inputs
+    from fusebench.inputs.inputs import Inputs
 
     def make(labels: list[int], seed: int = 0, contrast: float = 0.3) -> Inputs:
         generator = torch.Generator().manual_seed(seed)
@@ -167,8 +167,8 @@ def tiny_inputs() -> Callable[..., Inputs]:
 @pytest.fixture
 def tiny_task(tiny_inputs: Callable[..., Inputs], cpu: Device) -> Callable[..., Task]:
     """Make a training task on tiny inputs; keywords: fusion, seed, train, val, any setting."""
-    from fusebench.models.fusion import ModelSpec
-    from fusebench.models.precision import Precision
+    from fusebench.device import Precision
+    from fusebench.models.base import ModelSpec
     from fusebench.training.loop import Task
     from fusebench.training.settings import TrainParams
 

@@ -11,7 +11,7 @@ from tests.project import ROOT
 from fusebench.models import registry
 
 SRC = ROOT / "src"
-FUSIONS = "fusebench/models/fusions"
+FUSIONS = "fusebench/fusions"
 # How values are read, written and shown, not what they are: a change here is no reason to train
 # for ten minutes. What these modules give to the stages is held by tests of their own.
 MECHANISM = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fusebench.environment import processor_name, thread_count, usable_cores
+from fusebench.device import processor_name, thread_count, usable_cores
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system has no affinity")

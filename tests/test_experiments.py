@@ -13,7 +13,7 @@ FILM = '''"""A fusion for a test."""
 
 from torch import Tensor
 
-from fusebench.models.fusion import IntermediateFusion
+from fusebench.models.base import IntermediateFusion
 
 
 class Film(IntermediateFusion):
@@ -70,7 +70,7 @@ def test_another_fusion_with_another_rate_trains_that_fusion_alone(clean: Projec
 
 def test_queued_experiments_use_their_own_code_and_find_the_archive(clean: Project) -> None:
     # Code that only the queued commit has: what it prints must show in the workers' results.
-    path = clean.root / "src/fusebench/comparison/headline.py"
+    path = clean.root / "src/fusebench/report/headline.py"
     source = path.read_text("utf-8")
     path.write_text(
         source.replace('"stuck_seeds"]\n    return', '"stuck_seeds"] + 1000\n    return')
@@ -177,7 +177,7 @@ def test_a_fresh_clone_without_cache_is_up_to_date_and_readable(
 
 
 def test_a_new_fusion_is_one_file_and_one_word(clean: Project) -> None:
-    path = clean.root / "src/fusebench/models/fusions/film.py"
+    path = clean.root / "src/fusebench/fusions/film.py"
     path.write_text(FILM, "utf-8")
     params = clean.root / "params.yaml"
     params.write_text(params.read_text("utf-8").replace("- hadamard\n", "- hadamard\n- film\n"))

@@ -15,19 +15,19 @@ import torch
 from torch import Tensor, nn
 
 from fusebench.baselines.threshold import predict_threshold
-from fusebench.comparison.environment import differences
-from fusebench.data.inputs import Inputs
-from fusebench.data.lidar import LidarParams
-from fusebench.data.samples import SampleRow, Samples
-from fusebench.data.split import Manifest
-from fusebench.evaluation.evaluate import predict_fusion
+from fusebench.device import Device
 from fusebench.evaluation.metrics import fusion_metrics
-from fusebench.evaluation.predictions import read_predictions
+from fusebench.inputs.inputs import Inputs
+from fusebench.inputs.lidar import LidarParams
 from fusebench.models import registry, weights
+from fusebench.models.base import Classifier, ModelSpec
 from fusebench.models.description import Description
-from fusebench.models.fusion import Classifier, ModelSpec
+from fusebench.prediction.predict import predict_fusion
+from fusebench.prediction.predictions import read_predictions
+from fusebench.report.provenance import differences
+from fusebench.samples.manifest import Manifest
+from fusebench.samples.samples import SampleRow, Samples
 from fusebench.training import train
-from fusebench.training.device import Device
 from fusebench.training.loop import Task, TrainingState, fit, start
 from fusebench.training.optimizer import Adam
 from fusebench.training.progress import Progress

@@ -6,9 +6,9 @@ import subprocess
 import pytest
 from tests.project import FUSIONS, ROOT
 
-from fusebench.comparison.keep import verdict_head
-from fusebench.comparison.pairs import read_pairs
-from fusebench.data.samples import read_csv
+from fusebench.report.export import verdict_head
+from fusebench.report.pairs import read_pairs
+from fusebench.samples.samples import read_csv
 
 README = (ROOT / "README.md").read_text("utf-8")
 

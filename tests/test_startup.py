@@ -75,10 +75,10 @@ def test_an_epoch_needs_no_compiler() -> None:
 import sys
 sys.path.insert(0, {str(ROOT / "src")!r})
 import torch
-from fusebench.data.inputs import Inputs
-from fusebench.models.fusion import ModelSpec
-from fusebench.runtime import RuntimeParams
-from fusebench.training.device import prepare
+from fusebench.inputs.inputs import Inputs
+from fusebench.models.base import ModelSpec
+from fusebench.device import RuntimeParams
+from fusebench.device import prepare
 from fusebench.training.loop import Task, start, train_epoch
 from fusebench.training.settings import TrainParams
 device = prepare(RuntimeParams(device="cpu", threads=1, progress="off"))

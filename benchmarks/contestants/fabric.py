@@ -9,8 +9,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.contestants.material import Material
 from benchmarks.contestants.plain import Batches, PlainConcat, val_loss
-from fusebench.data.inputs import Inputs
-from fusebench.data.samples import SampleRow
+from fusebench.inputs.inputs import Inputs
+from fusebench.samples.samples import SampleRow
 
 
 def tensors(material: Material, rows: list[SampleRow]) -> TensorDataset:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from benchmarks.plan import SPLIT_SEED
 from fusebench.config import PARAMS_FILE, load_section
-from fusebench.data.lidar import LidarParams
-from fusebench.data.samples import SampleRow, Samples, open_samples
-from fusebench.data.split import read_manifest
 from fusebench.errors import ArtifactError
+from fusebench.inputs.lidar import LidarParams
+from fusebench.samples.manifest import read_manifest
+from fusebench.samples.samples import SampleRow, Samples, open_samples
 from fusebench.training.settings import TrainParams
 
 SAMPLES = Path("data/samples")

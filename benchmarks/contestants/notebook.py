@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.contestants.material import Material
 from benchmarks.contestants.plain import PlainConcat, val_loss
-from fusebench.data.samples import SampleRow, Samples
+from fusebench.samples.samples import SampleRow, Samples
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import torch
 
-from fusebench.models.precision import Precision
+from fusebench.device import Precision
 
 SIZE = 4096
 COUNT = 3

@@ -6,12 +6,10 @@ import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 
 from benchmarks.contestants.material import Material
 from benchmarks.plan import FUSION
-from fusebench.data.inputs import Inputs
+from fusebench.device import Device, Precision
+from fusebench.inputs.inputs import Inputs
 from fusebench.models import registry
-from fusebench.models.fusion import ModelSpec
-from fusebench.models.inference import predict
-from fusebench.models.precision import Precision
-from fusebench.training.device import Device
+from fusebench.models.base import ModelSpec, predict
 from fusebench.training.loop import Task, start, train_epoch
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     # Imports torch, which the process that asks must not: see `conductor`.
-    from fusebench.models.precision import Precision
+    from fusebench.device import Precision
 
 
 class Contestant(Protocol):

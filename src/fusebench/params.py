@@ -4,13 +4,13 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from fusebench.comparison.settings import CompareParams
 from fusebench.data.archive import DataParams
-from fusebench.data.lidar import LidarParams
-from fusebench.data.simulate import SynthesizeParams
 from fusebench.data.split import SplitParams
-from fusebench.models.strategies import StrategyParams, checked_fusion
-from fusebench.runtime import RuntimeParams
+from fusebench.device import RuntimeParams
+from fusebench.inputs.lidar import LidarParams
+from fusebench.models.registry import StrategyParams, checked_fusion
+from fusebench.report.settings import CompareParams
+from fusebench.synthetic.archive import SynthesizeParams
 from fusebench.training.settings import TrainOverride, TrainParams
 
 

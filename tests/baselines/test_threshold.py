@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 
 import baseline as stage
 from fusebench.baselines.threshold import NAME, Threshold, best_cut, fit, predict_threshold, sizes
-from fusebench.data.samples import SampleRow, Samples
-from fusebench.data.split import Manifest
 from fusebench.errors import ArtifactError
 from fusebench.evaluation.metrics import fusion_metrics, part_metrics
-from fusebench.evaluation.predictions import PartPredictions, read_predictions
 from fusebench.models import registry
+from fusebench.prediction.predictions import PartPredictions, read_predictions
+from fusebench.samples.manifest import Manifest
+from fusebench.samples.samples import SampleRow, Samples
 
 SEEDS = (0, 1)
 MAX_RANGE = 50.0

@@ -14,12 +14,12 @@ from benchmarks.contestants.product import COUNT, Product
 from benchmarks.contestants.project import Project
 from benchmarks.contestants.spec import Contestant, Spec, field, peaks
 from benchmarks.plan import FUSION
-from fusebench.data.inputs import lidar_batch, rgb_batch
+from fusebench.device import Device
 from fusebench.errors import ArtifactError
+from fusebench.inputs.inputs import lidar_batch, rgb_batch
 from fusebench.models import registry
-from fusebench.models.fusion import Fusion, ModelSpec, flatten
+from fusebench.models.base import Fusion, ModelSpec, flatten
 from fusebench.models.weights import initialize
-from fusebench.training.device import Device
 from fusebench.training.loop import Task, TrainingState, fit, start
 
 PARAMETERS = 191_042

@@ -10,7 +10,7 @@ from benchmarks.contestants.product import Product
 from benchmarks.contestants.project import Project
 from benchmarks.contestants.spec import Spec
 from benchmarks.worker import answer, build, serve
-from fusebench.training.device import Device
+from fusebench.device import Device
 
 
 class Fake:

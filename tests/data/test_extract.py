@@ -33,8 +33,8 @@ from tests.data.archives import (
 
 from fusebench.data.archive import RENDERED_COMMENT
 from fusebench.data.extract import ArrayWriter, extract, report_lines
-from fusebench.data.samples import open_samples, read_dataset, read_rows
 from fusebench.errors import ArchiveError, ArtifactError, BadSamplesError, FusebenchError
+from fusebench.samples.samples import open_samples, read_dataset, read_rows
 
 OUTPUTS = {"rgb.npy", "lidar.npy", "angles.npz", "samples.csv", "skipped.csv", "dataset.json"}
 

@@ -12,17 +12,10 @@ from hypothesis import HealthCheck, example, given, reject, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from fusebench.data.samples import SampleRow
-from fusebench.data.split import (
-    PARTS,
-    UNUSED,
-    SplitParams,
-    counts_table,
-    draw,
-    read_manifest,
-    write_manifest,
-)
+from fusebench.data.split import SplitParams, counts_table, draw
 from fusebench.errors import ArtifactError, SplitError
+from fusebench.samples.manifest import PARTS, UNUSED, read_manifest, write_manifest
+from fusebench.samples.samples import SampleRow
 
 Kinds = Mapping[tuple[int, ...], int]
 Drawn = dict[int, dict[int, str]]

@@ -18,7 +18,7 @@ from fusebench.evaluation.metrics import (
     softmax,
     summarize,
 )
-from fusebench.evaluation.predictions import FusionPredictions, PartPredictions
+from fusebench.prediction.predictions import FusionPredictions, PartPredictions
 
 Floats = npt.NDArray[np.float32]
 NAMES = ("cubes", "spheres", "cones")

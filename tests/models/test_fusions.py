@@ -12,10 +12,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-import fusebench.models.fusions
+import fusebench.fusions
 from fusebench.errors import ParamsError
 from fusebench.models import registry, weights
-from fusebench.models.fusion import (
+from fusebench.models.base import (
     ConvBlock,
     Fusion,
     IntermediateFusion,
@@ -439,12 +439,12 @@ def test_unknown_name_is_refused_with_the_known_ones(name: str) -> None:
 def fusions_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder whose files are found as if they were in models/fusions/."""
     monkeypatch.setattr(registry, "_FOLDER", tmp_path)
-    monkeypatch.setattr(fusebench.models.fusions, "__path__", [str(tmp_path)])
+    monkeypatch.setattr(fusebench.fusions, "__path__", [str(tmp_path)])
     return tmp_path
 
 
 def source_of(*classes: str) -> str:
-    lines = ["from fusebench.models.fusion import IntermediateFusion"]
+    lines = ["from fusebench.models.base import IntermediateFusion"]
     for name in classes:
         lines += [
             f"class {name}(IntermediateFusion):",

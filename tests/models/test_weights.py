@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from fusebench.errors import ArtifactError, FusebenchError
 from fusebench.models import registry, weights
-from fusebench.models.fusion import Fusion, ModelSpec
+from fusebench.models.base import Fusion, ModelSpec
 
 
 def built(fusion: str = "add", classes: int = 2, size: tuple[int, int] = (16, 16)) -> Fusion:

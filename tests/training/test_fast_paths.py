@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 from torch import Tensor
 
-from fusebench.data.inputs import Inputs
+from fusebench.inputs.inputs import Inputs
 from fusebench.models import registry
-from fusebench.models.fusion import ConvBlock, Fusion
+from fusebench.models.base import ConvBlock, Fusion
 from fusebench.models.weights import initialize
 from fusebench.training.loop import Task, TrainingState, epoch_order, start, train_epoch
 from fusebench.training.optimizer import Adam

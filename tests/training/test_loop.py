@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 from torch import Tensor
 
-from fusebench.data.inputs import Inputs
 from fusebench.errors import TrainingError
 from fusebench.evaluation.counts import confusion_counts, rates
+from fusebench.inputs.inputs import Inputs
 from fusebench.models import registry
-from fusebench.models.inference import predict
+from fusebench.models.base import predict
 from fusebench.training.loop import (
     Task,
     TrainingState,

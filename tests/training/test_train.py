@@ -11,15 +11,14 @@ import pytest
 import torch
 
 import train as stage
-from fusebench.data.inputs import Inputs
-from fusebench.data.lidar import LidarParams
-from fusebench.data.samples import Samples
-from fusebench.data.split import Manifest
+from fusebench.device import Device
 from fusebench.errors import ArtifactError, FusebenchError, ParamsError, TrainingError
+from fusebench.inputs.inputs import Inputs
+from fusebench.inputs.lidar import LidarParams
 from fusebench.models import registry, weights
-from fusebench.models.fusion import ModelSpec
-from fusebench.models.inference import predict
-from fusebench.training.device import Device
+from fusebench.models.base import ModelSpec, predict
+from fusebench.samples.manifest import Manifest
+from fusebench.samples.samples import Samples
 from fusebench.training.loop import EpochRecord, Task, TrainingState
 from fusebench.training.progress import Progress
 from fusebench.training.settings import TrainParams

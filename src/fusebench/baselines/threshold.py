@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fusebench.data.samples import SampleRow, Samples
-from fusebench.data.split import Manifest
 from fusebench.evaluation.metrics import PARTS
-from fusebench.evaluation.predictions import PartPredictions, write_seed
 from fusebench.files import replace_folder, write_json
+from fusebench.prediction.predictions import PartPredictions, write_seed
+from fusebench.samples.manifest import Manifest
+from fusebench.samples.samples import SampleRow, Samples
 
 NAME = "threshold"
 

@@ -1,1 +1,1 @@
-"""From an archive, recorded or rendered, to what a model sees: arrays, parts, input maps."""
+"""From an archive to samples, and the split."""

@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from fusebench.data.archive import ANGLES, DataParams, Layout, Pair, open_archive, read_layout
 from fusebench.data.decode import BadMemberError, decode_image, decode_npy, decode_ranges
-from fusebench.data.samples import SAMPLE_COLUMNS, SampleRow, write_csv
 from fusebench.errors import ArchiveError, BadSamplesError
 from fusebench.files import replace_folder, write_json
+from fusebench.samples.samples import SAMPLE_COLUMNS, SampleRow, write_csv
 
 # An image of the largest allowed size, stored without compression, is smaller than this.
 _MAX_MEMBER_BYTES = 512 * 1024 * 1024

@@ -1,1 +1,1 @@
-"""From trained models to kept predictions, and from predictions to metrics and curves."""
+"""Metrics of kept predictions."""

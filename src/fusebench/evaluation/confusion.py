@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fusebench.data.samples import write_csv
 from fusebench.evaluation.counts import confusion_counts
-from fusebench.evaluation.predictions import FusionPredictions
 from fusebench.files import replace_file
+from fusebench.prediction.predictions import FusionPredictions
+from fusebench.samples.samples import write_csv
 
 
 def write_confusion(path: Path, predictions: FusionPredictions) -> None:

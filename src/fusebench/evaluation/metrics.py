@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fusebench.evaluation.counts import confusion_counts, rates
-from fusebench.evaluation.predictions import FusionPredictions, PartPredictions
 from fusebench.evaluation.ranking import auroc, average_precision
+from fusebench.prediction.predictions import FusionPredictions, PartPredictions
 
 PARTS = ("test", "val")
 RATES = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "auroc", "average_precision")

@@ -1,1 +1,1 @@
-"""The models: stems, fusions (one file each in `fusions/`), the registry, weights."""
+"""Stems, the contract of a fusion, the registry, weights and model.json."""

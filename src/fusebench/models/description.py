@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from fusebench.config import validate
-from fusebench.data.lidar import LidarParams
 from fusebench.errors import ArtifactError, ParamsError
 from fusebench.files import read_json, write_json
-from fusebench.models.fusion import ModelSpec
+from fusebench.inputs.lidar import LidarParams
+from fusebench.models.base import ModelSpec
 
 FILE = "model.json"
 

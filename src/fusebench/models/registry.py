@@ -1,23 +1,25 @@
-"""The fusions, found by their files: models/fusions/<name>.py holds the class of `name`.
+"""The fusions, found by their files: fusions/<name>.py holds the class of `name`.
 
 Names are read from the folder without importing torch; a class is imported when it is built.
 """
 
-from __future__ import annotations
-
+import difflib
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Self
 
+from pydantic import Field, field_validator, model_validator
+
+from fusebench.config import AsTuple, Section
 from fusebench.errors import ParamsError
 
 if TYPE_CHECKING:
-    from fusebench.models.fusion import Fusion, ModelSpec
+    from fusebench.models.base import Fusion, ModelSpec
 
 # Rows of the comparison that are no fusions: answers without training.
 BASELINES = ("majority_class", "threshold")
 
-_FOLDER = Path(__file__).parent / "fusions"
+_FOLDER = Path(__file__).parents[1] / "fusions"
 
 
 def names() -> list[str]:
@@ -32,7 +34,7 @@ def names() -> list[str]:
     for name in found:
         if name in BASELINES:
             raise ParamsError(
-                f"models/fusions/{name}.py: '{name}' is the name of a baseline; must be another "
+                f"fusions/{name}.py: '{name}' is the name of a baseline; must be another "
                 f"than {', '.join(BASELINES)}"
             )
     return found
@@ -44,18 +46,18 @@ def check_name(name: str) -> None:
         raise ParamsError(f"'{name}' is no fusion; must be one of {', '.join(names())}")
 
 
-def fusion_class(name: str) -> type[Fusion]:
-    """Return the class that models/fusions/<name>.py holds.
+def fusion_class(name: str) -> "type[Fusion]":
+    """Return the class that fusions/<name>.py holds.
 
     Raises
     ------
     ParamsError
         There is no such file, or it does not hold exactly one fusion.
     """
-    from fusebench.models.fusion import Fusion
+    from fusebench.models.base import Fusion
 
     check_name(name)
-    module = import_module(f"fusebench.models.fusions.{name}")
+    module = import_module(f"fusebench.fusions.{name}")
     found = [
         item
         for item in vars(module).values()
@@ -64,10 +66,47 @@ def fusion_class(name: str) -> type[Fusion]:
         and item.__module__ == module.__name__
     ]
     if len(found) != 1:
-        raise ParamsError(f"models/fusions/{name}.py: holds {len(found)} fusions; must hold one")
+        raise ParamsError(f"fusions/{name}.py: holds {len(found)} fusions; must hold one")
     return found[0]
 
 
-def build(spec: ModelSpec) -> Fusion:
+def build(spec: "ModelSpec") -> "Fusion":
     """Return an untrained model with torch's own initial weights; see `weights.initialize`."""
     return fusion_class(spec.fusion)(spec)
+
+
+def checked_fusion(name: str) -> str:
+    """Return the name of a registered fusion; raise ValueError with the known ones."""
+    known = names()
+    if name not in known:
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+        raise ValueError(
+            f"'{name}' is no fusion (did you mean '{nearest[0]}'?); must be one of {known}"
+        )
+    return name
+
+
+class StrategyParams(Section):
+    """The keys `fusion` and `strategies`."""
+
+    fusion: str = Field(description="one of the fusions listed in strategies")
+    strategies: Annotated[tuple[str, ...], AsTuple] = Field(
+        min_length=1, description="a list of different fusions, each a file of fusions/"
+    )
+
+    @field_validator("strategies")
+    @classmethod
+    def _registered(cls, listed: tuple[str, ...]) -> tuple[str, ...]:
+        for name in listed:
+            checked_fusion(name)
+        if len(set(listed)) < len(listed):
+            raise ValueError(f"{list(listed)}: each fusion may be listed once")
+        return listed
+
+    @model_validator(mode="after")
+    def _listed(self) -> Self:
+        if self.fusion not in self.strategies:
+            raise ValueError(
+                f"fusion = '{self.fusion}': must be one of strategies: {', '.join(self.strategies)}"
+            )
+        return self

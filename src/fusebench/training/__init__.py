@@ -1,1 +1,1 @@
-"""From inputs to trained models: the loop, its settings, the device, the progress line."""
+"""From samples to trained models: the loop and its settings."""

@@ -14,12 +14,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 from torch import Tensor
 
-from fusebench.data.inputs import Inputs
 from fusebench.errors import TrainingError
 from fusebench.evaluation.counts import confusion_counts, rates
+from fusebench.inputs.inputs import Inputs
 from fusebench.models import registry
-from fusebench.models.fusion import Fusion, ModelSpec
-from fusebench.models.inference import predict
+from fusebench.models.base import Fusion, ModelSpec, predict
 from fusebench.models.weights import initialize
 from fusebench.seeds import derive_seed
 from fusebench.training.optimizer import Adam

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from fusebench.config import AsTuple, Real, Section, validate
+from fusebench.device import WantedPrecision
 
 Pooling = Literal["max", "strided"]
-WantedPrecision = Literal["auto", "fp32", "bf16"]
 
 
 class TrainParams(Section):

@@ -7,16 +7,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from fusebench.data.inputs import Inputs
-from fusebench.data.lidar import LidarParams
-from fusebench.data.samples import Samples, write_csv
-from fusebench.data.split import Manifest
+from fusebench.device import Device, Precision, environment, peak_memory
 from fusebench.files import replace_file, replace_folder, write_json
+from fusebench.inputs.inputs import Inputs
+from fusebench.inputs.lidar import LidarParams
 from fusebench.models import registry, weights
+from fusebench.models.base import ModelSpec
 from fusebench.models.description import Description, SeedDescription
-from fusebench.models.fusion import ModelSpec
-from fusebench.models.precision import Precision
-from fusebench.training.device import Device, environment, peak_memory
+from fusebench.samples.manifest import Manifest
+from fusebench.samples.samples import Samples, write_csv
 from fusebench.training.loop import EpochRecord, Task, TrainingState, fit, start
 from fusebench.training.progress import Progress
 from fusebench.training.settings import TrainParams

@@ -1,1 +1,0 @@
-"""From metrics to what people look at: tables and pictures."""

@@ -1,0 +1,203 @@
+"""How a run is executed: section `runtime`, the device, its precision, and what is recorded.
+
+torch is imported by the functions that need it, so that a stage without torch can ask for the
+processor and the versions.
+"""
+
+import os
+import platform
+import resource
+import sys
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from fusebench.config import Section
+from fusebench.errors import DeviceError
+
+if TYPE_CHECKING:
+    import torch
+
+Precision = Literal["fp32", "bf16"]
+"""The number format of convolutions and linear layers; weights, optimiser and logits are fp32."""
+WantedPrecision = Literal["auto", "fp32", "bf16"]
+
+
+class RuntimeParams(Section):
+    """Section `runtime`. Device and thread count enter the last bits of results, nothing else."""
+
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:(0|[1-9]\d{0,2}))?)$")] = Field(
+        description="'auto', 'cpu', 'cuda' or 'cuda:<number>'"
+    )
+    threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = Field(
+        description="'auto' or an integer from 1 to 1024"
+    )
+    progress: Literal["auto", "line", "plain", "off"] = Field(
+        description="'auto', 'line', 'plain' or 'off'"
+    )
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    # A container or `taskset` may allow fewer cores than the machine has.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def thread_count(wanted: Literal["auto"] | int) -> int:
+    """Return the threads that `runtime.threads` comes to."""
+    return usable_cores() if wanted == "auto" else wanted
+
+
+def processor_name() -> str:
+    """Return the model of the processor, as its maker calls it."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+@dataclass(frozen=True)
+class Device:
+    """The device in use and why it was taken."""
+
+    device: "torch.device"
+    reason: str
+    threads: int
+
+    @property
+    def name(self) -> str:
+        """The model of the processor or GPU, as its maker calls it."""
+        import torch
+
+        if self.device.type == "cuda":
+            return torch.cuda.get_device_name(self.device)
+        return processor_name()
+
+
+def prepare(params: RuntimeParams) -> Device:
+    """Choose the device, set the thread count, and make torch deterministic.
+
+    Raises
+    ------
+    DeviceError
+        The device that was asked for is not there.
+    """
+    import torch
+
+    device, reason = _choose(params.device)
+    threads = thread_count(params.threads)
+    torch.set_num_threads(threads)
+    # cuBLAS repeats to the bit only with a workspace of fixed size; it is read at first use.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    # As torch.use_deterministic_algorithms(True), which imports torch's compiler on the way.
+    torch.set_deterministic_debug_mode("error")
+    # Nothing here reads memory before writing it, and filling it first takes a tenth of the time.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.backends.cudnn.benchmark = False
+    # By default cuDNN's convolutions round fp32 inputs to TF32; here fp32 means fp32.
+    torch.backends.cudnn.allow_tf32 = False
+    return Device(device, reason, threads)
+
+
+def resolve_precision(wanted: WantedPrecision, device: Device) -> Precision:
+    """Return the format that models are trained in: for "auto", bf16 where it is the faster one."""
+    if wanted != "auto":
+        return wanted
+    return "bf16" if _has_bf16(device.device) else "fp32"
+
+
+def _has_bf16(device: "torch.device") -> bool:
+    """Tell whether the processor or GPU multiplies in bf16 by itself."""
+    import torch
+
+    if device.type == "cuda":
+        with torch.cuda.device(device):
+            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    found = torch.cpu.get_capabilities()
+    return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+
+
+def _choose(wanted: str) -> "tuple[torch.device, str]":
+    import torch
+
+    available = torch.cuda.is_available()
+    if wanted == "auto":
+        if available:
+            return torch.device("cuda", 0), "runtime.device is auto and there is a GPU"
+        return torch.device("cpu"), "runtime.device is auto and torch finds no GPU"
+    device = torch.device(wanted)
+    count = torch.cuda.device_count() if available else 0
+    if device.type == "cuda" and (device.index or 0) >= count:
+        raise DeviceError(
+            f"params.yaml: runtime.device = '{wanted}': torch finds {count} GPU(s); "
+            "must be 'auto', 'cpu' or one that is there"
+        )
+    return device, f"runtime.device is {wanted}"
+
+
+def environment(device: Device, precision: str) -> dict[str, str | int]:
+    """Return what a result's last bits and its speed depend on."""
+    import torch
+
+    return {
+        "device": device.device.type,
+        "processor": device.name,
+        "threads": device.threads,
+        "precision": precision,
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": version("numpy"),
+    }
+
+
+def present_environment(threads: Literal["auto"] | int) -> dict[str, str | int]:
+    """Return the environment of this machine, as far as it is known without importing torch.
+
+    Parameters
+    ----------
+    threads : "auto" or int
+        As `runtime.threads`.
+    """
+    return {
+        "processor": processor_name(),
+        "threads": thread_count(threads),
+        "python": platform.python_version(),
+        "torch": version("torch"),
+        "numpy": version("numpy"),
+    }
+
+
+def peak_memory(device: Device) -> dict[str, float | str]:
+    """Return the largest memory use so far, in MB (10⁶ bytes), and what was measured."""
+    if device.device.type == "cuda":
+        import torch
+
+        peak = torch.cuda.max_memory_allocated(device.device)
+        return {"peak_mb": round(peak / 1e6, 1), "measured": "GPU allocator peak"}
+    # Linux counts in KiB, macOS in bytes.
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return {"peak_mb": round(peak / 1e6, 1), "measured": "peak resident set of the process"}
+
+
+def arithmetic(precision: Precision, device: "torch.device") -> "torch.autocast":
+    """Return the context in which convolutions and linear layers compute in `precision`.
+
+    bf16 keeps eight significant bits of their inputs and outputs; sums are made in fp32
+    (Micikevicius et al., "Mixed precision training", ICLR 2018, with bf16 in place of fp16).
+    """
+    import torch
+
+    # Each weight is rounded once per pass, so there is nothing to keep; and a kept copy would
+    # outlive the optimiser's step if somebody called the model inside a context of their own.
+    return torch.autocast(
+        device.type, dtype=torch.bfloat16, enabled=precision == "bf16", cache_enabled=False
+    )

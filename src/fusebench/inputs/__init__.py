@@ -1,0 +1,1 @@
+"""What models see: RGB and LiDAR maps of four channels on one grid."""

@@ -1,0 +1,219 @@
+"""From LiDAR ranges to the four channels that a model sees: x, y, z and the mask of returns.
+
+Geometry of the sensor: range d in row r (azimuth az_r) and column c (zenith ze_c) is the point
+
+    x = d·sin(−az_r)·cos(−ze_c)    to the right
+    y = d·cos(−az_r)·cos(−ze_c)    forward
+    z = d·sin(−ze_c)               up
+
+and there is a return where d is below the maximum range.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from fusebench.config import Section
+from fusebench.samples.samples import Samples
+
+Floats = npt.NDArray[np.float32]
+CHANNELS = ("x", "y", "z", "mask")
+
+
+class LidarParams(Section):
+    """Section `lidar`: what is made of the ranges."""
+
+    projection: Literal["spherical", "notebook"] = Field(description="'spherical' or 'notebook'")
+    align: Literal["none", "rotate", "camera"] = Field(description="'none', 'rotate' or 'camera'")
+    normalize: bool = Field(description="true or false")
+
+
+@dataclass(frozen=True)
+class LidarGeometry:
+    """The sensors that the maps come from.
+
+    Attributes
+    ----------
+    azimuth : array of float32, shape (h,), radians, one per row
+    zenith : array of float32, shape (w,), radians, one per column
+    max_range : float
+        Range without return, in metres.
+    focal_length : float
+        Of the camera, in pixels of the images.
+    image_size : (int, int)
+        Height and width of the images, in pixels.
+    quarter_turns : int
+        Clockwise turns that bring a map into the image's orientation.
+    """
+
+    azimuth: Floats
+    zenith: Floats
+    max_range: float
+    focal_length: float
+    image_size: tuple[int, int]
+    quarter_turns: int
+
+    @classmethod
+    def of(cls, samples: Samples) -> "LidarGeometry":
+        """Return the geometry that the samples were recorded with."""
+        dataset, (height, width) = samples.dataset, samples.rgb.shape[1:3]
+        return cls(
+            samples.azimuth, samples.zenith, dataset.max_range, dataset.focal_length,
+            (height, width), dataset.quarter_turns,
+        )  # fmt: skip
+
+
+def spherical_points(ranges: Floats, azimuth: Floats, zenith: Floats) -> Floats:
+    """Return the points of LiDAR maps.
+
+    Parameters
+    ----------
+    ranges : array, shape (N, h, w), metres
+    azimuth : array, shape (h,) or (N, 1), radians
+    zenith : array, shape (w,) or (N, 1), radians
+        With shape (N, 1) all cells of a map share one angle.
+
+    Returns
+    -------
+    array of float32, shape (N, 3, h, w)
+        x, y and z in metres.
+    """
+    az = azimuth[:, None] if azimuth.ndim == 1 else azimuth[:, :, None]
+    ze = zenith[None, :] if zenith.ndim == 1 else zenith[:, :, None]
+    x = ranges * (np.sin(-az) * np.cos(-ze))
+    y = ranges * (np.cos(-az) * np.cos(-ze))
+    z = ranges * np.sin(-ze)
+    return np.stack((x, y, z), axis=1)
+
+
+def notebook_points(ranges: Floats, ids: npt.NDArray[np.int64], geometry: LidarGeometry) -> Floats:
+    """Return points as the notebook computed them: wrongly, with one angle for a whole map.
+
+    It looked the angles up by the sample's id and took 0 where the id was past their end, so that
+    x = z = 0 for all but the first 64 ids. Kept to show what that does to a comparison.
+
+    Parameters
+    ----------
+    ranges : array, shape (N, h, w), metres
+    ids : array of int, shape (N,)
+    """
+
+    def looked_up(angles: Floats) -> Floats:
+        found = angles[np.minimum(ids, len(angles) - 1)]
+        return np.where(ids < len(angles), found, np.float32(0)).astype(np.float32)[:, None]
+
+    return spherical_points(ranges, looked_up(geometry.azimuth), looked_up(geometry.zenith))
+
+
+def camera_angles(geometry: LidarGeometry) -> tuple[Floats, Floats]:
+    """Return azimuth and zenith, in radians, each (H, W), of the ray through each pixel's centre.
+
+    The camera is a pinhole at the sensor, looking forward, its principal point the image's centre.
+    """
+    height, width = geometry.image_size
+    right = (np.arange(width) + 0.5 - width / 2)[None, :] / geometry.focal_length
+    up = (height / 2 - np.arange(height) - 0.5)[:, None] / geometry.focal_length
+    zenith = -np.arctan2(up, np.hypot(1.0, right))
+    azimuth = np.broadcast_to(-np.arctan(right), zenith.shape)
+    return azimuth.astype(np.float32), zenith.astype(np.float32)
+
+
+def camera_cells(geometry: LidarGeometry) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    """Return which LiDAR cell each camera pixel looks at.
+
+    Returns
+    -------
+    cells : array of int, shape (H, W)
+        Row · w + column of the nearest cell. Nearest, because a range between object and
+        background would be a point where nothing is.
+    inside : array of bool, shape (H, W)
+        False where the pixel looks past the LiDAR's field of view.
+    """
+    azimuth, zenith = camera_angles(geometry)
+    row, row_inside = _nearest(geometry.azimuth, azimuth)
+    column, column_inside = _nearest(geometry.zenith, zenith)
+    return row * len(geometry.zenith) + column, row_inside & column_inside
+
+
+def _nearest(angles: Floats, wanted: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    """Return the index of the nearest angle, and whether one is within half a step."""
+    order = np.argsort(angles)
+    ascending = angles[order].astype(np.float64)
+    between = (ascending[1:] + ascending[:-1]) / 2
+    place = np.searchsorted(between, wanted)
+    half_step = np.diff(ascending).max() / 2 if len(ascending) > 1 else np.inf
+    inside = (wanted >= ascending[0] - half_step) & (wanted <= ascending[-1] + half_step)
+    return order[place], inside
+
+
+def grid_cells(geometry: LidarGeometry, shape: tuple[int, int]) -> npt.NDArray[np.intp]:
+    """Return, for each image pixel, the LiDAR cell at the same relative place, shape (H, W).
+
+    The identity where map and image have the same size. Otherwise it brings the maps onto the
+    image's grid, since maps of different sizes cannot be fused.
+    """
+    rows, columns = (
+        (2 * np.arange(wanted) + 1) * held // (2 * wanted)
+        for wanted, held in zip(geometry.image_size, shape, strict=True)
+    )
+    return rows[:, None] * shape[1] + columns[None, :]
+
+
+def lidar_maps(
+    ranges: Floats, ids: npt.NDArray[np.int64], geometry: LidarGeometry, params: LidarParams
+) -> Floats:
+    """Return what a model sees of LiDAR maps.
+
+    Parameters
+    ----------
+    ranges : array of float32, shape (N, h, w), metres
+    ids : array of int, shape (N,)
+        Read by `projection: notebook` only.
+
+    Returns
+    -------
+    array of float32, shape (N, 4, H, W)
+        x, y, z and mask on the image's grid. With `normalize`, coordinates are divided by the
+        maximum range and are 0 where nothing came back; otherwise they are metres, and
+        background is a point at the maximum range, as in the notebook.
+    """
+    if params.projection == "notebook":
+        points = notebook_points(ranges, ids, geometry)
+    else:
+        points = spherical_points(ranges, geometry.azimuth, geometry.zenith)
+    mask = (ranges < np.float32(geometry.max_range))[:, None]
+    if params.normalize:
+        points *= mask / np.float32(geometry.max_range)
+    return _aligned(np.concatenate((points, mask), axis=1, dtype=np.float32), geometry, params)
+
+
+def _aligned(maps: Floats, geometry: LidarGeometry, params: LidarParams) -> Floats:
+    """Bring maps (N, 4, h, w) onto the image's grid, (N, 4, H, W), as `align` says."""
+    if params.align == "camera":
+        cells, inside = camera_cells(geometry)
+        maps = maps.reshape(*maps.shape[:2], -1)[:, :, cells]
+        # Past the field of view is known as little as where nothing came back.
+        maps[:, :, ~inside] = _background(geometry, params)[:, ~inside]
+        return maps
+    if params.align == "rotate":
+        maps = np.rot90(maps, -geometry.quarter_turns, axes=(2, 3))
+    shape = maps.shape[2:]
+    if shape == geometry.image_size:
+        return np.ascontiguousarray(maps)
+    cells = grid_cells(geometry, (shape[0], shape[1]))
+    return maps.reshape(*maps.shape[:2], -1)[:, :, cells]
+
+
+def _background(geometry: LidarGeometry, params: LidarParams) -> Floats:
+    """Return the channels (4, H, W) of pixels to which nothing came back."""
+    height, width = geometry.image_size
+    channels = np.zeros((4, height, width), np.float32)
+    if not params.normalize:
+        azimuth, zenith = camera_angles(geometry)
+        rays = (np.sin(-azimuth) * np.cos(-zenith), np.cos(-azimuth) * np.cos(-zenith),
+                np.sin(-zenith))  # fmt: skip
+        channels[:3] = geometry.max_range * np.stack(rays)
+    return channels

@@ -1,0 +1,174 @@
+"""What every fusion is made of: a stem per input, and the contract that a fusion fulfils.
+
+Shape suffixes: b batch, c channels, h height, w width, k classes.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Self
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (torch's own convention)
+from torch import Tensor, nn
+
+from fusebench.device import Precision, arithmetic
+from fusebench.inputs.inputs import Inputs
+
+INPUT_CHANNELS = 4
+STEM_CHANNELS = 64
+HEAD_CHANNELS = 128
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What rebuilds a model, stored beside its weights.
+
+    Attributes
+    ----------
+    fusion : str
+        Name in the registry.
+    classes : int
+        Number of logits.
+    image_size : (int, int)
+        Height and width of the inputs, at least 16 each.
+    pooling : {"max", "strided"}
+        How a stem halves its maps.
+    precision : {"fp32", "bf16"}
+        In which format convolutions and linear layers compute, in training and after.
+    """
+
+    fusion: str
+    classes: int
+    image_size: tuple[int, int]
+    pooling: Literal["max", "strided"]
+    precision: Precision
+
+    @property
+    def stem_size(self) -> tuple[int, int]:
+        """Height and width of a stem's maps, a quarter of the inputs'."""
+        height, width = self.image_size
+        for _ in range(2):
+            # Pooling leaves an odd last line out, a convolution with stride 2 keeps it.
+            odd = 0 if self.pooling == "max" else 1
+            height, width = (height + odd) // 2, (width + odd) // 2
+        return height, width
+
+    @classmethod
+    def parse(cls, stored: Mapping[str, Any]) -> Self:
+        """Return the spec that was stored as JSON, where a tuple became a list."""
+        if stored["pooling"] not in ("max", "strided"):
+            raise ValueError(f"pooling '{stored['pooling']}' is neither 'max' nor 'strided'")
+        if stored["precision"] not in ("fp32", "bf16"):
+            raise ValueError(f"precision '{stored['precision']}' is neither 'fp32' nor 'bf16'")
+        return cls(**{**stored, "image_size": tuple(stored["image_size"])})
+
+
+class ConvBlock(nn.Module):
+    """3×3 convolution, halving, ReLU: (b, c_in, h, w) → (b, c_out, h/2, w/2).
+
+    The maximum is taken before the ReLU: max and ReLU commute, and so only a quarter of the values
+    is rectified. With `pooling="strided"` the convolution itself makes the steps of two.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, pooling: str = "max") -> None:
+        super().__init__()
+        self.pooled = pooling == "max"
+        stride = 1 if self.pooled else 2
+        self.conv = nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1)
+
+    def forward(self, maps_bchw: Tensor) -> Tensor:
+        """Return the block's output."""
+        maps_bchw = self.conv(maps_bchw)
+        return F.relu(F.max_pool2d(maps_bchw, 2) if self.pooled else maps_bchw)
+
+
+class Stem(nn.Sequential):
+    """The encoder of one input: (b, 4, h, w) → (b, 64, h/4, w/4)."""
+
+    def __init__(self, pooling: str) -> None:
+        super().__init__(
+            ConvBlock(INPUT_CHANNELS, STEM_CHANNELS // 2, pooling),
+            ConvBlock(STEM_CHANNELS // 2, STEM_CHANNELS, pooling),
+        )
+
+
+class Classifier(nn.Linear):
+    """The layer that gives the logits: always fp32, or they would have eight bits and many ties."""
+
+    def forward(self, features_bf: Tensor) -> Tensor:
+        """Return logits (b, k)."""
+        with torch.autocast(features_bf.device.type, enabled=False):
+            return super().forward(features_bf.to(self.weight.dtype))
+
+
+def flatten(maps_bchw: Tensor) -> Tensor:
+    """Return maps as vectors (b, h·w·c), in the order that channels_last has in memory: no copy."""
+    return maps_bchw.permute(0, 2, 3, 1).flatten(1)
+
+
+class Fusion(nn.Module, ABC):
+    """A classifier of paired inputs. A subclass says where and how they meet.
+
+    Attributes
+    ----------
+    strategy : str
+        Where the inputs meet, as the comparison table says it.
+    inputs : tuple of str
+        Which of "rgb" and "lidar" the model reads; each has a stem of its own.
+    """
+
+    strategy: ClassVar[str]
+    inputs: ClassVar[tuple[str, ...]] = ("rgb", "lidar")
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__()
+        self.precision = spec.precision
+        # The same names in every fusion: initial weights are a function of seed and name.
+        self.stems = nn.ModuleDict({name: Stem(spec.pooling) for name in self.inputs})
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """Return logits (b, k) for inputs of shape (b, 4, h, w), by name."""
+        with arithmetic(self.precision, inputs[self.inputs[0]].device):
+            return self.classify([self.stems[name](inputs[name]) for name in self.inputs])
+
+    @abstractmethod
+    def classify(self, maps: list[Tensor]) -> Tensor:
+        """Return logits (b, k) from the stems' maps, each (b, 64, h/4, w/4)."""
+
+
+class IntermediateFusion(Fusion):
+    """Maps of the stems are fused to one, which one head classifies.
+
+    The head: halve, 3×3 convolution to 128 channels, ReLU, halve, flatten, linear.
+    """
+
+    strategy = "intermediate"
+
+    def __init__(self, spec: ModelSpec) -> None:
+        super().__init__(spec)
+        height, width = spec.stem_size
+        self.head = ConvBlock(self.fused_channels(), HEAD_CHANNELS)
+        self.classifier = Classifier(HEAD_CHANNELS * (height // 4) * (width // 4), spec.classes)
+
+    def fused_channels(self) -> int:
+        """Return how many channels `fuse` gives."""
+        return STEM_CHANNELS
+
+    @abstractmethod
+    def fuse(self, *maps_bchw: Tensor) -> Tensor:
+        """Return one map from the stems' maps, in the order of `inputs`."""
+
+    def classify(self, maps: list[Tensor]) -> Tensor:
+        """Return logits (b, k)."""
+        fused_bchw = F.max_pool2d(self.fuse(*maps), 2)
+        logits_bk: Tensor = self.classifier(flatten(self.head(fused_bchw)))
+        return logits_bk
+
+
+@torch.inference_mode()
+def predict(model: Fusion, inputs: Inputs, batch_size: int) -> Tensor:
+    """Return logits (N, k), float32, on the model's device."""
+    model.eval()
+    positions = torch.arange(len(inputs), device=inputs.labels.device)
+    return torch.cat([model(inputs.batch(part)[0]) for part in torch.split(positions, batch_size)])

@@ -1,0 +1,1 @@
+"""Kept predictions: the logits of each sample and seed."""

@@ -1,0 +1,97 @@
+"""How and where the fusions were trained: what differs between them, and from this machine.
+
+A result from the cache is as good as a new one; but settings decide what is compared, and versions,
+processor and threads decide the last bits, from which training goes other ways.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# What stage train records of the environment and what can be known here without torch: versions
+# in any case, and what did the work where that was the processor.
+_VERSIONS = ("torch", "numpy", "python")
+_ON_THE_CPU = ("processor", "threads")
+
+
+def differences(
+    trained: Mapping[str, Mapping[str, Any]], here: Mapping[str, str | int]
+) -> list[str]:
+    """Return a line for each way in which fusions were not trained alike, or not as here.
+
+    Parameters
+    ----------
+    trained : mapping of str to mapping
+        By fusion, what its info.json holds: `settings` and `environment`. One without them was
+        not trained, and is left out.
+    here : mapping of str to (str or int)
+        As `device.present_environment` returns it.
+    """
+    settings = {name: info["settings"] for name, info in trained.items() if "settings" in info}
+    found = {name: info["environment"] for name, info in trained.items() if "environment" in info}
+    lines = _apart(settings) + _apart({name: _device(each) for name, each in found.items()})
+    for key in (*_ON_THE_CPU, *_VERSIONS):
+        lines += _unlike_here(key, found, _shown(key, here[key]))
+    return lines
+
+
+def _device(environment: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what names the device; a GPU's model too, which cannot be compared with this machine.
+
+    To ask for it would take torch.
+    """
+    kind = environment["device"]
+    return {"device": kind if kind == "cpu" else f"{kind} ({environment['processor']})"}
+
+
+def _apart(held: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a line for each key of which fusions hold different values."""
+    lines = []
+    for key in dict.fromkeys(key for values in held.values() for key in values):
+        groups = _groups({name: values.get(key) for name, values in held.items()})
+        if len(groups) > 1:
+            # The most common value is what the others are told apart from.
+            (value, names), *more = sorted(groups, key=lambda group: len(group[1]))
+            line = f"{_listed(names)} {_were(names)} trained with {key} {value}"
+            for value, names in more[:-1]:
+                line += f", {_listed(names)} with {value}"
+            value, names = more[-1]
+            lines.append(f"{line}, {'the others' if len(names) > 1 else names[0]} with {value}")
+    return lines
+
+
+def _unlike_here(key: str, found: Mapping[str, Mapping[str, Any]], here: str) -> list[str]:
+    """Return a line for each value of a key that is not the one of this machine."""
+    known = {
+        name: _shown(key, environment[key])
+        for name, environment in found.items()
+        if key in _VERSIONS or environment["device"] == "cpu"
+    }
+    lines = []
+    for value, names in _groups(known):
+        if value != here:
+            every = len(names) == len(found) > 1
+            who = "every fusion was" if every else f"{_listed(names)} {_were(names)}"
+            lines.append(f"{who} trained with {key} {value}, here is {here}")
+    return lines
+
+
+def _shown(key: str, value: str | int) -> str:
+    # torch calls itself "2.15.0+cu132", its package on PyPI "2.15.0".
+    return str(value).partition("+")[0] if key in _VERSIONS else str(value)
+
+
+def _groups(values: Mapping[str, Any]) -> list[tuple[Any, list[str]]]:
+    """Return each value with the names that hold it, in the order of the first of them."""
+    groups: dict[str, tuple[Any, list[str]]] = {}
+    for name, value in values.items():
+        groups.setdefault(repr(value), (value, []))[1].append(name)
+    return list(groups.values())
+
+
+def _listed(names: Sequence[str]) -> str:
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def _were(names: Sequence[str]) -> str:
+    return "were" if len(names) > 1 else "was"

@@ -1,0 +1,1 @@
+"""The same fusion in two commits or experiments."""

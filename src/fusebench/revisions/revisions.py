@@ -1,0 +1,109 @@
+"""Files and predictions as they were in a commit or in an experiment, through DVC."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+from fusebench.config import PARAMS_FILE, load_keys
+from fusebench.errors import ArtifactError
+from fusebench.models.registry import StrategyParams
+from fusebench.prediction.predictions import FusionPredictions, read_predictions
+
+# DVC, too, calls the folder as it is so.
+WORKSPACE = "workspace"
+PREDICTIONS = Path("predictions")
+
+
+def read_text(path: Path, rev: str) -> str:
+    """Return a tracked text file of a git revision or of an experiment; see `read_bytes`."""
+    return read_bytes(path, rev).decode()
+
+
+def read_bytes(path: Path, rev: str) -> bytes:
+    """Return the content of a tracked file of a git revision or of an experiment, by its name.
+
+    Raises
+    ------
+    ArtifactError
+        There is no such revision, or it does not hold the file.
+    """
+    # DVC is slow to import, and only what reads revisions needs it.
+    import dvc.api
+    from dvc.exceptions import DvcException
+    from dvc.scm import RevError, SCMError
+
+    try:
+        return bytes(dvc.api.read(str(path), rev=rev, mode="rb"))
+    except (RevError, SCMError):
+        raise ArtifactError(
+            f"'{rev}' is no git revision and no experiment; 'dvc exp list' names the experiments"
+        ) from None
+    except (DvcException, FileNotFoundError) as error:
+        raise ArtifactError(f"{path}: not in '{rev}' ({error})") from None
+
+
+def read_fusions(rev: str) -> dict[str, FusionPredictions]:
+    """Return the predictions of all `strategies` of a revision, an experiment or the workspace.
+
+    Raises
+    ------
+    ArtifactError
+        There is no such revision, it was committed without results, its predictions are not kept
+        any more (the message says how to make them), or they are of another form.
+    """
+    if rev == WORKSPACE:
+        names: Sequence[str] = load_keys(PARAMS_FILE, StrategyParams).strategies
+        return {name: read_predictions(PREDICTIONS / name) for name in names}
+    names = _strategies(rev)
+    with TemporaryDirectory() as folder:
+        _copy([PREDICTIONS / name for name in names], rev, Path(folder))
+        try:
+            return {name: read_predictions(Path(folder) / PREDICTIONS / name) for name in names}
+        except ArtifactError as error:
+            # 'dvc checkout', which it advises, would mend the workspace, not the revision.
+            reason = str(error).partition(";")[0].replace(f"{folder}/", "")
+            raise ArtifactError(f"'{rev}': {reason}") from None
+
+
+def _strategies(rev: str) -> list[str]:
+    """Return `strategies` of a revision; fusions that are not known any more may be among them."""
+    try:
+        content = yaml.safe_load(read_text(PARAMS_FILE, rev))
+    except (yaml.YAMLError, ValueError):
+        content = None
+    names = content.get("strategies") if isinstance(content, dict) else None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ArtifactError(f"{PARAMS_FILE} of '{rev}': no list 'strategies'")
+    return names
+
+
+def _copy(folders: Sequence[Path], rev: str, target: Path) -> None:
+    """Copy folders out of DVC's cache, or a remote, to the same paths in `target`."""
+    from dvc.api import DVCFileSystem
+    from dvc.exceptions import DvcException
+    from dvc_data.index import DataIndexDirError
+
+    kept = DVCFileSystem(".", rev=rev)
+    for path in folders:
+        # An output that was never made is known too, but as no folder.
+        if not kept.isdir(str(path)):
+            raise ArtifactError(
+                f"{path}: not in dvc.lock of '{rev}', committed without 'dvc repro'"
+            )
+        try:
+            kept.get(str(path), str(target / path), recursive=True)
+        except (DataIndexDirError, DvcException, FileNotFoundError):
+            raise ArtifactError(_remedy(path, rev, kept.repo)) from None
+
+
+def _remedy(path: Path, rev: str, repo: Any) -> str:
+    commit = repo.get_rev()[:7]
+    return (
+        f"{path} of '{rev}' is neither in DVC's cache nor in its remote; 'dvc push' sends it from "
+        "where it was made, and on a machine like that one this makes it anew: "
+        f"git worktree add ../{commit} {commit} && cd ../{commit} && "
+        f"dvc cache dir --local {repo.cache.local_cache_dir} && dvc repro"
+    )

@@ -1,0 +1,1 @@
+"""The samples and the manifest, as every later stage reads them."""

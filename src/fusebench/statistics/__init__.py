@@ -1,0 +1,1 @@
+"""Paired estimates, their intervals and resampling: numbers in, numbers out."""

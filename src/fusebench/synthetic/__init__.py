@@ -1,0 +1,1 @@
+"""The demonstration archive: scenes drawn at random and rendered for both sensors."""

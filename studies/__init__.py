@@ -1,0 +1,1 @@
+"""Simulations and studies that are no stage of the pipeline."""

@@ -1,0 +1,1 @@
+"""How often the statistics err: studies whose truth is known, simulated."""

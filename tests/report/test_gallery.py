@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fusebench.report.gallery import choose_rows, gallery, write_gallery
+from fusebench.samples.samples import Dataset, SampleRow, Samples
+
+ANGLES = np.linspace(-0.3, 0.3, 12, dtype=np.float32)
+
+
+def samples_of(ids: list[tuple[str, int]], images: np.ndarray, ranges: np.ndarray) -> Samples:
+    classes = ("bikes", "cars", "signs")
+    rows = tuple(
+        SampleRow(row, key, classes[label], label, "") for row, (key, label) in enumerate(ids)
+    )
+    dataset = Dataset(classes, "cars", 80.0, 20.0, 1, rendered=False)
+    return Samples(images, ranges, ANGLES, ANGLES, rows, dataset)
+
+
+def with_objects(count: int) -> tuple[np.ndarray, np.ndarray]:
+    images = np.zeros((count, 16, 16, 3), np.uint8)
+    images[:, 4:9, 4:9] = 200
+    ranges = np.full((count, 12, 12), 80, np.float32)
+    ranges[:, 3:6, 3:6] = np.linspace(5, 60, count)[:, None, None]
+    return images, ranges
+
+
+def test_twins_stand_together_in_the_order_of_their_classes() -> None:
+    ids = [(key, label) for label in range(3) for key in ("a", "b")]
+    rows = choose_rows(samples_of(ids, *with_objects(6)))
+    assert [(row.id, row.label) for row in rows] == [(k, label) for k in "ab" for label in range(3)]
+
+
+def test_without_twins_each_class_is_shown() -> None:
+    rows = choose_rows(samples_of([("a", 0), ("b", 1), ("c", 2), ("d", 2)], *with_objects(4)))
+    assert {row.label for row in rows} == {0, 1, 2}
+
+
+def test_colours_span_the_ranges_that_are_shown_and_say_metres() -> None:
+    samples = samples_of([("a", 0), ("b", 1), ("c", 2)], *with_objects(3))
+    figure = gallery(samples, choose_rows(samples))
+    drawn = [axes.images[0] for axes in figure.axes if axes.images]
+    maps = [image for image in drawn if np.asarray(image.get_array()).ndim == 2]
+    limits = {image.get_clim() for image in maps}
+    assert len(limits) == 1
+    near, far = limits.pop()
+    assert 5 <= near < far <= 60
+    assert any(axes.get_xlabel().startswith("range (m)") for axes in figure.axes)
+    assert "recorded" in figure.get_suptitle()
+
+
+@pytest.mark.parametrize("background", [0, 30])
+def test_any_image_can_be_drawn(tmp_path: Path, background: int) -> None:
+    """An image without black background has no outline, and that is no reason to fail or warn."""
+    images, ranges = with_objects(3)
+    images[images == 0] = background
+    if background:
+        ranges[:] = 80
+    samples = samples_of([("a", 0), ("b", 1), ("c", 2)], images, ranges)
+    write_gallery(samples, tmp_path / "some.png")
+    with Image.open(tmp_path / "some.png") as picture:
+        assert min(picture.size) > 300

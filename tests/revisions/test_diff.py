@@ -1,0 +1,376 @@
+"""A fusion before and after: what is paired, what is refused, what is said."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.parts import Held, answers, chosen, fusion, metrics_of, part_of
+
+from fusebench.errors import ArtifactError
+from fusebench.prediction.predictions import FusionPredictions, PartPredictions
+from fusebench.report.pairs import all_pairs
+from fusebench.report.table import SCREEN_WIDTH
+from fusebench.revisions.diff import METRICS, Diff, diff
+from fusebench.revisions.diff_text import diff_text
+from fusebench.revisions.matching import Side, match
+from fusebench.statistics.estimates import exact_bound, holm, trained_again
+from fusebench.statistics.paired import pair
+
+# 40 ids of cubes alone, 12 of spheres alone and 8 twins.
+LABELS = [0] * 40 + [1] * 12 + [0] * 8 + [1] * 8
+IDS = [f"{row:02}" for row in [*range(60), *range(52, 60)]]
+
+
+def _parts(wrong: float, seeds: Iterable[int] = range(6), draw: int = 0) -> Held:
+    """Make a share of answers wrong, others in each seed."""
+    found = {}
+    for seed in seeds:
+        source = np.random.default_rng([seed, draw])
+        rows = np.flatnonzero(source.random(len(LABELS)) < wrong).tolist()
+        logits = answers(LABELS, rows) + source.normal(0, 0.1, (len(LABELS), 2))
+        found[seed] = part_of(LABELS, logits, IDS)
+    return found
+
+
+def _side(name: str, **fusions: Held) -> Side:
+    return Side(name, {each: fusion(each, parts) for each, parts in fusions.items()})
+
+
+def _diff(
+    before: dict[str, Held], after: dict[str, Held], primary: str = "balanced_accuracy"
+) -> Diff:
+    return diff(_side("HEAD~1", **before), _side("workspace", **after), primary)
+
+
+def _only(parts: Held, rows: list[int]) -> Held:
+    return {seed: chosen(part, rows) for seed, part in parts.items()}
+
+
+BEFORE = _parts(0.3)
+AFTER = _parts(0.1, draw=1)
+
+
+# --- What is compared ---
+
+
+def test_after_is_compared_with_before() -> None:
+    found = _diff({"add": BEFORE}, {"add": AFTER})
+    (change,) = found.changes
+    fusions = {"after": fusion("add", AFTER), "before": fusion("add", BEFORE)}
+    metrics = metrics_of(fusions)
+    expected = all_pairs(fusions, metrics, "balanced_accuracy")[0]
+    assert change.pair == replace(
+        expected, first="add (workspace)", second="add (HEAD~1)",
+        hidden=change.pair.hidden, detectable=change.pair.detectable,
+    )  # fmt: skip
+    assert change.pair.hidden == pytest.approx(expected.hidden, abs=1e-6)
+    assert change.pair.detectable == pytest.approx(expected.detectable, abs=1e-6)
+    assert change.pair.difference > 0
+    assert list(change.metrics) == list(METRICS)
+    for name, values in change.metrics.items():
+        assert values == tuple(metrics[side]["test"][name]["mean"] for side in ("before", "after"))
+    assert change.samples == len(LABELS)
+    assert (found.same, found.alone) == ((), {})
+    assert set(found.missing.values()) == {()}
+
+
+def test_the_changed_fusions_share_the_level() -> None:
+    before = {name: _parts(0.3, draw=place) for place, name in enumerate(("late", "add", "concat"))}
+    after = {name: _parts(0.2, draw=10 + place) for place, name in enumerate(before)}
+    found = _diff(before | {"hadamard": BEFORE}, after | {"hadamard": BEFORE})
+    assert found.same == ("hadamard",)
+    assert [change.fusion for change in found.changes] == list(before)
+    for claim in ("models", "again"):
+        values = [getattr(change.pair, f"{claim}_p") for change in found.changes]
+        adjusted = [getattr(change.pair, f"{claim}_holm") for change in found.changes]
+        assert adjusted == pytest.approx(holm(values))
+    for change in found.changes:
+        paired = pair(after[change.fusion], before[change.fusion], "balanced_accuracy")
+        assert change.pair.hidden == exact_bound(paired, 3)
+        assert change.pair.detectable == trained_again(paired).detectable(3)
+
+
+def test_power_in_a_metric_that_is_no_mean_is_shared_too() -> None:
+    held = {name: (_parts(0.3, draw=place), _parts(0.2, draw=9)) for place, name in enumerate("ab")}
+    before, after = ({name: each[side] for name, each in held.items()} for side in (0, 1))
+    both = _diff(before, after, "f1").changes[0].pair
+    alone = _diff({"a": before["a"]}, {"a": after["a"]}, "f1").changes[0].pair
+    assert both.again_p == alone.again_p
+    assert both.again_low == alone.again_low
+    assert (both.detectable or 0) > 1.05 * (alone.detectable or 0) > 0
+
+
+def test_the_other_way_round_every_difference_is_turned() -> None:
+    there = _diff({"add": BEFORE}, {"add": AFTER}).changes[0]
+    back = _diff({"add": AFTER}, {"add": BEFORE}).changes[0]
+    assert there.pair.difference == -back.pair.difference
+    assert there.pair.again_p == back.pair.again_p
+    assert {name: values[::-1] for name, values in there.metrics.items()} == back.metrics
+
+
+def test_a_fusion_with_one_common_seed_has_the_first_claim_alone() -> None:
+    few = _parts(0.1, seeds=(0,), draw=1)
+    found = _diff({"late": BEFORE, "add": BEFORE}, {"late": AFTER, "add": few})
+    late, add = (change.pair for change in found.changes)
+    assert add.again_holm is add.again_p is None
+    # Not shared with one that has none.
+    assert late.again_holm == late.again_p
+    assert None not in (late.models_holm, add.models_holm)
+
+
+# --- What is common ---
+
+
+def test_samples_are_paired_by_what_they_are_not_by_where_they_stand() -> None:
+    order = np.random.default_rng(0).permutation(len(LABELS)).tolist()
+    plain = _diff({"add": BEFORE}, {"add": AFTER}).changes
+    assert _diff({"add": BEFORE}, {"add": _only(AFTER, order)}).changes == plain
+    assert _diff({"add": _only(BEFORE, order)}, {"add": AFTER}).changes == plain
+
+
+def test_only_common_seeds_count_and_the_others_are_named() -> None:
+    found = _diff({"add": BEFORE}, {"add": {**_parts(0.1, (4, 5, 9, 11), draw=1)}})
+    (change,) = found.changes
+    assert change.pair.seeds == 2
+    kept = {seed: BEFORE[seed] for seed in (4, 5)}
+    expected = metrics_of({"add": fusion("add", kept)})["add"]["test"]["accuracy"]["mean"]
+    assert change.metrics["accuracy"][0] == expected
+    assert found.alone == {
+        ("HEAD~1", "seeds 0, 1, 2, 3"): ("add",),
+        ("workspace", "seeds 9, 11"): ("add",),
+    }
+
+
+def test_only_common_samples_count_and_the_first_others_are_named() -> None:
+    first, second = list(range(5, 68)), [*range(66)]
+    found = _diff({"add": _only(BEFORE, first)}, {"add": _only(AFTER, second)})
+    (change,) = found.changes
+    assert change.samples == 61
+    common = _diff({"add": _only(BEFORE, first[:-2])}, {"add": _only(AFTER, second[5:])})
+    assert change == common.changes[0]
+    assert found.alone == {
+        ("HEAD~1", "2 test samples (58 of spheres, 59 of spheres)"): ("add",),
+        ("workspace", "5 test samples (00 of cubes, 01 of cubes, 02 of cubes, …)"): ("add",),
+    }
+
+
+def test_what_is_so_of_several_fusions_is_said_once() -> None:
+    before = {name: _parts(0.3, (0, 1, 2), place) for place, name in enumerate(("late", "add"))}
+    after = {name: _parts(0.3, (1, 2, 3), place + 9) for place, name in enumerate(before)}
+    found = _diff(before | {"old": BEFORE}, after | {"film": AFTER, "new": AFTER})
+    assert found.missing == {"HEAD~1": ("old",), "workspace": ("film", "new")}
+    assert found.alone == {
+        ("HEAD~1", "seeds 0"): ("late", "add"),
+        ("workspace", "seeds 3"): ("late", "add"),
+    }
+
+
+def test_a_fusion_without_a_common_seed_does_not_stop_the_others() -> None:
+    found = _diff({"late": BEFORE, "add": BEFORE}, {"late": AFTER, "add": _parts(0.1, (7,))})
+    assert [change.fusion for change in found.changes] == ["late"]
+    assert ("workspace", "seeds 7") in found.alone
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"late": BEFORE}, {"add": BEFORE}),
+        ({"add": _parts(0.1, (0, 1))}, {"add": _parts(0.1, (2, 3))}),
+        ({"add": _only(BEFORE, [*range(30)])}, {"add": _only(BEFORE, [*range(30, 60)])}),
+    ],
+)
+def test_nothing_in_common_is_one_line(before: dict[str, Held], after: dict[str, Held]) -> None:
+    with pytest.raises(ArtifactError) as caught:
+        _diff(before, after)
+    assert str(caught.value) == (
+        "HEAD~1 and workspace have no fusion, seed and test sample in common; there is nothing to "
+        "compare"
+    )
+
+
+rows = st.lists(st.integers(0, len(LABELS) - 1), min_size=1, unique=True)
+seeds = st.lists(st.integers(0, 5), min_size=1, unique=True)
+
+
+@settings(deadline=None, max_examples=60)
+@given(rows, rows, seeds, seeds)
+def test_both_sides_come_out_with_the_same_samples_and_seeds(
+    first: list[int], second: list[int], before: list[int], after: list[int]
+) -> None:
+    sides = (
+        _side(name, add=_only({seed: parts[seed] for seed in held}, chosen_rows))
+        for name, parts, held, chosen_rows in (
+            ("before", BEFORE, before, first), ("after", AFTER, after, second),
+        )
+    )  # fmt: skip
+    found = match("add", *sides)
+    common = set(first) & set(second)
+    expected = set(before) & set(after) if common else set()
+    assert set(found.before.seeds) == set(found.after.seeds) == expected
+    for seed in expected:
+        one, other = found.before.seeds[seed]["test"], found.after.seeds[seed]["test"]
+        assert len(one.labels) == len(common)
+        for name in ("ids", "classes", "digests", "labels"):
+            assert np.array_equal(getattr(one, name), getattr(other, name))
+        # Each answer stays with its sample.
+        place = {
+            (name, kind): row
+            for row, (name, kind) in enumerate(zip(IDS, BEFORE[seed].classes, strict=True))
+        }
+        for row, key in enumerate(zip(one.ids, one.classes, strict=True)):
+            assert np.array_equal(one.logits[row], BEFORE[seed].logits[place[key]])
+            assert np.array_equal(other.logits[row], AFTER[seed].logits[place[key]])
+
+
+# --- What is refused ---
+
+
+def _refusal(after: FusionPredictions) -> str:
+    with pytest.raises(ArtifactError) as caught:
+        match("add", _side("HEAD~1", add=BEFORE), Side("workspace", {"add": after}))
+    return str(caught.value)
+
+
+def _changed(part: PartPredictions, name: str, value: str, count: int = 1) -> PartPredictions:
+    column = getattr(part, name).astype("U20")
+    column[:count] = value
+    return replace(part, **{name: column})
+
+
+def _after(name: str, value: str, count: int = 1) -> FusionPredictions:
+    return fusion("add", {seed: _changed(part, name, value, count) for seed, part in AFTER.items()})
+
+
+def test_a_sample_with_another_content_is_refused() -> None:
+    assert _refusal(_after("digests", "other")) == (
+        "HEAD~1 was made from other samples than workspace: test sample 00 of cubes has another "
+        "content; add cannot be compared"
+    )
+    assert "00 of cubes (and 2 more) has another content" in _refusal(_after("digests", "other", 3))
+
+
+def test_twins_are_two_samples_of_one_id() -> None:
+    # The second of two twins is another: its id and class say which.
+    rows_of_twins = {seed: part.digests.astype("U20") for seed, part in AFTER.items()}
+    for digests in rows_of_twins.values():
+        digests[-1] = "other"
+    after = {seed: replace(part, digests=rows_of_twins[seed]) for seed, part in AFTER.items()}
+    assert "test sample 59 of spheres has another content" in _refusal(fusion("add", after))
+
+
+def test_a_content_with_another_class_is_refused() -> None:
+    assert _refusal(_after("classes", "spheres")) == (
+        "HEAD~1 was made with other labels than workspace: what is test sample 00 of cubes has "
+        "another class in workspace; add cannot be compared"
+    )
+
+
+def test_a_content_under_another_name_with_another_class_is_refused() -> None:
+    parts = {seed: _changed(part, "ids", "new") for seed, part in AFTER.items()}
+    parts = {seed: _changed(part, "classes", "spheres") for seed, part in parts.items()}
+    assert "was made with other labels than workspace" in _refusal(fusion("add", parts))
+
+
+def test_a_content_that_has_two_classes_on_one_side_is_no_contradiction() -> None:
+    # The same content under two names and classes; the other side's test part has one of them.
+    before = {seed: _changed(part, "digests", "same") for seed, part in BEFORE.items()}
+    for part in before.values():
+        part.digests[45] = "same"
+    after = {seed: chosen(part, [*range(1, 68)]) for seed, part in before.items()}
+    found = match("add", _side("HEAD~1", add=before), _side("workspace", add=after))
+    assert found.alone == (("HEAD~1", "1 test samples (00 of cubes)"),)
+
+
+@pytest.mark.parametrize("classes", [["spheres", "cubes"], ["cubes", "spheres", "cones"]])
+def test_other_classes_are_refused(classes: list[str]) -> None:
+    held = fusion("add", AFTER)
+    after = replace(held, info=held.info | {"classes": classes})
+    assert _refusal(after) == (
+        f"HEAD~1 has the classes cubes, spheres, workspace has {', '.join(classes)}: add cannot "
+        "be compared"
+    )
+
+
+def test_another_positive_class_is_that_of_both_sides() -> None:
+    held = fusion("add", AFTER)
+    after = replace(held, info=held.info | {"positive": "cubes"})
+    before = _side("HEAD~1", add=BEFORE)
+    found = diff(before, Side("workspace", {"add": after}), "accuracy").changes[0]
+    cubes = {"before": fusion("add", BEFORE), "after": after}
+    cubes["before"] = replace(cubes["before"], info=cubes["before"].info | {"positive": "cubes"})
+    metrics = metrics_of(cubes)
+    assert found.metrics["f1"] == tuple(metrics[side]["test"]["f1"]["mean"] for side in cubes)
+
+
+# --- What is said ---
+
+
+def test_the_text_of_a_change() -> None:
+    text = diff_text(_diff({"add": BEFORE, "late": BEFORE}, {"add": AFTER, "late": BEFORE}))
+    lines = text.splitlines()
+    assert lines[0] == "Test part, before: HEAD~1, after: workspace."
+    assert lines[1] == "The same predictions before and after: late."
+    assert lines[3] == "add: 6 seed(s), 68 test samples"
+    words = [line.split() for line in lines]
+    change = _diff({"add": BEFORE}, {"add": AFTER}).changes[0]
+    before, after = change.metrics["nll"]
+    assert ["NLL", "(nats)", f"{before:.4f}", f"{after:.4f}", f"{after - before:+.4f}"] in words
+    before, after = change.metrics["f1"]
+    assert ["F1", "(%)", f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}"] in words
+    held = change.pair
+    for claim, start in (("models", "these trained models"), ("again", "trained again")):
+        low, high = getattr(held, f"{claim}_low"), getattr(held, f"{claim}_high")
+        (line,) = (line for line in lines if line.strip().startswith(start))
+        assert f"{held.difference:+.2f}" in line
+        assert f"{low:+.2f} to {high:+.2f}" in line
+    said = " ".join(text.split())
+    assert "add (workspace) is better than add (HEAD~1): +" in said
+    # One fusion has changed, so nothing is shared.
+    assert "Holm" not in said
+
+
+def test_the_text_says_among_how_many_the_level_is_shared() -> None:
+    before = {"add": BEFORE, "late": _parts(0.3, draw=2)}
+    said = " ".join(diff_text(_diff(before, {"add": AFTER, "late": AFTER})).split())
+    assert said.count("p (Holm over 2)") == 2
+    assert said.count("after Holm over 2 pairs") == 2
+
+
+def test_the_text_names_what_has_no_partner() -> None:
+    before = {"add": _parts(0.3, (0, 1, 2)), "old": BEFORE}
+    said = diff_text(_diff(before, {"add": _parts(0.1, (1, 2), draw=1)}))
+    assert "Only in HEAD~1, without a partner: fusions old." in said
+    assert "Only in HEAD~1, without a partner: seeds 0; of add." in said
+    assert "Only in workspace" not in said
+
+
+def test_with_too_few_seeds_nothing_is_said_of_the_fusion() -> None:
+    said = " ".join(diff_text(_diff({"add": _parts(0.4, (0, 1))}, {"add": AFTER})).split())
+    assert "these trained models of add (workspace) are better" in said
+    assert "is better" not in said
+    one = diff_text(_diff({"add": _parts(0.4, (0,))}, {"add": AFTER}))
+    assert "\n  these trained models " in one
+    assert "\n  trained again" not in one
+
+
+def test_without_a_change_there_is_no_table() -> None:
+    assert diff_text(_diff({"add": BEFORE, "late": AFTER}, {"add": BEFORE, "late": AFTER})) == (
+        "Test part, before: HEAD~1, after: workspace.\n"
+        "The same predictions before and after: add, late."
+    )
+
+
+@pytest.mark.parametrize("primary", ["balanced_accuracy", "nll", "average_precision"])
+def test_the_text_fits_a_screen(primary: str) -> None:
+    name = "a_fusion_with_a_rather_long_name"
+    before, after = (
+        _side(revision, **{name: parts, "add": parts, "late": parts})
+        for revision, parts in (("f" * 40, _only(BEFORE, [*range(4, 68)])), ("workspace", AFTER))
+    )
+    text = diff_text(diff(before, after, primary))
+    assert max(map(len, text.splitlines())) <= SCREEN_WIDTH
+    assert "None" not in text
+    assert "nan" not in text
