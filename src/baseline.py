@@ -1,7 +1,8 @@
 """Stage baseline: python src/baseline.py
 
-Fits a threshold on the size of what the LiDAR map shows, and keeps its answers as those of a
-fusion: predictions/threshold/ and metrics/fusions/threshold.json.
+Keeps the answers of two rules without a trained model as those of a fusion: the majority class in
+predictions/majority_class/, and in predictions/threshold/ a threshold on the size of what the
+LiDAR map shows.
 """
 
 from pathlib import Path
@@ -10,33 +11,22 @@ from fusebench import cli
 
 
 def main() -> None:
-    """Fit, predict, measure."""
+    """Fit, predict, say what was fitted."""
     cli.parser(__doc__).parse_args()
 
-    from fusebench.baselines.threshold import NAME, predict_threshold
-    from fusebench.evaluation.metrics import fusion_metrics
-    from fusebench.files import write_json
-    from fusebench.prediction.predictions import read_predictions
+    from fusebench.baselines.predict import majority_rule, predict_baseline, threshold_rule
     from fusebench.samples.manifest import read_manifest
     from fusebench.samples.samples import open_samples
 
-    folder = Path("predictions") / NAME
-    predict_threshold(
-        open_samples(Path("data/samples")), read_manifest(Path("data/split.csv")), folder
-    )
-    predictions = read_predictions(folder)
-    metrics = fusion_metrics(predictions)
-    write_json(Path("metrics/fusions") / f"{NAME}.json", metrics)
-    test, positive = metrics["test"], predictions.info["positive"]
+    samples, manifest = open_samples(Path("data/samples")), read_manifest(Path("data/split.csv"))
+    rules = majority_rule(samples), threshold_rule(samples)
+    for rule in rules:
+        predict_baseline(rule, samples, manifest, Path("predictions") / rule.name)
     cuts = ", ".join(
-        f"{'above' if each['positive_above'] else 'below'} {each['cut']:,.0f}"
-        for each in predictions.info["cuts"].values()
+        f"{'above' if fitted['positive_above'] else 'below'} {fitted['cut']:,.0f}"
+        for fitted in rules[-1].notes["cuts"].values()
     )
-    print(
-        f"{NAME}: {positive} where returns · range² is {cuts} m²; "
-        f"test balanced accuracy {test['balanced_accuracy']['mean']:.2f} %, "
-        f"NLL {test['nll']['mean']:.4f}"
-    )
+    print(f"threshold: {samples.dataset.positive} where returns · range² is {cuts} m²")
 
 
 if __name__ == "__main__":

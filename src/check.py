@@ -1,7 +1,8 @@
 """Stage check: python src/check.py checked
 
-Refuses a params.yaml with a wrong value before any other stage works. What it writes changes only
-with `override`, so the stages after it do not run again when another value changes.
+Refuses a params.yaml with a wrong value before any other stage works. Writes the settings that
+each fusion is trained with (`train` with its override, and `lidar`) to checked/settings/, features
+that are off left out. So a key that is new in params.yaml, off, trains nothing again.
 """
 
 from pathlib import Path
@@ -10,7 +11,7 @@ from fusebench import cli
 
 
 def main() -> None:
-    """Read the arguments, check all params, write the constant that other stages depend on."""
+    """Read the arguments, check all params, write what other stages depend on."""
     parser = cli.parser(__doc__)
     parser.add_argument("folder", type=Path, help="folder to write")
     arguments = parser.parse_args()
@@ -21,13 +22,13 @@ def main() -> None:
     from fusebench.params import Params
 
     params = load(PARAMS_FILE, Params)
+    effective = {name: params.effective_train(name) for name in registry.names()}
     with replace_folder(arguments.folder) as aside:
         write_json(aside / "params.json", {"params.yaml": "every value is allowed"})
-        (aside / "override").mkdir()
-        for name in registry.names():
-            override = params.override.get(name)
-            changes = override.changes() if override is not None else {}
-            write_json(aside / "override" / f"{name}.json", changes)
+        write_json(aside / "seeds.json", {"seeds": list(params.train.seeds)})
+        for name, train in effective.items():
+            settings = {"train": train.settings(), "lidar": params.lidar.settings()}
+            write_json(aside / "settings" / f"{name}.json", settings)
 
 
 if __name__ == "__main__":

@@ -16,17 +16,15 @@ def main() -> None:
     arguments = parser.parse_args()
 
     from fusebench.config import PARAMS_FILE, load_section
-    from fusebench.data.split import SplitParams, counts_table, draw
-    from fusebench.samples.manifest import write_manifest
-    from fusebench.samples.samples import read_dataset, read_rows
-    from fusebench.training.settings import TrainParams
+    from fusebench.data.split import SplitParams, draw, part_counts
+    from fusebench.files import read_json, write_table
+    from fusebench.samples.samples import read_dataset, read_samples_table
 
     params = load_section(PARAMS_FILE, "split", SplitParams)
-    seeds = load_section(PARAMS_FILE, "train", TrainParams).seeds
-    rows = read_rows(arguments.samples)
-    parts = draw(rows, params, seeds)
-    write_manifest(arguments.manifest, rows, parts)
-    print(counts_table(rows, parts, read_dataset(arguments.samples).classes))
+    seeds = read_json(Path("checked/seeds.json"))["seeds"]
+    manifest = draw(read_samples_table(arguments.samples), params, seeds)
+    write_table(arguments.manifest, manifest)
+    print(part_counts(manifest, seeds, read_dataset(arguments.samples).classes).to_string())
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 
-FUSIONS = tuple(yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))["strategies"])
+FUSIONS = tuple(yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))["fusions"])
 
 # Small enough for a test, large enough that every class is in every part.
 SMALL = {

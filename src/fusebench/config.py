@@ -7,8 +7,9 @@ Only the mechanism is here; each room of the library declares its own section as
 import difflib
 import re
 from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -25,9 +26,47 @@ Loaded = TypeVar("Loaded", bound="Section")
 
 
 class Section(BaseModel):
-    """A part of params.yaml. Each field's description says what is allowed; errors quote it."""
+    """A part of params.yaml.
+
+    Attributes
+    ----------
+    renamed : mapping of str to str
+        Keys of earlier versions with their present names, for the error's "did you mean".
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    renamed: ClassVar[Mapping[str, str]] = {}
+
+    def settings(self) -> dict[str, Any]:
+        """Return the values that say something: features that are off (see `Off`) are left out.
+
+        So a file of settings stays the same when a new feature is added to the code, off.
+        """
+        off = _off_values(type(self))
+        return {key: value for key, value in self.model_dump().items() if (key, value) not in off}
+
+
+@dataclass(frozen=True)
+class Off:
+    """Marks the value of a field that means "this feature is off"."""
+
+    value: Any
+
+
+def _off_values(kind: type[Section]) -> list[tuple[str, Any]]:
+    return [
+        (key, mark.value)
+        for key, field in kind.model_fields.items()
+        for mark in field.metadata
+        if isinstance(mark, Off)
+    ]
+
+
+def from_settings(kind: type[Loaded], content: object, source: str) -> Loaded:
+    """Return the section whose `settings` were written to `source`; raise ParamsError."""
+    if isinstance(content, Mapping):
+        content = {**dict(_off_values(kind)), **content}
+    return validate(kind, content, source)
 
 
 def _number(value: object) -> object:
@@ -127,8 +166,7 @@ def validate(
         details = error.errors(include_url=False)
         # A key that does not exist explains a key that is missing, so it is named first.
         details.sort(key=lambda detail: detail["type"] not in _UNKNOWN)
-        # A value of several kinds fails once per kind: the same line, said once.
-        lines = list(dict.fromkeys(_describe(kind, detail, prefix) for detail in details))
+        lines = _lines(kind, details, prefix)
         more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
         raise ParamsError(_printable(f"{source}: {lines[0]}{more}")) from None
 
@@ -140,38 +178,57 @@ _UNKNOWN = ("extra_forbidden", "invalid_key")
 def _printable(text: str) -> str:
     """Return `text` on one line: what would break it is shown as an escape."""
     return "".join(
-        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
     )
 
 
-def _describe(kind: type[Section], detail: ErrorDetails, prefix: tuple[str, ...]) -> str:
-    location = _written(kind, detail["loc"])
+def _lines(kind: type[Section], details: list[ErrorDetails], prefix: tuple[str, ...]) -> list[str]:
+    """Return a line per key; a value of several kinds fails once per kind, which is joined."""
+    reasons: dict[str, list[str]] = {}
+    for detail in details:
+        location = _location(kind, detail["loc"])
+        key, reason = _explain(kind, detail, prefix, location)
+        reasons.setdefault(key, []).append(reason)
+    return [
+        f"{key}{' or '.join(dict.fromkeys(several)).replace(' or must be ', ' or ')}"
+        for key, several in reasons.items()
+    ]
+
+
+def _explain(
+    kind: type[Section], detail: ErrorDetails, prefix: tuple[str, ...], location: tuple[str, ...]
+) -> tuple[str, str]:
+    """Return the beginning of an error's line, which names key and value, and the reason."""
     key = ".".join(prefix + location)
     if detail["type"] in _UNKNOWN:
-        known = list(_walk(kind, location[:-1])[0].model_fields)
-        nearest = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.0)
-        meant = ".".join((*prefix, *location[:-1], *nearest))
-        return f"unknown key '{key}'; did you mean '{meant}'?"
-    _, allowed, is_section = _walk(kind, location)
+        section = _section_at(kind, location[:-1])
+        known, last = section.model_fields, location[-1]
+        nearest = section.renamed.get(last) or _nearest(last, list(known))
+        meant = ".".join((*prefix, *location[:-1], nearest))
+        return f"unknown key '{key}'; did you mean '{meant}'?", ""
+    message = detail["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     if detail["type"] == "value_error":
-        # A section's own check says which of its keys it speaks of; a value's check does not.
-        message = detail["msg"].removeprefix("Value error, ")
-        joint = "." if is_section else ": "
-        return f"{key}{joint}{message}" if key else message
-    allowed = allowed or "a mapping"
+        # A section's own check begins with the key that it speaks of; a value's check does not.
+        joint = "." if _is_section(kind, location) else ": "
+        return (f"{key}{joint}" if key else ""), message
     if detail["type"] == "missing":
-        return f"key '{key}' is missing; must be {allowed}"
+        return f"key '{key}' is missing", ""
     value = detail["input"]
     shown = repr(value) if isinstance(value, str | Mapping) else str(value)
-    return f"{key} = {shown}: must be {allowed}" if key else f"{shown}: must be {allowed}"
+    return (f"{key} = {shown}: " if key else f"{shown}: "), message
 
 
-def _written(kind: type[Section], location: tuple[int | str, ...]) -> tuple[str, ...]:
+def _nearest(word: str, known: list[str]) -> str:
+    return difflib.get_close_matches(word, known, n=1, cutoff=0.0)[0]
+
+
+def _location(kind: type[Section], location: tuple[int | str, ...]) -> tuple[str, ...]:
     """Return a location without what pydantic adds to it: the kind of a value of several kinds."""
     parts = tuple(str(part) for part in location if part != "[key]")
     for length in range(1, len(parts)):
-        if not _walk(kind, parts[:length])[2]:
-            # Below a value there is nothing that the file names, except places in a list.
+        if not _is_section(kind, parts[:length]):
+            # Below a value there is nothing that the file names, except positions in a list.
             return parts[:length] + tuple(part for part in parts[length:] if part.isdigit())
     return parts
 
@@ -183,23 +240,19 @@ def _section_in(annotation: object) -> type[Section] | None:
     return next(filter(None, map(_section_in, get_args(annotation))), None)
 
 
-def _walk(kind: type[Section], location: tuple[str, ...]) -> tuple[type[Section], str | None, bool]:
-    """Follow a location from `kind` down.
-
-    Returns
-    -------
-    section : type of Section
-        The innermost on the way.
-    allowed : str or None
-        The last description on the way.
-    is_section : bool
-        Whether the location itself is a section or a mapping of sections.
-    """
-    section, allowed, is_section = kind, None, True
+def _section_at(kind: type[Section], location: tuple[str, ...]) -> type[Section]:
+    """Return the innermost section on the way from `kind` down a location."""
     for part in location:
-        field = section.model_fields.get(part)
-        if field is not None:
-            allowed = field.description
-            inner = _section_in(field.annotation)
-            section, is_section = inner or section, inner is not None
-    return section, allowed, is_section
+        if part in kind.model_fields:
+            kind = _section_in(kind.model_fields[part].annotation) or kind
+    return kind
+
+
+def _is_section(kind: type[Section], location: tuple[str, ...]) -> bool:
+    """Tell whether a location is a section or a mapping of sections."""
+    is_section = True
+    for part in location:
+        if part in kind.model_fields:
+            inner = _section_in(kind.model_fields[part].annotation)
+            kind, is_section = inner or kind, inner is not None
+    return is_section

@@ -6,6 +6,7 @@ processor and the versions.
 
 import os
 import platform
+import re
 import resource
 import sys
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from fusebench.config import Section
 from fusebench.errors import DeviceError
@@ -29,15 +30,16 @@ WantedPrecision = Literal["auto", "fp32", "bf16"]
 class RuntimeParams(Section):
     """Section `runtime`. Device and thread count enter the last bits of results, nothing else."""
 
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:(0|[1-9]\d{0,2}))?)$")] = Field(
-        description="'auto', 'cpu', 'cuda' or 'cuda:<number>'"
-    )
-    threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = Field(
-        description="'auto' or an integer from 1 to 1024"
-    )
-    progress: Literal["auto", "line", "plain", "off"] = Field(
-        description="'auto', 'line', 'plain' or 'off'"
-    )
+    device: str
+    threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
+    progress: Literal["auto", "line", "plain", "off"]
+
+    @field_validator("device")
+    @classmethod
+    def _known(cls, device: str) -> str:
+        if not re.fullmatch(r"auto|cpu|cuda(:(0|[1-9]\d{0,2}))?", device):
+            raise ValueError(f"'{device}': must be 'auto', 'cpu', 'cuda' or 'cuda:<number>'")
+        return device
 
 
 def usable_cores() -> int:

@@ -1,15 +1,26 @@
-"""Writing that never leaves half a file in place: write aside, fsync, rename."""
+"""Files that stages write and read: never half a file in place, never a broken one taken for good.
 
+Writing goes aside, then fsync, then rename. Reading names the file and what is wrong with it.
+"""
+
+import csv
 import errno
+import io
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fusebench.errors import ArtifactError
+
+if TYPE_CHECKING:
+    # pandas takes longer to import than most of what needs files needs to run.
+    import pandas as pd
 
 # Named in .gitignore and .dvcignore, so that what a killed run leaves is never taken for a result.
 _ASIDE = ".{}.partial"
@@ -114,3 +125,92 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ArtifactError(f"{path}: must be a JSON object, not {type(content).__name__}")
     return content
+
+
+def write_table(path: Path, table: "pd.DataFrame") -> None:
+    """Write a table as CSV in one step: no index, Unix line ends, missing values empty."""
+    with replace_file(path) as aside:
+        table.to_csv(aside, index=False, lineterminator="\n")
+
+
+def read_table(path: Path, kinds: Mapping[str, type]) -> "pd.DataFrame":
+    """Return a CSV table that a stage wrote.
+
+    Parameters
+    ----------
+    kinds : mapping of str to {str, int, float}
+        Required columns. Others are read as text. An empty cell is an empty text, or NaN in a
+        column of float.
+
+    Raises
+    ------
+    ArtifactError
+        The file is missing or broken, lacks a column, or holds a cell of another kind.
+    """
+    try:
+        return parse_table(path, path.read_text("utf-8"), kinds)
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
+    except UnicodeDecodeError as error:
+        raise ArtifactError(f"{path}: broken ({error}); 'dvc checkout' mends it") from None
+
+
+def parse_table(path: Path, text: str, kinds: Mapping[str, type]) -> "pd.DataFrame":
+    """Return the table that a CSV file's text holds; raise ArtifactError as `read_table` does."""
+    import pandas as pd
+
+    lines = _csv_lines(path, text)
+    header = next(lines)
+    for column in kinds:
+        if column not in header:
+            raise ArtifactError(f"{path}: column '{column}' is missing; 'dvc repro -f' remakes it")
+    for number, line in enumerate(lines, start=2):
+        if len(line) != len(header):
+            raise ArtifactError(
+                f"{path}: line {number} has {len(line)} cells, the header has {len(header)}; "
+                "'dvc checkout' mends it"
+            )
+    floats = [column for column, kind in kinds.items() if kind is float]
+    try:
+        return pd.read_csv(
+            io.StringIO(text),
+            dtype={column: kinds.get(column, str) for column in header},
+            keep_default_na=False,
+            na_values={column: [""] for column in floats},
+        )
+    except (ValueError, OverflowError) as error:
+        raise ArtifactError(f"{path}: {error}; 'dvc checkout' mends it") from None
+
+
+def _csv_lines(path: Path, text: str) -> Iterator[list[str]]:
+    """Yield the lines of a CSV file, one at least; pandas would pad and drop cells in silence."""
+    lines = csv.reader(io.StringIO(text, newline=""))
+    try:
+        yield next(lines, [])
+        yield from lines
+    except csv.Error as error:
+        raise ArtifactError(f"{path}: broken ({error}); 'dvc checkout' mends it") from None
+
+
+def read_npz(path: Path, names: Sequence[str]) -> dict[str, Any]:
+    """Return the named arrays of an .npz file that a stage wrote.
+
+    Raises
+    ------
+    ArtifactError
+        The file is missing or broken, or lacks an array.
+    """
+    import numpy as np
+
+    try:
+        # Opened here, since numpy leaves a broken file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            return {name: stored[name] for name in names}
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
+    except (
+        AttributeError, EOFError, KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile,
+        zlib.error,
+    ) as error:  # fmt: skip
+        # An .npy file under this name has no `with`; a pickle is refused with ValueError.
+        raise ArtifactError(f"{path}: broken ({error}); 'dvc checkout' mends it") from None

@@ -1,34 +1,56 @@
-"""All of params.yaml, for the first stage, which refuses a wrong file before any work is done."""
+"""All of params.yaml, for stage check, which refuses a wrong file before any work is done."""
 
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import field_validator
 
+from fusebench.config import PARAMS_FILE, validate
 from fusebench.data.archive import DataParams
 from fusebench.data.split import SplitParams
 from fusebench.device import RuntimeParams
+from fusebench.errors import ParamsError
 from fusebench.inputs.lidar import LidarParams
-from fusebench.models.registry import StrategyParams, checked_fusion
+from fusebench.models.registry import FusionParams, checked_fusion
 from fusebench.report.settings import CompareParams
 from fusebench.synthetic.archive import SynthesizeParams
-from fusebench.training.settings import TrainOverride, TrainParams
+from fusebench.training.settings import TrainParams
+
+Override = dict[str, Any] | None
 
 
-class Params(StrategyParams):
+class Params(FusionParams):
     """The whole file: the sections that the rooms of the library declare."""
 
-    data: DataParams = Field(description="a mapping")
-    synthesize: SynthesizeParams = Field(description="a mapping")
-    split: SplitParams = Field(description="a mapping")
-    lidar: LidarParams = Field(description="a mapping")
-    train: TrainParams = Field(description="a mapping")
-    override: dict[str, TrainOverride | None] = Field(description="a mapping of fusions")
-    compare: CompareParams = Field(description="a mapping")
-    runtime: RuntimeParams = Field(description="a mapping")
+    data: DataParams
+    synthesize: SynthesizeParams
+    split: SplitParams
+    lidar: LidarParams
+    train: TrainParams
+    override: dict[str, Override]
+    compare: CompareParams
+    runtime: RuntimeParams
 
     @field_validator("override")
     @classmethod
-    def _known(cls, overrides: dict[str, Any]) -> dict[str, Any]:
+    def _known(cls, overrides: dict[str, Override]) -> dict[str, Override]:
         for name in overrides:
             checked_fusion(name)
         return overrides
+
+    def effective_train(self, fusion: str) -> TrainParams:
+        """Return `train` with what `override` changes of it for one fusion.
+
+        Raises
+        ------
+        ParamsError
+            The override has an unknown key or a value that is not allowed, or names seeds.
+        """
+        override = self.override.get(fusion) or {}
+        changes = {key: value for key, value in override.items() if value is not None}
+        if "seeds" in changes:
+            raise ParamsError(
+                f"{PARAMS_FILE}: override.{fusion}.seeds: must be empty; comparisons are paired by "
+                "seed, so every fusion has those of train"
+            )
+        content = {**self.train.model_dump(), **changes}
+        return validate(TrainParams, content, str(PARAMS_FILE), ("override", fusion))

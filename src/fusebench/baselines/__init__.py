@@ -1,1 +1,1 @@
-"""Answers without training, to hold the fusions against."""
+"""Answers without a trained model, kept and measured as those of the fusions."""

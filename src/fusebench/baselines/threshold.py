@@ -1,25 +1,14 @@
-"""Stage baseline: one threshold on how large an object is by its LiDAR map.
+"""A baseline: one threshold on how large an object is by its LiDAR map.
 
 The size is (number of returns) · (smallest range)². The number of cells that an object fills falls
 with the square of its distance, so the product is its cross-section but for a constant. What a
 model learns beyond this one number is what it adds to this baseline.
 """
 
-from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from fusebench.evaluation.metrics import PARTS
-from fusebench.files import replace_folder, write_json
-from fusebench.prediction.predictions import PartPredictions, write_seed
-from fusebench.samples.manifest import Manifest
-from fusebench.samples.samples import SampleRow, Samples
-
-NAME = "threshold"
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -46,13 +35,13 @@ def sizes(lidar: npt.NDArray[np.float32], max_range: float) -> Floats:
     array of float64, shape (N,)
         0 for a map without a return.
     """
-    found = np.zeros(len(lidar))
+    values = np.zeros(len(lidar))
     for first in range(0, len(lidar), _CHUNK):
         ranges = np.asarray(lidar[first : first + _CHUNK]).reshape(-1, lidar[0].size)
         returns = ranges < np.float32(max_range)
         nearest = ranges.min(axis=1, where=returns, initial=max_range)
-        found[first : first + _CHUNK] = returns.sum(axis=1) * nearest.astype(np.float64) ** 2
-    return found
+        values[first : first + _CHUNK] = returns.sum(axis=1) * nearest.astype(np.float64) ** 2
+    return values
 
 
 @dataclass(frozen=True)
@@ -117,17 +106,17 @@ def best_cut(values: Floats, truth: Truth) -> tuple[float, bool]:
     truth : array of bool, shape (n,)
         Whether each is of the positive class; some are, and some are not.
     """
-    held, places = np.unique(values, return_inverse=True)
-    if len(held) == 1:
-        return float(held[0]), True
-    positives = np.cumsum(np.bincount(places[truth], minlength=len(held)))
-    negatives = np.cumsum(np.bincount(places[~truth], minlength=len(held)))
+    distinct, positions = np.unique(values, return_inverse=True)
+    if len(distinct) == 1:
+        return float(distinct[0]), True
+    positives = np.cumsum(np.bincount(positions[truth], minlength=len(distinct)))
+    negatives = np.cumsum(np.bincount(positions[~truth], minlength=len(distinct)))
     # Balanced accuracy times 2 · positives · negatives: whole numbers, so that ties are ties.
     right = negatives * positives[-1] + (positives[-1] - positives) * negatives[-1]
     perfect = 2 * int(positives[-1]) * int(negatives[-1])
     quality = np.maximum(right, perfect - right)[:-1]
-    best = int(np.lexsort((np.arange(len(quality)), -np.diff(held), -quality))[0])
-    lower, upper = float(held[best]), float(held[best + 1])
+    best = int(np.lexsort((np.arange(len(quality)), -np.diff(distinct), -quality))[0])
+    lower, upper = float(distinct[best]), float(distinct[best + 1])
     middle = (lower + upper) / 2
     # Between two neighbouring floats there is no middle.
     return (middle if middle < upper else lower), bool(2 * right[best] >= perfect)
@@ -135,65 +124,9 @@ def best_cut(values: Floats, truth: Truth) -> tuple[float, bool]:
 
 def _log_frequencies(counts: Ints, totals: Ints, positive: int, wanted: bool) -> Floats:
     """Return what is said of a side, shape (k,); `wanted`: whether it is the positive class's."""
-    held = counts.astype(np.float64)
-    if (int(held.argmax()) == positive) != wanted:
-        held *= totals.sum() / (len(totals) * np.maximum(totals, 1))
-    held += _SMOOTHING
-    logits: Floats = np.log(held / held.sum())
+    frequencies = counts.astype(np.float64)
+    if (int(frequencies.argmax()) == positive) != wanted:
+        frequencies *= totals.sum() / (len(totals) * np.maximum(totals, 1))
+    frequencies += _SMOOTHING
+    logits: Floats = np.log(frequencies / frequencies.sum())
     return logits
-
-
-def predict_threshold(samples: Samples, manifest: Manifest, folder: Path) -> None:
-    """Fit a threshold per seed and keep what it says of val and test in `folder`.
-
-    Raises
-    ------
-    ArtifactError
-        The manifest was drawn from other samples.
-    """
-    manifest.check_rows(samples.rows)
-    dataset = samples.dataset
-    values = sizes(samples.lidar, dataset.max_range)
-    positive, classes = dataset.classes.index(dataset.positive), len(dataset.classes)
-    fitted: dict[int, Threshold] = {}
-    with replace_folder(folder) as aside:
-        for seed in manifest.parts:
-            train = manifest.rows_of(seed, "train")
-            labels = np.array([row.label for row in train], np.int64)
-            fitted[seed] = fit(_of(train, values), labels, positive, classes)
-            parts = {}
-            for part in PARTS:
-                rows = manifest.rows_of(seed, part)
-                parts[part] = PartPredictions.of(rows, fitted[seed].predict(_of(rows, values)))
-            write_seed(aside, seed, parts)
-        write_json(aside / "info.json", _info(samples, manifest, fitted))
-
-
-def _of(rows: list[SampleRow], values: Floats) -> Floats:
-    return values[[row.row for row in rows]]
-
-
-def _info(samples: Samples, manifest: Manifest, fitted: dict[int, Threshold]) -> dict[str, Any]:
-    """Return info.json; the one parameter is the cut, its side and frequencies are not counted."""
-    dataset = samples.dataset
-    counts = {
-        seed: Counter(row.class_name for row in manifest.rows_of(seed, "train")) for seed in fitted
-    }
-    return {
-        "fusion": NAME,
-        "strategy": "none",
-        "inputs": ["lidar"],
-        "parameters": 1,
-        "classes": list(dataset.classes),
-        "positive": dataset.positive,
-        "rendered": dataset.rendered,
-        "seeds": list(fitted),
-        "train_counts": {
-            str(seed): {name: held[name] for name in dataset.classes}
-            for seed, held in counts.items()
-        },
-        "cuts": {
-            str(seed): {"cut": each.cut, "positive_above": each.positive_above}
-            for seed, each in fitted.items()
-        },
-    }

@@ -12,8 +12,8 @@ from pydantic import Field, model_validator
 from fusebench.config import AsTuple, Real, Section, Size
 from fusebench.errors import ArchiveError
 
-RENDERED_COMMENT = b"fusebench: rendered demonstration archive"
-"""Comment of a zip whose samples were rendered by stage synthesize, not recorded."""
+SYNTHETIC_COMMENT = b"fusebench: rendered demonstration archive"
+"""Comment of a zip whose samples stage synthesize rendered, not recorded."""
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 ANGLES = ("azimuth", "zenith")
@@ -26,21 +26,15 @@ _SMALLEST = 16
 class DataParams(Section):
     """Section `data`: the archive and the sensors behind it. Only stage extract reads it."""
 
-    archive: str = Field(min_length=1, description="the path of a zip file")
-    classes: Annotated[tuple[str, ...], AsTuple] = Field(
-        min_length=2, description="a list of two or more different folder names"
-    )
-    positive: str = Field(description="one of data.classes")
-    image_size: Size = Field(
-        description=f"[height, width] in pixels, each from {_SMALLEST} to 4096"
-    )
-    lidar_size: Size = Field(description="[rows, columns] of the LiDAR maps, each from 1 to 4096")
-    max_range: Real = Field(gt=0, le=1e6, description="a number above 0, at most 1e6, in metres")
-    focal_length: Real = Field(
-        gt=0, le=1e6, description="a number above 0, at most 1e6, in pixels of data.image_size"
-    )
-    quarter_turns: int = Field(ge=0, le=3, description="an integer from 0 to 3")
-    on_bad_sample: Literal["error", "skip"] = Field(description="'error' or 'skip'")
+    archive: str = Field(min_length=1)
+    classes: Annotated[tuple[str, ...], AsTuple] = Field(min_length=2)
+    positive: str
+    image_size: Size
+    lidar_size: Size
+    max_range: Real = Field(gt=0, le=1e6)
+    focal_length: Real = Field(gt=0, le=1e6)
+    quarter_turns: int = Field(ge=0, le=3)
+    on_bad_sample: Literal["error", "skip"]
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -82,8 +76,8 @@ class Layout:
         Per class and modality, the ids that have no partner.
     ambiguous : tuple of str
         One line per id that has two images or two maps.
-    rendered : bool
-        Whether the archive says of itself that it was rendered.
+    synthetic : bool
+        Whether the archive says of itself that stage synthesize rendered it.
     """
 
     root: str
@@ -91,7 +85,7 @@ class Layout:
     angles: dict[tuple[str, str], str]
     unmatched: dict[str, dict[str, int]]
     ambiguous: tuple[str, ...]
-    rendered: bool
+    synthetic: bool
 
 
 def open_archive(path: Path) -> zipfile.ZipFile:
@@ -146,7 +140,7 @@ def read_layout(archive: zipfile.ZipFile, classes: Sequence[str]) -> Layout:
                 ambiguous.append(f"{', '.join(found)}: more than one image or map of one id")
         unmatched[class_name] = {"rgb": len(images) - len(both), "lidar": len(maps) - len(both)}
     angles = _find_angles(members, root, classes, source)
-    rendered = archive.comment == RENDERED_COMMENT
+    rendered = archive.comment == SYNTHETIC_COMMENT
     return Layout(root, tuple(pairs), angles, unmatched, tuple(ambiguous), rendered)
 
 

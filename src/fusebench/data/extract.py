@@ -15,12 +15,13 @@ from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from fusebench.data.archive import ANGLES, DataParams, Layout, Pair, open_archive, read_layout
 from fusebench.data.decode import BadMemberError, decode_image, decode_npy, decode_ranges
 from fusebench.errors import ArchiveError, BadSamplesError
-from fusebench.files import replace_folder, write_json
-from fusebench.samples.samples import SAMPLE_COLUMNS, SampleRow, write_csv
+from fusebench.files import replace_folder, write_json, write_table
+from fusebench.samples.samples import SAMPLE_COLUMNS, SCHEMA
 
 # An image of the largest allowed size, stored without compression, is smaller than this.
 _MAX_MEMBER_BYTES = 512 * 1024 * 1024
@@ -90,13 +91,13 @@ class _Report:
     def summary(self, layout: Layout, classes: Sequence[str]) -> dict[str, Any]:
         contents = self.classes_of_content.values()
         return {
-            "rendered": layout.rendered,
+            "synthetic": layout.synthetic,
             "pairs": {name: self.pairs[name] for name in classes},
             "unmatched": layout.unmatched,
-            "twins": sum(len(held) > 1 for held in self.classes_of_id.values()),
+            "shared_ids": sum(len(classes) > 1 for classes in self.classes_of_id.values()),
             "content_duplicates": {
-                "samples": sum(held.total() - 1 for held in contents),
-                "across_classes": sum(len(held) > 1 for held in contents),
+                "samples": sum(classes.total() - 1 for classes in contents),
+                "across_classes": sum(len(classes) > 1 for classes in contents),
             },
             "bad_samples": len(self.problems),
         }
@@ -132,7 +133,7 @@ def extract(params: DataParams, folder: Path, metrics: Path) -> dict[str, Any]:
             if empty:
                 raise ArchiveError(f"{params.archive}: class '{empty[0]}' has no usable sample")
             np.savez(aside / "angles.npz", allow_pickle=False, **angles)
-            write_csv(aside / "skipped.csv", ["problem"], [[line] for line in report.problems])
+            write_table(aside / "skipped.csv", pd.DataFrame({"problem": report.problems}))
             write_json(aside / "dataset.json", _dataset(params, layout))
     summary = report.summary(layout, params.classes)
     write_json(metrics, summary)
@@ -142,12 +143,13 @@ def extract(params: DataParams, folder: Path, metrics: Path) -> dict[str, Any]:
 def _dataset(params: DataParams, layout: Layout) -> dict[str, Any]:
     """Return what later stages must know of the data; they read it here, not in the params."""
     return {
+        "schema": SCHEMA,
         "classes": list(params.classes),
         "positive": params.positive,
         "max_range": params.max_range,
         "focal_length": params.focal_length,
         "quarter_turns": params.quarter_turns,
-        "rendered": layout.rendered,
+        "synthetic": layout.synthetic,
     }
 
 
@@ -155,7 +157,7 @@ def _write_samples(
     archive: zipfile.ZipFile, layout: Layout, params: DataParams, folder: Path, report: _Report
 ) -> None:
     """Write the arrays and the table of the samples; bad ones go into the report instead."""
-    rows: list[SampleRow] = []
+    rows: list[tuple[int, str, str, int, str]] = []
     with ExitStack() as stack:
         rgb = stack.enter_context(ArrayWriter(folder / "rgb.npy", (*params.image_size, 3), "u1"))
         lidar = stack.enter_context(ArrayWriter(folder / "lidar.npy", params.lidar_size, "<f4"))
@@ -165,11 +167,11 @@ def _write_samples(
                 continue
             digest = content_digest(*sample)
             label = params.classes.index(pair.class_name)
-            rows.append(SampleRow(rgb.count, pair.id, pair.class_name, label, digest))
+            rows.append((rgb.count, pair.id, pair.class_name, label, digest))
             rgb.append(sample[0])
             lidar.append(sample[1])
             report.add(pair, digest)
-    write_csv(folder / "samples.csv", SAMPLE_COLUMNS, [row.cells() for row in rows])
+    write_table(folder / "samples.csv", pd.DataFrame(rows, columns=list(SAMPLE_COLUMNS)))
 
 
 def content_digest(rgb: npt.NDArray[np.uint8], lidar: npt.NDArray[np.float32]) -> str:
@@ -194,7 +196,7 @@ def _read_pairs(
         rgb = _decoded(archive, pair.rgb, image)
         lidar = _decoded(archive, pair.lidar, ranges)
         if isinstance(rgb, str) or isinstance(lidar, str):
-            yield pair, "; ".join(each for each in (rgb, lidar) if isinstance(each, str))
+            yield pair, "; ".join(line for line in (rgb, lidar) if isinstance(line, str))
         else:
             yield pair, (rgb, lidar)
 
@@ -260,7 +262,7 @@ def _read_angles(
 def report_lines(params: DataParams, summary: Mapping[str, Any]) -> list[str]:
     """Return what the screen shows of an extracted archive."""
     pairs, duplicates = summary["pairs"], summary["content_duplicates"]
-    kind = "rendered" if summary["rendered"] else "recorded"
+    kind = "synthetic" if summary["synthetic"] else "recorded"
     lines = [f"{params.archive} ({kind} samples): {sum(pairs.values()):,} pairs"]
     for name in params.classes:
         lacking = summary["unmatched"][name]
@@ -269,7 +271,7 @@ def report_lines(params: DataParams, summary: Mapping[str, Any]) -> list[str]:
             f"{lacking['lidar']:,} LiDAR maps"
         )
     lines.append(
-        f"  twins (ids in several classes): {summary['twins']:,}; content duplicates: "
+        f"  ids in several classes: {summary['shared_ids']:,}; content duplicates: "
         f"{duplicates['samples']:,}, of them across classes: {duplicates['across_classes']:,}; "
         f"bad samples left out: {summary['bad_samples']:,}"
     )

@@ -1,62 +1,102 @@
-"""Quality metrics of predictions: per seed, and their mean and deviation over seeds."""
+"""The registry of metrics: a metric is added here, and everything that shows metrics finds it.
 
-from collections.abc import Sequence
-from typing import Any
+Rates are in percent, NLL in nats per sample. For two classes precision, recall, F1, AUROC and
+average precision are those of the positive class; for more, means over classes (AUROC: one class
+against the rest).
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import log_softmax
+from sklearn import metrics as sk
 
-from fusebench.evaluation.counts import confusion_counts, rates
-from fusebench.evaluation.ranking import auroc, average_precision
-from fusebench.prediction.predictions import FusionPredictions, PartPredictions
+from fusebench.prediction.predictions import PartPredictions
 
-PARTS = ("test", "val")
-RATES = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "auroc", "average_precision")
-# Beyond this, digits are those of the processor, not of the model; and JSON stays readable.
-_DIGITS = 6
+Floats = npt.NDArray[np.float64]
+PERCENT = (0.0, 100.0)
 
 
-def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Return probabilities (n, k) of logits (n, k), in float64."""
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    exponentials = np.exp(shifted)
-    probabilities: npt.NDArray[np.float64] = exponentials / exponentials.sum(axis=1, keepdims=True)
-    return probabilities
+@dataclass(frozen=True)
+class Metric:
+    """A figure of how good predictions are, with all that tables, pictures and tests must know.
+
+    Attributes
+    ----------
+    name : str
+        In files and params.
+    label : str
+        In sentences, tables and pictures.
+    unit : str
+        "%", "nats" or "".
+    digits : int
+        After the decimal point, where it is shown.
+    higher_is_better : bool
+    bounds : (float, float)
+        The smallest and the largest value that it, and a sample's share of it, can have.
+    function : callable
+        Of one model's predictions and the label of the positive class.
+    per_sample : callable or None
+        The value of each sample, shape (n,), if the metric is their mean; else None.
+    class_balanced : bool
+        Whether that mean is weighted so that each class counts the same.
+    """
+
+    name: str
+    label: str
+    unit: str
+    digits: int
+    higher_is_better: bool
+    bounds: tuple[float, float]
+    function: Callable[[PartPredictions, int], float]
+    per_sample: Callable[[PartPredictions], Floats] | None = None
+    class_balanced: bool = False
+
+    @property
+    def difference_unit(self) -> str:
+        """Unit of the difference of two values: two percentages differ by points."""
+        return "points" if self.unit == "%" else self.unit
+
+    @property
+    def heading(self) -> str:
+        """Label with capitals, for the head of a table."""
+        return " ".join(word[0].upper() + word[1:] for word in self.label.split())
+
+    @property
+    def span(self) -> float:
+        """How much one sample's value can change; 0 where there is no bound."""
+        low, high = self.bounds
+        return high - low if math.isfinite(high - low) else 0.0
+
+    def weights(self, labels: npt.NDArray[np.int64]) -> Floats:
+        """Return what each sample's value counts in the mean, shape (n,); their sum is 1."""
+        if not self.class_balanced:
+            return np.full(len(labels), 1 / len(labels))
+        _, positions, counts = np.unique(labels, return_inverse=True, return_counts=True)
+        weights: Floats = 1 / (len(counts) * counts[positions])
+        return weights
 
 
-def nll_per_sample(
-    logits: npt.NDArray[np.float32], labels: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float64]:
-    """Return −log p(true class), in nats, shape (n,); finite even where p would round to 0."""
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    chosen = np.take_along_axis(shifted, labels[:, None], axis=1)[:, 0]
-    losses: npt.NDArray[np.float64] = np.log(np.exp(shifted).sum(axis=1)) - chosen
+def nll_per_sample(part: PartPredictions) -> Floats:
+    """Return −log p(true class), in nats, shape (n,).
+
+    From the logits: scikit-learn's log loss takes probabilities, and cuts a loss off at 36 nats,
+    where a probability rounds to 0.
+    """
+    log_probabilities = log_softmax(part.logits.astype(np.float64), axis=1)
+    losses: Floats = -np.take_along_axis(log_probabilities, part.labels[:, None], axis=1)[:, 0]
     return losses
 
 
-def part_metrics(part: PartPredictions, positive: int) -> dict[str, Any]:
-    """Return the metrics of one model on one part.
-
-    Rates are in percent, NLL in nats per sample. For two classes precision, recall, F1, AUROC and
-    average precision are those of the positive class; for more, macro means over classes
-    (AUROC one class against the rest).
-
-    Parameters
-    ----------
-    positive : int
-        Label of the positive class.
-    """
-    classes = part.logits.shape[1]
-    predicted = part.logits.argmax(axis=1).astype(np.int64)
-    counts = confusion_counts(part.labels, predicted, classes)
-    found = rates(counts, positive) | _ranking(part, positive)
-    found["nll"] = float(nll_per_sample(part.logits, part.labels).mean())
-    return {name: round(value, _DIGITS) for name, value in found.items()} | {
-        "confusion": counts.tolist()
-    }
+def correct_per_sample(part: PartPredictions) -> Floats:
+    """Return 100 where the answer is the true class, else 0, shape (n,)."""
+    return 100.0 * (part.logits.argmax(axis=1) == part.labels)
 
 
-def log_odds(logits: npt.NDArray[np.float32], label: int) -> npt.NDArray[np.float64]:
+def log_odds(logits: npt.NDArray[np.float32], label: int) -> Floats:
     """Return the log odds of one class against the rest, shape (n,).
 
     They order as the probabilities do, without the ties where those round to 0 or 1. What differs
@@ -64,61 +104,71 @@ def log_odds(logits: npt.NDArray[np.float32], label: int) -> npt.NDArray[np.floa
     """
     exact = logits.astype(np.float64)
     rest = np.logaddexp.reduce(np.delete(exact, label, axis=1), axis=1)
-    odds: npt.NDArray[np.float64] = np.round(exact[:, label] - rest, 9)
+    odds: Floats = np.round(exact[:, label] - rest, 9)
     return odds
 
 
-def _ranking(part: PartPredictions, positive: int) -> dict[str, float]:
-    """Return AUROC and average precision, in percent."""
-    classes = part.logits.shape[1]
-    labels = [positive] if classes == 2 else range(classes)
-    scores = [(part.labels == label, log_odds(part.logits, label)) for label in labels]
-    return {
-        "auroc": 100 * float(np.mean([auroc(*each) for each in scores])),
-        "average_precision": 100 * float(np.mean([average_precision(*each) for each in scores])),
-    }
+def _balanced_accuracy(part: PartPredictions, _positive: int) -> float:
+    # As sk.balanced_accuracy_score, which warns where a class has no sample: a resample may be so.
+    present = np.unique(part.labels)
+    predicted = part.logits.argmax(axis=1)
+    recall = sk.recall_score(
+        part.labels, predicted, labels=present, average="macro", zero_division=0
+    )
+    return 100 * float(recall)
 
 
-def is_stuck(part: PartPredictions, majority: int) -> bool:
-    """Tell whether a model says "majority class" of every sample."""
-    return bool((part.logits.argmax(axis=1) == majority).all())
+def _by_class(
+    score: Callable[..., npt.NDArray[np.float64]],
+) -> Callable[[PartPredictions, int], float]:
+    """Return a score of the positive class, or the mean over classes if there are more than two."""
+
+    def metric(part: PartPredictions, positive: int) -> float:
+        labels = range(part.logits.shape[1])
+        predicted = part.logits.argmax(axis=1)
+        scores = score(part.labels, predicted, labels=labels, average=None, zero_division=0)
+        return 100 * float(scores[positive] if len(scores) == 2 else scores.mean())
+
+    return metric
 
 
-def fusion_metrics(predictions: FusionPredictions) -> dict[str, Any]:
-    """Return the metrics of a fusion from its kept predictions alone.
+def _by_ranking(score: Callable[..., float]) -> Callable[[PartPredictions, int], float]:
+    """Return a score of how well the log odds rank the positive class, or each in turn."""
 
-    Returns
-    -------
-    dict
-        parameters, stuck_seeds (on test), and per part: mean and deviation (sample standard
-        deviation; null for one seed) of each metric over seeds, and each seed's own metrics.
-    """
-    parts = {part: seed_metrics(predictions, part) for part in PARTS}
-    stuck = [found["stuck_at_majority"] for found in parts["test"].values()]
-    return {
-        "parameters": predictions.info["parameters"],
-        "stuck_seeds": sum(stuck),
-        **{
-            part: {**summarize(list(seeds.values())), "seeds": seeds}
-            for part, seeds in parts.items()
-        },
-    }
+    def metric(part: PartPredictions, positive: int) -> float:
+        classes = part.logits.shape[1]
+        labels = [positive] if classes == 2 else range(classes)
+        scores = [score(part.labels == label, log_odds(part.logits, label)) for label in labels]
+        return 100 * float(np.mean(scores))
+
+    return metric
 
 
-def seed_metrics(predictions: FusionPredictions, part: str) -> dict[str, dict[str, Any]]:
-    """Return the metrics of each seed on one part, and whether it is stuck there."""
-    return {
-        str(seed): part_metrics(parts[part], predictions.positive)
-        | {"stuck_at_majority": is_stuck(parts[part], int(predictions.train_counts(seed).argmax()))}
-        for seed, parts in predictions.seeds.items()
-    }
+_ALL = (
+    Metric(
+        "accuracy", "accuracy", "%", 2, True, PERCENT,
+        lambda part, _: 100 * float(sk.accuracy_score(part.labels, part.logits.argmax(axis=1))),
+        correct_per_sample,
+    ),
+    Metric(
+        "balanced_accuracy", "balanced accuracy", "%", 2, True, PERCENT,
+        _balanced_accuracy, correct_per_sample, class_balanced=True,
+    ),
+    Metric("precision", "precision", "%", 2, True, PERCENT, _by_class(sk.precision_score)),
+    Metric("recall", "recall", "%", 2, True, PERCENT, _by_class(sk.recall_score)),
+    Metric("f1", "F1", "%", 2, True, PERCENT, _by_class(sk.f1_score)),
+    Metric("auroc", "AUROC", "%", 2, True, PERCENT, _by_ranking(sk.roc_auc_score)),
+    Metric(
+        "average_precision", "average precision", "%", 2, True, PERCENT,
+        _by_ranking(sk.average_precision_score),
+    ),
+    Metric(
+        "nll", "NLL", "nats", 4, False, (0.0, math.inf),
+        lambda part, _: float(nll_per_sample(part).mean()), nll_per_sample,
+    ),
+)  # fmt: skip
 
-
-def summarize(seeds: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
-    """Return mean and sample standard deviation over seeds of each metric that is a number."""
-    summary: dict[str, dict[str, float | None]] = {}
-    for name in (*RATES, "nll"):
-        values = np.array([found[name] for found in seeds])
-        deviation = round(float(values.std(ddof=1)), _DIGITS) if len(values) > 1 else None
-        summary[name] = {"mean": round(float(values.mean()), _DIGITS), "deviation": deviation}
-    return summary
+METRICS = {metric.name: metric for metric in _ALL}
+"""Every metric by its name, in the order in which tables show them."""
+MEANS = tuple(name for name, metric in METRICS.items() if metric.per_sample)
+"""Names of the metrics that are means over samples."""

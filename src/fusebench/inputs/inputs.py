@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
 from fusebench.errors import ParamsError
 from fusebench.inputs.lidar import LidarGeometry, LidarParams, lidar_maps
-from fusebench.samples.samples import SampleRow, Samples
+from fusebench.samples.samples import Samples
 
 # Rows turned into maps at once: enough for numpy's speed, little next to the maps themselves.
 _CHUNK = 256
@@ -45,36 +46,42 @@ class Inputs:
     def load(
         cls,
         samples: Samples,
-        rows: Sequence[SampleRow],
+        rows: pd.DataFrame,
         params: LidarParams,
         names: Sequence[str],
         device: torch.device,
     ) -> Self:
-        """Compute the maps of the given rows once, for the inputs that a fusion declares."""
+        """Compute the maps of samples once, for the inputs that a fusion declares.
+
+        Parameters
+        ----------
+        rows : DataFrame
+            Some of `samples.table`.
+        """
         makers = {"rgb": rgb_batch, "lidar": lidar_batch}
         maps = {}
         for name in names:
             height, width = samples.rgb.shape[1:3]
-            held = torch.empty(
+            filled = torch.empty(
                 (len(rows), 4, height, width), memory_format=torch.channels_last, device=device
             )
             for start in range(0, len(rows), _CHUNK):
-                chunk = rows[start : start + _CHUNK]
-                held[start : start + len(chunk)] = makers[name](samples, chunk, params).to(device)
-            maps[name] = held
-        labels = torch.tensor([row.label for row in rows], dtype=torch.int64, device=device)
+                chunk = rows.iloc[start : start + _CHUNK]
+                filled[start : start + len(chunk)] = makers[name](samples, chunk, params).to(device)
+            maps[name] = filled
+        labels = torch.tensor(rows["label"].to_numpy(), dtype=torch.int64, device=device)
         return cls(maps, labels)
 
 
-def rgb_batch(samples: Samples, rows: Sequence[SampleRow], _params: LidarParams) -> Tensor:
+def rgb_batch(samples: Samples, rows: pd.DataFrame, _params: LidarParams) -> Tensor:
     """Return images (N, 4, H, W) in 0…1; the fourth channel is zero, as in the notebook."""
-    images = samples.rgb[[row.row for row in rows]]
+    images = samples.rgb[rows["row"].to_numpy()]
     maps = np.zeros((len(rows), 4, *images.shape[1:3]), np.float32)
     maps[:, :3] = images.transpose(0, 3, 1, 2) / np.float32(255)
     return torch.from_numpy(maps)
 
 
-def lidar_batch(samples: Samples, rows: Sequence[SampleRow], params: LidarParams) -> Tensor:
+def lidar_batch(samples: Samples, rows: pd.DataFrame, params: LidarParams) -> Tensor:
     """Return LiDAR maps (N, 4, H, W): x, y, z and mask.
 
     Raises
@@ -84,13 +91,13 @@ def lidar_batch(samples: Samples, rows: Sequence[SampleRow], params: LidarParams
     """
     ids = np.zeros(len(rows), np.int64)
     if params.projection == "notebook":
-        wrong = next((row.id for row in rows if not row.id.isdecimal()), None)
+        wrong = next((id_ for id_ in rows["id"] if not id_.isdecimal()), None)
         if wrong is not None:
             raise ParamsError(
                 f"params.yaml: lidar.projection = 'notebook' needs ids that are numbers, not "
                 f"'{wrong}'; must be 'spherical' for these samples"
             )
         # An id past the angles has none, however long it is.
-        ids = np.array([min(int(row.id), np.iinfo(np.int64).max) for row in rows])
-    ranges = np.asarray(samples.lidar[[row.row for row in rows]])
+        ids = np.array([min(int(id_), np.iinfo(np.int64).max) for id_ in rows["id"]])
+    ranges = np.asarray(samples.lidar[rows["row"].to_numpy()])
     return torch.from_numpy(lidar_maps(ranges, ids, LidarGeometry.of(samples), params))

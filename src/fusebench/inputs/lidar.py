@@ -10,13 +10,12 @@ and there is a return where d is below the maximum range.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
-from fusebench.config import Section
+from fusebench.config import Off, Section
 from fusebench.samples.samples import Samples
 
 Floats = npt.NDArray[np.float32]
@@ -26,9 +25,9 @@ CHANNELS = ("x", "y", "z", "mask")
 class LidarParams(Section):
     """Section `lidar`: what is made of the ranges."""
 
-    projection: Literal["spherical", "notebook"] = Field(description="'spherical' or 'notebook'")
-    align: Literal["none", "rotate", "camera"] = Field(description="'none', 'rotate' or 'camera'")
-    normalize: bool = Field(description="true or false")
+    projection: Literal["spherical", "notebook"]
+    align: Annotated[Literal["none", "rotate", "camera"], Off("none")]
+    normalize: bool
 
 
 @dataclass(frozen=True)
@@ -156,8 +155,8 @@ def grid_cells(geometry: LidarGeometry, shape: tuple[int, int]) -> npt.NDArray[n
     image's grid, since maps of different sizes cannot be fused.
     """
     rows, columns = (
-        (2 * np.arange(wanted) + 1) * held // (2 * wanted)
-        for wanted, held in zip(geometry.image_size, shape, strict=True)
+        (2 * np.arange(wanted) + 1) * given // (2 * wanted)
+        for wanted, given in zip(geometry.image_size, shape, strict=True)
     )
     return rows[:, None] * shape[1] + columns[None, :]
 

@@ -12,6 +12,8 @@ from fusebench.inputs.lidar import LidarParams
 from fusebench.models.base import ModelSpec
 
 FILE = "model.json"
+SCHEMA = 2
+"""Version of model.json. It rises when a reader of an earlier one would misread the file."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,11 @@ class Description:
     def write(self, folder: Path) -> None:
         """Write model.json into a folder."""
         content = {
+            "schema": SCHEMA,
             "spec": asdict(self.spec),
             "lidar": self.lidar.model_dump(),
             "classes": list(self.classes),
-            "seeds": {str(seed): asdict(each) for seed, each in self.seeds.items()},
+            "seeds": {str(seed): asdict(described) for seed, described in self.seeds.items()},
             "settings": dict(self.settings),
             "environment": dict(self.environment),
         }
@@ -73,12 +76,14 @@ class Description:
         """
         path = folder / FILE
         content = read_json(path)
+        if content.get("schema") != SCHEMA:
+            raise ArtifactError(f"{path}: of another version of fusebench; 'dvc repro' trains anew")
         try:
             return cls(
                 ModelSpec.parse(content["spec"]),
                 validate(LidarParams, content["lidar"], str(path)),
                 tuple(content["classes"]),
-                {int(seed): SeedDescription(**each) for seed, each in content["seeds"].items()},
+                {int(seed): SeedDescription(**stored) for seed, stored in content["seeds"].items()},
                 dict(content["settings"]),
                 dict(content["environment"]),
             )

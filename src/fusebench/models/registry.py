@@ -4,9 +4,10 @@ Names are read from the folder without importing torch; a class is imported when
 """
 
 import difflib
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -86,15 +87,15 @@ def checked_fusion(name: str) -> str:
     return name
 
 
-class StrategyParams(Section):
-    """The keys `fusion` and `strategies`."""
+class FusionParams(Section):
+    """The top-level keys `fusion` (under study) and `fusions` (trained and compared)."""
 
-    fusion: str = Field(description="one of the fusions listed in strategies")
-    strategies: Annotated[tuple[str, ...], AsTuple] = Field(
-        min_length=1, description="a list of different fusions, each a file of fusions/"
-    )
+    renamed: ClassVar[Mapping[str, str]] = {"strategies": "fusions"}
 
-    @field_validator("strategies")
+    fusion: str
+    fusions: Annotated[tuple[str, ...], AsTuple] = Field(min_length=1)
+
+    @field_validator("fusions")
     @classmethod
     def _registered(cls, listed: tuple[str, ...]) -> tuple[str, ...]:
         for name in listed:
@@ -105,8 +106,8 @@ class StrategyParams(Section):
 
     @model_validator(mode="after")
     def _listed(self) -> Self:
-        if self.fusion not in self.strategies:
+        if self.fusion not in self.fusions:
             raise ValueError(
-                f"fusion = '{self.fusion}': must be one of strategies: {', '.join(self.strategies)}"
+                f"fusion = '{self.fusion}': must be one of fusions: {', '.join(self.fusions)}"
             )
         return self

@@ -2,7 +2,8 @@
 
 predictions/<fusion>/ holds
 
-info.json           fusion, strategy, inputs, parameters, classes, positive, rendered, seeds,
+info.json           schema: version of this format; fusion, strategy, inputs, parameters, classes,
+                    positive, synthetic, seeds;
                     train_counts: samples of each class in the training part, per seed;
                     settings, environment: how and where it was trained, as in model.json (not
                     there where nothing was trained)
@@ -21,13 +22,16 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from fusebench.errors import ArtifactError
-from fusebench.files import read_json
-from fusebench.samples.samples import SampleRow, read_npz
+from fusebench.files import read_json, read_npz
 
+SCHEMA = 2
+"""Version of the format. It rises when a reader of an earlier one would misread the files."""
+MEASURED_PARTS = ("test", "val")
 _INFO = (
-    "fusion", "strategy", "inputs", "parameters", "classes", "positive", "rendered", "seeds",
+    "fusion", "strategy", "inputs", "parameters", "classes", "positive", "synthetic", "seeds",
     "train_counts",
 )  # fmt: skip
 _ARRAYS = ("part", "id", "class", "label", "digest", "logits")
@@ -51,15 +55,17 @@ class PartPredictions:
     logits: npt.NDArray[np.float32]
 
     @classmethod
-    def of(cls, rows: Sequence[SampleRow], logits: npt.NDArray[np.float32]) -> "PartPredictions":
-        """Join the rows of a part with their logits."""
-        return cls(
-            np.array([row.id for row in rows]),
-            np.array([row.class_name for row in rows]),
-            np.array([row.digest for row in rows]),
-            np.array([row.label for row in rows], np.int64),
-            logits,
-        )
+    def of(cls, rows: pd.DataFrame, logits: npt.NDArray[np.float32]) -> "PartPredictions":
+        """Join the rows of a part (of the table of samples) with their logits."""
+        texts = (np.array(rows[name].tolist()) for name in ("id", "class", "digest"))
+        return cls(*texts, rows["label"].to_numpy(np.int64), logits)
+
+    def take(self, positions: "npt.NDArray[np.intp] | Sequence[int]") -> "PartPredictions":
+        """Return the samples at some positions, in that order; a position may come again."""
+        return PartPredictions(
+            self.ids[positions], self.classes[positions], self.digests[positions],
+            self.labels[positions], self.logits[positions],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -76,8 +82,8 @@ class FusionPredictions:
 
     def train_counts(self, seed: int) -> npt.NDArray[np.int64]:
         """Return the samples of each class that a seed was trained on, shape (k,)."""
-        held = self.info["train_counts"][str(seed)]
-        return np.array([held[name] for name in self.classes], np.int64)
+        counts = self.info["train_counts"][str(seed)]
+        return np.array([counts[name] for name in self.classes], np.int64)
 
     @property
     def positive(self) -> int:
@@ -87,17 +93,16 @@ class FusionPredictions:
 
 def write_seed(folder: Path, seed: int, parts: dict[str, PartPredictions]) -> None:
     """Write seed_<n>.npz into a folder."""
-    held = parts.values()
     names = [np.full(len(part.labels), name) for name, part in parts.items()]
     np.savez_compressed(
         folder / f"seed_{seed}.npz",
         allow_pickle=False,
         part=np.concatenate(names),
-        id=np.concatenate([part.ids for part in held]),
-        label=np.concatenate([part.labels for part in held]),
-        digest=np.concatenate([part.digests for part in held]),
-        logits=np.concatenate([part.logits for part in held]),
-        **{"class": np.concatenate([part.classes for part in held])},
+        id=np.concatenate([part.ids for part in parts.values()]),
+        label=np.concatenate([part.labels for part in parts.values()]),
+        digest=np.concatenate([part.digests for part in parts.values()]),
+        logits=np.concatenate([part.logits for part in parts.values()]),
+        **{"class": np.concatenate([part.classes for part in parts.values()])},
     )
 
 
@@ -111,6 +116,11 @@ def read_predictions(folder: Path) -> FusionPredictions:
     """
     path = folder / "info.json"
     info = read_json(path)
+    version = info.get("schema", 1)
+    if version != SCHEMA:
+        raise ArtifactError(
+            f"{path}: predictions of format {version}, this version of fusebench reads {SCHEMA}"
+        )
     lacking = [name for name in _INFO if name not in info]
     if lacking:
         raise ArtifactError(f"{path}: '{lacking[0]}' is missing; 'dvc checkout' mends it")

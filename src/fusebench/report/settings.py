@@ -1,21 +1,19 @@
 """Section `compare`: which metric decides."""
 
-from typing import Literal
-
-from pydantic import Field
+from pydantic import field_validator
 
 from fusebench.config import Section
-
-Metric = Literal[
-    "balanced_accuracy", "accuracy", "nll", "precision", "recall", "f1", "auroc",
-    "average_precision",
-]  # fmt: skip
+from fusebench.evaluation.metrics import METRICS
 
 
 class CompareParams(Section):
     """Section `compare`. One metric is declared before looking; the others only describe."""
 
-    primary: Metric = Field(
-        description="'balanced_accuracy', 'accuracy', 'nll', 'precision', 'recall', 'f1', "
-        "'auroc' or 'average_precision'"
-    )
+    primary: str
+
+    @field_validator("primary")
+    @classmethod
+    def _known(cls, primary: str) -> str:
+        if primary not in METRICS:
+            raise ValueError(f"'{primary}': must be one of {', '.join(METRICS)}")
+        return primary

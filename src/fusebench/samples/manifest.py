@@ -1,74 +1,89 @@
-"""The manifest: which sample is in which part, per seed."""
+"""The manifest (data/split.csv): which sample is in which part, per seed."""
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 from pathlib import Path
 
+import pandas as pd
+
 from fusebench.errors import ArtifactError
-from fusebench.files import replace_file
-from fusebench.samples.samples import SAMPLE_COLUMNS, SampleRow, parse_rows, read_csv, write_csv
+from fusebench.files import read_table
+from fusebench.samples.samples import SAMPLE_COLUMNS
 
 PARTS = ("train", "val", "test")
 UNUSED = "unused"
 
 
-def write_manifest(
-    path: Path, rows: Sequence[SampleRow], parts: Mapping[int, Mapping[int, str]]
-) -> None:
-    """Write the manifest: the columns of samples.csv, then one column `seed_<n>` per seed."""
-    header = [*SAMPLE_COLUMNS, *(f"seed_{seed}" for seed in parts)]
-    lines = [[*row.cells(), *(drawn[row.row] for drawn in parts.values())] for row in rows]
-    with replace_file(path) as aside:
-        write_csv(aside, header, lines)
-
-
 @dataclass(frozen=True)
 class Manifest:
-    """Which row is in which part, per seed."""
+    """Which sample is in which part, per seed.
 
-    rows: tuple[SampleRow, ...]
-    parts: Mapping[int, tuple[str, ...]]
+    Attributes
+    ----------
+    table : DataFrame
+        The columns of samples.csv, then a column `seed_<n>` per seed that holds one of `PARTS` or
+        `UNUSED`.
+    """
 
-    def check_rows(self, rows: Sequence[SampleRow]) -> None:
-        """Raise ArtifactError unless the manifest was drawn from these samples."""
-        for drawn, held in zip_longest(self.rows, rows):
-            if drawn != held:
-                raise ArtifactError(
-                    f"split manifest: {drawn} is {held} in samples.csv; 'dvc repro' draws it anew"
-                )
+    table: pd.DataFrame
 
-    def rows_of(self, seed: int, part: str) -> list[SampleRow]:
-        """Return the rows of one part in the order of the manifest.
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds that were drawn for, in the order of the columns."""
+        return [int(column.removeprefix("seed_")) for column in _seed_columns(self.table)]
+
+    def check_samples(self, samples: pd.DataFrame) -> None:
+        """Raise ArtifactError unless the manifest was drawn from this table of samples."""
+        columns = list(SAMPLE_COLUMNS)
+        drawn, present = self.table[columns], samples[columns]
+        if len(drawn) != len(present):
+            raise ArtifactError(
+                f"split manifest: has {len(drawn)} samples, samples.csv has {len(present)}; "
+                "'dvc repro' draws it anew"
+            )
+        differs = (drawn != present).any(axis=1)
+        if differs.any():
+            row = int(differs.idxmax())
+            raise ArtifactError(
+                f"split manifest: row {row} is {drawn.loc[row].to_dict()}, in samples.csv "
+                f"{present.loc[row].to_dict()}; 'dvc repro' draws it anew"
+            )
+
+    def part(self, seed: int, part: str) -> pd.DataFrame:
+        """Return the samples of one part, with `SAMPLE_COLUMNS`, in the order of the manifest.
 
         Raises
         ------
         ArtifactError
             The manifest was drawn without this seed.
         """
-        if seed not in self.parts:
+        column = f"seed_{seed}"
+        if column not in self.table:
             raise ArtifactError(
-                f"split manifest: has no seed {seed}, only {sorted(self.parts)}; "
+                f"split manifest: has no seed {seed}, only {sorted(self.seeds)}; "
                 "'dvc repro split' draws it"
             )
-        return [row for row, held in zip(self.rows, self.parts[seed], strict=True) if held == part]
+        return self.table.loc[self.table[column] == part, list(SAMPLE_COLUMNS)]
+
+    def class_counts(self, seed: int, part: str) -> dict[str, int]:
+        """Return how many samples of each class a part holds, by label."""
+        table = self.part(seed, part)
+        counts = table.groupby(["label", "class"]).size()
+        return {str(name): int(count) for (_, name), count in counts.items()}
+
+
+def _seed_columns(table: pd.DataFrame) -> list[str]:
+    return [column for column in table.columns if column not in SAMPLE_COLUMNS]
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Return what `write_manifest` wrote; raise ArtifactError if it is missing or broken."""
-    lines = read_csv(path, SAMPLE_COLUMNS)
-    rows = parse_rows(path, lines)
-    columns = [name for name in (lines[0] if lines else {}) if name not in SAMPLE_COLUMNS]
-    parts: dict[int, tuple[str, ...]] = {}
-    for column in columns:
-        number = re.fullmatch(r"seed_(\d+)", column or "")
-        held = tuple(line[column] for line in lines)
-        wrong = set(held) - {*PARTS, UNUSED}
-        if number is None or wrong:
+    """Return the manifest that stage split wrote; raise ArtifactError if missing or broken."""
+    table = read_table(path, SAMPLE_COLUMNS)
+    for column in _seed_columns(table):
+        named = re.fullmatch(r"seed_\d+", column)
+        if named is None or not table[column].isin([*PARTS, UNUSED]).all():
             raise ArtifactError(
                 f"{path}: column '{column}' must be seed_<number> and hold one of "
                 f"{(*PARTS, UNUSED)} in each line; 'dvc checkout' mends it"
             )
-        parts[int(number[1])] = held
-    return Manifest(rows, parts)
+    return Manifest(table)

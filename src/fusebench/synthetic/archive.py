@@ -11,7 +11,7 @@ from PIL import Image
 from pydantic import Field
 
 from fusebench.config import Section
-from fusebench.data.archive import RENDERED_COMMENT
+from fusebench.data.archive import SYNTHETIC_COMMENT
 from fusebench.files import replace_file
 from fusebench.seeds import derive_seed
 from fusebench.synthetic.render import (
@@ -35,17 +35,15 @@ _LEVEL = 1
 class SceneCounts(Section):
     """How many samples of each class; they get the ids 0000, 0001, …"""
 
-    cubes: int = Field(ge=1, le=9999, description="an integer from 1 to 9999, how many cubes")
-    spheres: int = Field(ge=1, le=9999, description="an integer from 1 to 9999, how many spheres")
+    cubes: int = Field(ge=1, le=9999)
+    spheres: int = Field(ge=1, le=9999)
 
 
 class SynthesizeParams(Section):
     """The section `synthesize` of params.yaml."""
 
-    counts: SceneCounts = Field(
-        description="a mapping with cubes and spheres, each an integer from 1 to 9999"
-    )
-    seed: int = Field(ge=0, description="an integer, 0 or more")
+    counts: SceneCounts
+    seed: int = Field(ge=0)
 
 
 def draw_scenes(seed: int, ids: Sequence[int]) -> Scenes:
@@ -95,7 +93,7 @@ def write_archive(path: Path, params: SynthesizeParams) -> None:
         The zip. It is replaced when the new one is complete, and untouched if that fails.
     """
     with replace_file(path) as aside, ZipFile(aside, "w") as archive:
-        archive.comment = RENDERED_COMMENT
+        archive.comment = SYNTHETIC_COMMENT
         for name, content in _members(params):
             # ZipInfo's own timestamp is fixed (1980); without it the bytes would tell the time.
             member = ZipInfo(f"{_ROOT}/{name}")

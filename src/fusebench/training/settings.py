@@ -1,29 +1,28 @@
-"""Section `train`, and what `override` may change of it for one fusion."""
+"""How a fusion is trained: section `train`, and the file of settings that stage check writes."""
 
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from fusebench.config import AsTuple, Real, Section, validate
+from fusebench.config import AsTuple, Off, Real, Section, from_settings
 from fusebench.device import WantedPrecision
-
-Pooling = Literal["max", "strided"]
+from fusebench.files import read_json
+from fusebench.inputs.lidar import LidarParams
 
 
 class TrainParams(Section):
-    """Section `train`: how every fusion is trained."""
+    """Section `train`. One fusion may have values of its own: see `params.effective_train`."""
 
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], AsTuple] = Field(
-        min_length=1, description="a list of one or more different integers of 0 or more"
-    )
-    epochs: int = Field(ge=1, description="an integer of 1 or more")
-    batch_size: int = Field(ge=1, description="an integer of 1 or more")
-    lr: Real = Field(gt=0, le=10, description="a number above 0, at most 10")
-    weight_decay: Real = Field(ge=0, le=1, description="a number from 0 to 1")
-    schedule: Literal["constant", "cosine"] = Field(description="'constant' or 'cosine'")
-    class_weights: Literal["none", "balanced"] = Field(description="'none' or 'balanced'")
-    pooling: Pooling = Field(description="'max' or 'strided'")
-    precision: WantedPrecision = Field(description="'auto', 'fp32' or 'bf16'")
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], AsTuple] = Field(min_length=1)
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(ge=1)
+    lr: Real = Field(gt=0, le=10)
+    weight_decay: Annotated[Real, Off(0.0)] = Field(ge=0, le=1)
+    schedule: Annotated[Literal["constant", "cosine"], Off("constant")]
+    class_weights: Annotated[Literal["none", "balanced"], Off("none")]
+    pooling: Literal["max", "strided"]
+    precision: WantedPrecision
 
     @field_validator("seeds")
     @classmethod
@@ -33,37 +32,14 @@ class TrainParams(Section):
         return seeds
 
 
-class TrainOverride(Section):
-    """What may differ for one fusion; an empty value leaves `train` as it is.
+def read_settings(path: Path) -> tuple[TrainParams, LidarParams]:
+    """Return what checked/settings/<fusion>.json holds.
 
-    Seeds may not: a comparison is paired by them.
+    Raises
+    ------
+    ArtifactError, ParamsError
+        The file is missing, or holds a value that is not allowed.
     """
-
-    epochs: int | None = Field(None, ge=1, description="empty, or an integer of 1 or more")
-    batch_size: int | None = Field(None, ge=1, description="empty, or an integer of 1 or more")
-    lr: Real | None = Field(None, gt=0, le=10, description="empty, or a number above 0, at most 10")
-    weight_decay: Real | None = Field(
-        None, ge=0, le=1, description="empty, or a number from 0 to 1"
-    )
-    schedule: Literal["constant", "cosine"] | None = Field(
-        None, description="empty, 'constant' or 'cosine'"
-    )
-    class_weights: Literal["none", "balanced"] | None = Field(
-        None, description="empty, 'none' or 'balanced'"
-    )
-    pooling: Pooling | None = Field(None, description="empty, 'max' or 'strided'")
-    precision: WantedPrecision | None = Field(None, description="empty, 'auto', 'fp32' or 'bf16'")
-
-    def changes(self) -> dict[str, Any]:
-        """Return only what is set."""
-        return self.model_dump(exclude_none=True)
-
-
-def with_override(params: TrainParams, override: TrainOverride) -> TrainParams:
-    """Return `params` with one fusion's own values in place."""
-    return params.model_copy(update=override.changes())
-
-
-def read_override(content: object, source: str) -> TrainOverride:
-    """Return a checked override; raise ParamsError in one line that begins with `source`."""
-    return validate(TrainOverride, content, source)
+    content = read_json(path)
+    train = from_settings(TrainParams, content.get("train"), f"{path}: train")
+    return train, from_settings(LidarParams, content.get("lidar"), f"{path}: lidar")

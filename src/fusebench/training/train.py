@@ -1,28 +1,29 @@
 """Stage train: one fusion, all seeds, in one process."""
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import pandas as pd
+
 from fusebench.device import Device, Precision, environment, peak_memory
-from fusebench.files import replace_file, replace_folder, write_json
+from fusebench.files import replace_folder, write_json, write_table
 from fusebench.inputs.inputs import Inputs
 from fusebench.inputs.lidar import LidarParams
 from fusebench.models import registry, weights
 from fusebench.models.base import ModelSpec
 from fusebench.models.description import Description, SeedDescription
+from fusebench.progress import Progress
 from fusebench.samples.manifest import Manifest
-from fusebench.samples.samples import Samples, write_csv
-from fusebench.training.loop import EpochRecord, Task, TrainingState, fit, start
-from fusebench.training.progress import Progress
+from fusebench.samples.samples import Samples
+from fusebench.training.loop import Task, TrainingState, fit, start
 from fusebench.training.settings import TrainParams
 
 
 @dataclass(frozen=True)
-class Places:
+class OutputPaths:
     """Where a fusion's training leaves what it made."""
 
     models: Path
@@ -30,12 +31,12 @@ class Places:
     metrics: Path
 
     @classmethod
-    def of(cls, fusion: str) -> "Places":
-        """Return the places of one fusion below the project's root."""
+    def of(cls, fusion: str, root: Path = Path()) -> "OutputPaths":
+        """Return the paths of one fusion below the project's root."""
         return cls(
-            Path("models") / fusion,
-            Path("plots/training") / f"{fusion}.csv",
-            Path("metrics/training") / f"{fusion}.json",
+            root / "models" / fusion,
+            root / "plots/training" / f"{fusion}.csv",
+            root / "metrics/training" / f"{fusion}.json",
         )
 
 
@@ -53,6 +54,12 @@ class Recipe:
         """What fusions must share to be compared, by the names of `train`; seeds are apart."""
         return {**self.train.model_dump(exclude={"seeds"}), "precision": self.precision}
 
+    def spec(self, samples: Samples) -> ModelSpec:
+        """Return what builds this fusion for the given samples."""
+        height, width = samples.rgb.shape[1:3]
+        classes = len(samples.dataset.classes)
+        return ModelSpec(self.fusion, classes, (height, width), self.train.pooling, self.precision)
+
 
 def train_fusion(
     recipe: Recipe,
@@ -60,7 +67,7 @@ def train_fusion(
     manifest: Manifest,
     device: Device,
     progress: Progress,
-    places: Places,
+    paths: OutputPaths,
 ) -> None:
     """Train every seed of a fusion and write models, learning curves and measurements.
 
@@ -71,68 +78,62 @@ def train_fusion(
     TrainingError
         A loss is no longer a number.
     """
-    manifest.check_rows(samples.rows)
-    classes = samples.dataset.classes
-    spec = ModelSpec(
-        recipe.fusion,
-        len(classes),
-        (samples.rgb.shape[1], samples.rgb.shape[2]),
-        recipe.train.pooling,
-        recipe.precision,
-    )
+    manifest.check_samples(samples.table)
+
+    def show_epoch(task: Task, state: TrainingState) -> None:
+        progress.update(state.epoch / task.settings.epochs, _moving_text(task, state))
+
     states: dict[int, TrainingState] = {}
-    with replace_folder(places.models) as folder:
+    with replace_folder(paths.models) as folder:
         for seed in recipe.train.seeds:
-            task = _task(spec, recipe, seed, samples, manifest, device)
-            state = fit(task, start(task), progress.epoch)
+            task = _task(recipe, seed, samples, manifest, device)
+            state = fit(task, start(task), show_epoch)
             weights.save(folder / f"seed_{seed}.safetensors", state.best_weights)
-            progress.seed(task, state)
+            progress.finish_piece(_seed_text(task, state))
             # The optimiser's state and the last weights are needed no more.
             states[seed] = replace(state, best_weights={})
-        seeds = {
-            seed: SeedDescription(state.best_epoch, _class_counts(manifest, seed, classes))
-            for seed, state in states.items()
-        }
-        found = environment(device, recipe.precision)
-        Description(spec, recipe.lidar, classes, seeds, recipe.settings, found).write(folder)
-    _write_curve(places.curve, [record for state in states.values() for record in state.records])
-    write_json(places.metrics, _measurements(list(states.values()), device, recipe.precision))
+        _describe(recipe, samples, manifest, device, states).write(folder)
+    records = [asdict(record) for state in states.values() for record in state.records]
+    write_table(paths.curve, pd.DataFrame(records))
+    write_json(paths.metrics, _measurements(list(states.values()), device, recipe.precision))
 
 
-def _task(
-    spec: ModelSpec,
-    recipe: Recipe,
-    seed: int,
-    samples: Samples,
-    manifest: Manifest,
-    device: Device,
-) -> Task:
-    names = registry.fusion_class(spec.fusion).inputs
+def _task(recipe: Recipe, seed: int, samples: Samples, manifest: Manifest, device: Device) -> Task:
+    names = registry.fusion_class(recipe.fusion).inputs
     train, val = (
-        Inputs.load(samples, manifest.rows_of(seed, part), recipe.lidar, names, device.device)
+        Inputs.load(samples, manifest.part(seed, part), recipe.lidar, names, device.device)
         for part in ("train", "val")
     )
     positive = samples.dataset.classes.index(samples.dataset.positive)
+    spec = recipe.spec(samples)
     return Task(spec, recipe.train, seed, train, val, positive, device.device)
 
 
-def _class_counts(manifest: Manifest, seed: int, classes: Sequence[str]) -> dict[str, int]:
-    """Return how many samples of each class the training part holds."""
-    held = Counter(row.class_name for row in manifest.rows_of(seed, "train"))
-    return {name: held[name] for name in classes}
-
-
-def _write_curve(path: Path, records: Sequence[EpochRecord]) -> None:
-    header = [field.name for field in fields(EpochRecord)]
-    with replace_file(path) as aside:
-        write_csv(aside, header, [astuple(record) for record in records])
+def _describe(
+    recipe: Recipe,
+    samples: Samples,
+    manifest: Manifest,
+    device: Device,
+    states: dict[int, TrainingState],
+) -> Description:
+    return Description(
+        recipe.spec(samples),
+        recipe.lidar,
+        samples.dataset.classes,
+        {
+            seed: SeedDescription(state.best_epoch, manifest.class_counts(seed, "train"))
+            for seed, state in states.items()
+        },
+        recipe.settings,
+        environment(device, recipe.precision),
+    )
 
 
 def _measurements(
     states: Sequence[TrainingState], device: Device, precision: Precision
 ) -> dict[str, Any]:
     """Return time and memory; of order 1, since `dvc metrics diff` rounds to five decimals."""
-    seconds = [each for state in states for each in state.seconds]
+    seconds = [of_epoch for state in states for of_epoch in state.seconds]
     return {
         "seconds_per_epoch": {
             "median": round(median(seconds), 4),
@@ -142,3 +143,26 @@ def _measurements(
         "memory": peak_memory(device),
         "environment": environment(device, precision),
     }
+
+
+def _moving_text(task: Task, state: TrainingState) -> str:
+    record = state.records[-1]
+    return (
+        f"{task.label} epoch {state.epoch}/{task.settings.epochs} train {record.train_loss:.3f} "
+        f"val {record.val_loss:.3f} {_rate(task, state):,.0f}/s"
+    )
+
+
+def _seed_text(task: Task, state: TrainingState) -> str:
+    best = state.records[state.best_epoch - 1]
+    return (
+        f"{task.label}: best by val loss is epoch {best.epoch} of {task.settings.epochs}, train "
+        f"{best.train_loss:.4f}, val {best.val_loss:.4f}, val balanced accuracy "
+        f"{best.balanced_accuracy:.1f} %; {_rate(task, state):,.0f} samples/s, "
+        f"{sum(state.seconds):.0f} s"
+    )
+
+
+def _rate(task: Task, state: TrainingState) -> float:
+    """Return the samples per second of the last epoch, its train and val pass."""
+    return (len(task.train) + len(task.val)) / state.seconds[-1]
