@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from tests.project import SMALL, Project, make_project
+from tests.project import Project, make_project
 
 if TYPE_CHECKING:
     from fusebench.device import Device
@@ -194,7 +194,7 @@ def tiny_task(tiny_inputs: Callable[..., Inputs], cpu: Device) -> Callable[..., 
 @pytest.fixture(scope="session")
 def reproduced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
     """A small project after its first `dvc repro`, committed, and what that printed."""
-    project = make_project(tmp_path_factory.mktemp("project"), SMALL)
+    project = make_project(tmp_path_factory.mktemp("project"))
     output = project.dvc("repro")
     project.commit("results")
     return project, output

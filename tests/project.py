@@ -1,5 +1,6 @@
 """A copy of this project in a temporary folder, with a small archive, for runs of the real DVC."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,18 +13,10 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 
-FUSIONS = tuple(yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))["fusions"])
-
-# Small enough for a test, large enough that every class is in every part.
-SMALL = {
-    "synthesize.counts.cubes": 90,
-    "synthesize.counts.spheres": 60,
-    "split.train": 0.4,
-    "split.val": 0.2,
-    "split.test": 0.3,
-    "train.seeds": [0, 1],
-    "train.epochs": 2,
-}
+# A whole params.yaml of its own: tests do not read the user's.
+PARAMS = (ROOT / "tests/small_params.yaml").read_text("utf-8")
+FUSIONS = tuple(yaml.safe_load(PARAMS)["fusions"])
+KEPT_PREDICTIONS = (*FUSIONS, "majority_class", "threshold")
 
 
 @dataclass(frozen=True)
@@ -73,9 +66,13 @@ class Project:
         self.git("clean", "--force", "-d", "--quiet")
         for folder in ("models", "predictions"):
             for path in (self.root / folder).iterdir():
-                if path.name not in (*FUSIONS, "threshold"):
+                if path.name not in KEPT_PREDICTIONS:
                     shutil.rmtree(path)
         self.dvc("checkout", "--quiet", "--force")
+
+    def changed_stages(self) -> set[str]:
+        """Return the stages of which something changed since they ran."""
+        return set(json.loads(self.dvc("status", "--json")))
 
     def lock(self) -> dict[str, Any]:
         """Return dvc.lock's stages."""
@@ -89,8 +86,8 @@ def stages_run(output: str) -> list[str]:
     return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
 
 
-def make_project(root: Path, changes: dict[str, Any]) -> Project:
-    """Copy the working tree (what git tracks or would) to `root` and commit it there."""
+def make_project(root: Path) -> Project:
+    """Copy the working tree (what git tracks or would) to `root`, with `PARAMS`; commit it there."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, check=True, capture_output=True, text=True,
@@ -105,7 +102,7 @@ def make_project(root: Path, changes: dict[str, Any]) -> Project:
         lock.unlink(missing_ok=True)
     project = Project(root)
     project.git("init", "--quiet", "--initial-branch=main")
-    project.set_params(changes)
+    (root / "params.yaml").write_text(PARAMS, "utf-8")
     project.commit("a small project")
     return project
 

@@ -1,4 +1,4 @@
-"""dvc.yaml against the code: a stage depends on what it imports, and on nothing else."""
+"""dvc.yaml and the rooms against the code: folder = dependency, and rooms import upwards only."""
 
 import ast
 from pathlib import Path
@@ -11,25 +11,27 @@ from tests.project import ROOT
 from fusebench.models import registry
 
 SRC = ROOT / "src"
-FUSIONS = "fusebench/fusions"
-# How values are read, written and shown, not what they are: a change here is no reason to train
-# for ten minutes. What these modules give to the stages is held by tests of their own.
-MECHANISM = {
-    "fusebench/cli.py",
-    "fusebench/config.py",
-    "fusebench/data/archive.py",
-    "fusebench/data/samples.py",
-    "fusebench/data/split.py",
-    "fusebench/environment.py",
-    "fusebench/errors.py",
-    "fusebench/files.py",
-    "fusebench/models/registry.py",
-    "fusebench/models/strategies.py",
-    "fusebench/runtime.py",
-    "fusebench/training/device.py",
-    "fusebench/training/progress.py",
-    "fusebench/training/settings.py",
-}
+LIBRARY = SRC / "fusebench"
+# What cannot change a result: how errors, arguments and progress are shown.
+EXEMPT = {"fusebench/cli.py", "fusebench/errors.py", "fusebench/progress.py"}
+# A room imports rooms of earlier lines, and of its own; rooms of one line do not know each other.
+ROOMS = (
+    ("errors",),
+    ("config", "cli", "seeds", "progress"),
+    ("files",),
+    ("device",),
+    ("samples",),
+    ("data",),
+    ("synthetic", "inputs"),
+    ("models",),
+    ("fusions",),
+    ("training",),
+    ("prediction",),
+    ("baselines", "evaluation"),
+    ("statistics",),
+    ("report",),
+    ("revisions", "params"),
+)
 
 
 def _stages() -> dict[str, Any]:
@@ -39,67 +41,112 @@ def _stages() -> dict[str, Any]:
     return stages
 
 
-def _imports(path: Path) -> set[Path]:
-    """Return the project's modules that a file imports, inside functions too."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("fusebench"):
-            base = SRC / str(node.module).replace(".", "/")
-            candidates = [base.with_suffix(".py")]
-            candidates += [base / f"{alias.name}.py" for alias in node.names]
-            found |= {each for each in candidates if each.is_file()}
-    return found
+def _imports(path: Path, *, annotations: bool = True) -> set[Path]:
+    """Return the project's modules that a file imports, inside functions too.
+
+    Parameters
+    ----------
+    annotations : bool
+        Whether imports count that only type checkers follow.
+    """
+    tree = ast.parse(path.read_text("utf-8"))
+    ignored = set()
+    if not annotations:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+                ignored |= {id(inner) for inner in ast.walk(node)}
+    modules: set[Path] = set()
+    for node in ast.walk(tree):
+        if id(node) in ignored or not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        names = (
+            [f"{node.module}.{alias.name}" for alias in node.names] + [str(node.module)]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+        )
+        paths = [SRC / f"{name.replace('.', '/')}.py" for name in names]
+        modules |= {module for module in paths if module.is_file()}
+    return modules
 
 
 def _reached(script: Path) -> set[str]:
-    """Return all modules that a script reaches, by their paths below src."""
-    reached, waiting = set(), [script]
+    """Return all modules that a script runs, by their paths below src."""
+    reached: set[Path] = set()
+    waiting = [script]
     while waiting:
         path = waiting.pop()
         if path not in reached:
             reached.add(path)
-            # The registry reaches every fusion; which one a stage uses, its item says.
-            waiting += set() if path.name == "registry.py" else _imports(path)
+            waiting += _imports(path, annotations=False)
     return {path.relative_to(SRC).as_posix() for path in reached}
 
 
-def _code_dependencies(stage: dict[str, Any]) -> set[str]:
-    named = [str(dep).removeprefix("src/") for dep in stage["deps"] if str(dep).startswith("src/")]
-    return {name for name in named if not name.startswith(FUSIONS)}
+def _code_dependencies(stage: dict[str, Any]) -> list[str]:
+    return [str(dep).removeprefix("src/") for dep in stage["deps"] if str(dep).startswith("src/")]
 
 
-def _files(names: set[str]) -> set[str]:
-    files = set()
-    for name in names:
-        path = SRC / name
-        found = path.rglob("*.py") if path.is_dir() else [path]
-        files |= {each.relative_to(SRC).as_posix() for each in found}
-    return files
+def _script(stage: dict[str, Any]) -> Path:
+    return ROOT / str(stage["cmd"]).split()[1]
 
 
-@pytest.mark.parametrize("name", sorted(set(_stages()) - {"check"}))
-def test_a_stage_depends_on_the_code_that_it_uses(name: str) -> None:
-    stage = _stages()[name]
-    script = SRC / str(stage["cmd"]).split()[1].removeprefix("src/")
-    assert _reached(script) - MECHANISM <= _files(_code_dependencies(stage))
+def _room(path: Path) -> str:
+    return path.relative_to(LIBRARY).parts[0].removesuffix(".py")
 
 
 @pytest.mark.parametrize("name", sorted(_stages()))
-def test_a_stage_names_no_code_that_it_does_not_use(name: str) -> None:
-    stage = _stages()[name]
-    script = SRC / str(stage["cmd"]).split()[1].removeprefix("src/")
-    single = {dep for dep in _code_dependencies(stage) if dep.endswith(".py")}
-    assert single <= _reached(script)
+def test_every_import_of_a_stage_is_among_its_dependencies(name: str) -> None:
+    dependencies = _code_dependencies(_stages()[name])
+    for module in sorted(_reached(_script(_stages()[name])) - EXEMPT):
+        covered = [dep for dep in dependencies if module == dep or module.startswith(f"{dep}/")]
+        assert covered, f"{name} runs {module} and does not depend on it"
 
 
-@pytest.mark.parametrize("stage", ["train", "evaluate"])
+@pytest.mark.parametrize("name", sorted(set(_stages()) - {"check"}))
+def test_a_stage_depends_on_no_code_that_it_does_not_run(name: str) -> None:
+    reached = _reached(_script(_stages()[name]))
+    for dep in _code_dependencies(_stages()[name]):
+        if "fusions/" not in dep:
+            assert [module for module in reached if module == dep or module.startswith(f"{dep}/")]
+
+
+@pytest.mark.parametrize("stage", ["train", "predict"])
 def test_a_fusion_depends_on_its_own_file_alone(stage: str) -> None:
-    dependencies = [dep for dep in _stages()[stage]["deps"] if FUSIONS in dep]
-    assert dependencies == [f"src/{FUSIONS}/${{item.fusion}}.py"]
+    dependencies = [dep for dep in _code_dependencies(_stages()[stage]) if "fusions" in dep]
+    assert dependencies == ["fusebench/fusions/${item.fusion}.py"]
     for name in registry.names():
-        others = {each for each in registry.names() if each != name}
-        imported = {path.stem for path in _imports(SRC / FUSIONS / f"{name}.py")}
+        others = set(registry.names()) - {name}
+        imported = {path.stem for path in _imports(LIBRARY / f"fusions/{name}.py")}
         assert not imported & others
+
+
+def test_the_list_of_rooms_is_complete() -> None:
+    rooms = {_room(path) for path in LIBRARY.rglob("*.py")} - {"__init__"}
+    assert rooms == {room for line in ROOMS for room in line}
+
+
+@pytest.mark.parametrize(
+    "path", sorted(LIBRARY.rglob("*.py")), ids=lambda path: path.relative_to(LIBRARY).as_posix()
+)
+def test_a_room_imports_only_rooms_above_it(path: Path) -> None:
+    order = {room: number for number, line in enumerate(ROOMS) for room in line}
+    room = _room(path)
+    for module in _imports(path, annotations=False):
+        if _room(module) not in (room, "__init__"):
+            assert order[_room(module)] < order[room], f"{room} imports {_room(module)}"
+
+
+@pytest.mark.parametrize("folder", ["src", "tests"])
+def test_the_pipeline_imports_no_study_and_no_benchmark(folder: str) -> None:
+    for path in (ROOT / folder).rglob("*.py"):
+        if path.relative_to(ROOT).parts[:2] not in (("tests", "studies"), ("tests", "benchmarks")):
+            text = path.read_text("utf-8")
+            assert "from studies" not in text or folder == "tests", path
+            assert "from benchmarks" not in text or folder == "tests", path
+
+
+def test_modules_are_neither_crumbs_nor_boulders() -> None:
+    for path in LIBRARY.rglob("*.py"):
+        assert path.read_text("utf-8").count("\n") <= 300, path
 
 
 def test_only_extract_reads_params_data() -> None:
@@ -107,13 +154,15 @@ def test_only_extract_reads_params_data() -> None:
     assert readers == ["extract"]
 
 
-def test_no_stage_depends_on_runtime() -> None:
+def test_no_stage_depends_on_runtime_and_none_that_trains_on_a_section() -> None:
     for name, stage in _stages().items():
         assert not [key for key in stage.get("params", []) if str(key).startswith("runtime")], name
+    assert "params" not in _stages()["train"]
+    assert "params" not in _stages()["predict"]
 
 
 def test_every_kept_output_is_ignored_by_git_where_the_root_says_so() -> None:
-    ignored = (ROOT / ".gitignore").read_text("utf-8").split()
+    rules = [rule for rule in (ROOT / ".gitignore").read_text("utf-8").split() if rule[0] == "/"]
     for stage in _stages().values():
         for out in stage.get("outs", []):
-            assert any(f"/{out}".startswith(rule.rstrip("/")) for rule in ignored if rule[0] == "/")
+            assert any(f"/{out}".startswith(rule.rstrip("/")) for rule in rules), out

@@ -1,4 +1,4 @@
-"""src/diff.py through the real DVC: commits, experiments, the workspace, and what is not kept."""
+"""show.py diff through the real DVC: commits, experiments, the workspace, what is not kept."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,15 +8,17 @@ import pytest
 import yaml
 from tests.project import FUSIONS, Project
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dvc")]
+
 
 def _diff(project: Project, *revisions: str) -> str:
-    text = project.run("python", "src/diff.py", *revisions).stdout
+    text = project.run("python", "src/show.py", "diff", *revisions).stdout
     assert max(map(len, text.splitlines())) <= 100
     return " ".join(text.split())
 
 
 def _refusal(project: Project, *revisions: str) -> str:
-    line = project.run("python", "src/diff.py", *revisions, ok=False).stderr
+    line = project.run("python", "src/show.py", "diff", *revisions, ok=False).stderr
     assert len(line.splitlines()) == 1
     return line
 
@@ -40,7 +42,7 @@ def changed(reproduced: tuple[Project, str]) -> Iterator[Project]:
     """
     project, _ = reproduced
     project.restore()
-    project.dvc("exp", "run", "--name", "faster", "-S", "train.lr=0.01", "evaluate@add")
+    project.dvc("exp", "run", "--name", "faster", "-S", "train.lr=0.01", "predict@add")
     project.commit("another rate")
     yield project
     project.git("reset", "--quiet", "--hard", "HEAD~1")
@@ -72,7 +74,7 @@ def test_a_fusion_that_one_side_has_not_is_named(changed: Project) -> None:
     path = changed.root / "params.yaml"
     before = path.read_text("utf-8")
     content = yaml.safe_load(before)
-    content["strategies"].remove("late")
+    content["fusions"].remove("late")
     path.write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
     try:
         assert "Only in HEAD~1, without a partner: fusions late." in _diff(changed)
