@@ -5,7 +5,7 @@ BIN := .venv/bin
 # dvc runs `python` from the PATH: the project's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-dev repro verdict calibration notebook bench study test check current lock clean
+.PHONY: help setup setup-dev repro verdict calibration notebook bench study test test-quick check current lock clean
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -37,7 +37,7 @@ $(BIN)/.develops: requirements-dev.txt $(BIN)/.runs
 
 repro: setup  ## run the pipeline and show the table
 	@dvc repro
-	@python src/table.py
+	@python src/show.py table
 
 # Both run out of the way, in a folder of its own; the workspace stays as it is.
 define experiment
@@ -45,19 +45,19 @@ define experiment
 	@dvc exp remove -q $(1) 2>/dev/null || true
 endef
 
-verdict: setup  ## train ten seeds of each fusion and keep what they show in metrics/verdict
+verdict: setup  ## train ten seeds of each fusion, export what they show to metrics/verdict
 	$(call experiment,verdict)
 	@dvc exp run --temp --name verdict -S 'train.seeds=[0,1,2,3,4,5,6,7,8,9]'
-	@python src/keep.py verdict metrics/verdict
+	@python src/show.py export verdict metrics/verdict
 
-calibration: setup  ## simulate how often verdicts err (4 minutes)
+calibration: setup  ## simulate how often the statistics err (4 minutes)
 	@python studies/calibrate.py
 
 notebook: setup  ## the four fusions with the notebook's indexing, scaling and split
 	$(call experiment,notebook)
 	@dvc exp run --temp --name notebook -S lidar.projection=notebook -S lidar.normalize=false \
 	  -S split.group=none -S split.draws=fixed
-	@python src/table.py notebook
+	@python src/show.py table notebook
 
 bench: setup-dev  ## measure speed beside the notebook's way and a plain loop (10 minutes)
 	@dvc repro split
@@ -67,8 +67,12 @@ study: setup-dev  ## train in fp32 and in bf16 with ten seeds each (an hour)
 	@dvc repro extract
 	@python benchmarks/study.py
 
-test: setup-dev  ## run all tests
-	@$(BIN)/python -m pytest
+# A worker per core; tests that share a run of DVC stay on one worker.
+test: setup-dev  ## run all tests (6 minutes on 2 cores)
+	@$(BIN)/python -m pytest -n auto --dist loadgroup
+
+test-quick: setup-dev  ## run the tests that take no DVC and no training (1 minute)
+	@$(BIN)/python -m pytest -n auto --dist loadgroup -m "not slow"
 
 check: setup-dev  ## ruff and mypy
 	@ruff check src studies tests benchmarks
