@@ -1,4 +1,4 @@
-"""Who takes part: the names of contestants, without what it takes to make one."""
+"""Which implementations are timed, without importing what it takes to build one."""
 
 from __future__ import annotations
 
@@ -7,51 +7,51 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
-    # Imports torch, which the process that asks must not: see `conductor`.
     from fusebench.device import Precision
 
 
-class Contestant(Protocol):
-    """Somebody who works when it is his turn."""
+class Implementation(Protocol):
+    """One way of training, as the worker process runs it."""
 
     def start(self, seed: int) -> None:
         """Begin a training anew."""
 
-    def turn(self) -> float | None:
-        """Do one turn's work. An epoch returns its val loss, in nats per sample."""
+    def epoch(self) -> float | None:
+        """Run one epoch; a training returns its val loss, in nats per sample."""
 
 
 @dataclass(frozen=True)
 class Spec:
-    """What a contestant is made from; travels to its process as JSON.
+    """What an implementation is built from; sent to its process as JSON.
 
     Attributes
     ----------
-    kind : {"project", "notebook", "fabric", "product"}
-        Whose way of working.
+    kind : {"project", "notebook", "fabric", "matmul"}
     precision : {"fp32", "bf16"}
     device : {"cpu", "cuda"}
     threads : int
         On the CPU, the same for all.
     """
 
-    kind: Literal["project", "notebook", "fabric", "product"]
+    kind: Literal["project", "notebook", "fabric", "matmul"]
     precision: Precision
     device: Literal["cpu", "cuda"]
     threads: int
 
     @property
     def name(self) -> str:
-        """How results call the contestant."""
+        """How results call the implementation."""
         return f"{self.kind}-{self.precision}"
 
     def fields(self) -> dict[str, Any]:
-        """Return what `Spec(**…)` makes an equal one from."""
+        """Return what `Spec(**…)` builds an equal one from."""
         return asdict(self)
 
 
-def field(device: Literal["cpu", "cuda"], precision: Precision, threads: int) -> list[Spec]:
-    """Return who trains on a device, the project as it is shipped first.
+def implementations(
+    device: Literal["cpu", "cuda"], precision: Precision, threads: int
+) -> list[Spec]:
+    """Return the trainings that are timed on a device, the project as it is shipped first.
 
     Parameters
     ----------
@@ -69,7 +69,10 @@ def field(device: Literal["cpu", "cuda"], precision: Precision, threads: int) ->
     return specs
 
 
-def peaks(contestants: Sequence[Spec]) -> list[Spec]:
-    """Return a matrix product per precision that the contestants compute in."""
-    found = {spec.precision: spec for spec in contestants}
-    return [Spec("product", each, spec.device, spec.threads) for each, spec in found.items()]
+def matrix_products(specs: Sequence[Spec]) -> list[Spec]:
+    """Return a matrix product per precision of the trainings, whose rate is the peak."""
+    by_precision = {spec.precision: spec for spec in specs}
+    return [
+        Spec("matmul", precision, spec.device, spec.threads)
+        for precision, spec in by_precision.items()
+    ]
