@@ -23,7 +23,7 @@ _DATA_STAGES = {"synthesize": (_ARCHIVE,), "extract": (_ARCHIVE, "data/samples")
 _DVC = (sys.executable, "-m", "dvc", "repro")
 
 # Scripts whose start is timed, with their arguments; those that import torch are set against it.
-_WITHOUT_TORCH = {
+WITHOUT_TORCH = {
     "split": ("data/samples", "data/split.csv"),
     "extract": (_ARCHIVE, "data/samples"),
     "compare": (),
@@ -121,7 +121,7 @@ def _start_all(folder: Path) -> dict[str, dict[str, float]]:
         },
         "start": {
             name: _start(name, arguments, folder).seconds
-            for name, arguments in (_WITHOUT_TORCH | WITH_TORCH).items()
+            for name, arguments in (WITHOUT_TORCH | WITH_TORCH).items()
         },
     }
 

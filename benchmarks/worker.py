@@ -42,7 +42,7 @@ def build(spec: Spec, folder: Path) -> tuple[Implementation, Device]:
     if spec.kind == "matmul":
         from benchmarks.implementations.project import MatrixProducts
 
-        return MatrixProducts(device.device, spec.precision), device
+        return MatrixProducts(device.device, spec.precision, spec.size), device
     if spec.kind == "notebook":
         from benchmarks.implementations.notebook import NotebookTraining
 

@@ -53,7 +53,7 @@ class MatrixProducts:
         Rows and columns of the matrices.
     """
 
-    def __init__(self, device: torch.device, precision: Precision, size: int = 4096) -> None:
+    def __init__(self, device: torch.device, precision: Precision, size: int) -> None:
         self._device = device
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         generator = torch.Generator().manual_seed(0)

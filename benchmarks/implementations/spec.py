@@ -31,12 +31,15 @@ class Spec:
     device : {"cpu", "cuda"}
     threads : int
         On the CPU, the same for all.
+    size : int
+        Rows and columns of the matrices, where the work is a matrix product.
     """
 
     kind: Literal["project", "notebook", "fabric", "matmul"]
     precision: Precision
     device: Literal["cpu", "cuda"]
     threads: int
+    size: int = 4096
 
     @property
     def name(self) -> str:

@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -5,16 +6,10 @@ import pytest
 
 from benchmarks import precision
 from benchmarks.library import StudySettings
-from benchmarks.precision import CODE, LIBRARY, Arm, arms_of, compare, interval, run_study
+from benchmarks.precision import CODE, LIBRARY, Arm, arms_of, compare, run_study
 from fusebench.files import read_json, write_json
 
 ENVIRONMENT = {"processor": "P", "torch": "T", "commit": "abc", "threads": 2}
-
-
-def test_interval_is_students() -> None:
-    # Mean 2, standard error 1/√3, 0.975 quantile of t with 2 degrees of freedom.
-    half = 4.302653 / 3**0.5
-    assert interval([1.0, 2.0, 3.0]) == pytest.approx((2 - half, 2 + half), abs=1e-6)
 
 
 @pytest.mark.parametrize(("shift", "agree"), [(0.1, True), (5.0, False)])
@@ -24,7 +19,10 @@ def test_precisions_agree_where_each_mean_lies_in_the_others_interval(
     values = [89.0, 90.0, 91.5, 90.5]
     comparison = compare(values, [value + shift for value in values])
     assert comparison["agree"] is agree
-    assert comparison["difference"]["mean"] == pytest.approx(shift)
+    assert comparison["difference"] == {"mean": shift, "interval": [shift, shift]}
+    # Mean 2, standard error 1/√3, 0.975 quantile of t with 2 degrees of freedom.
+    low, high = compare([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])["fp32"]["interval"]
+    assert (low, high) == pytest.approx((2 - 4.302653 / 3**0.5, 2 + 4.302653 / 3**0.5), abs=1e-6)
     # One that lies in a wide interval, whose own narrow one misses the other mean.
     assert compare([80.0, 100.0, 90.0], [92.0, 92.01, 92.02])["agree"] is False
 
@@ -45,7 +43,11 @@ def test_only_missing_arms_of_the_same_code_and_settings_are_trained(
         return {"nll": values, "balanced_accuracy": values}
 
     monkeypatch.setattr(precision, "measure", measure)
-    monkeypatch.setattr(precision, "ProcessPoolExecutor", InThread)
+    monkeypatch.setattr(
+        precision,
+        "ProcessPoolExecutor",
+        lambda _workers, mp_context: ThreadPoolExecutor(1),  # noqa: ARG005
+    )
     settings, path = StudySettings.read((0, 1, 2)), tmp_path / "study.json"
     study = run_study(settings, ENVIRONMENT, path)
     names = [arm.name for arm in arms_of(settings)]
@@ -60,15 +62,6 @@ def test_only_missing_arms_of_the_same_code_and_settings_are_trained(
     assert trained == [*names, names[1]]
     assert again["arms"][names[1]]["commit"] == "def"
     assert again["summary"] == study["summary"]
-    for key in ("code", "settings", "environment"):
-        trained.clear()
-        write_json(path, {**study, key: "other"})
-        run_study(settings, ENVIRONMENT, path)
-        assert trained == names
-
-
-def InThread(_workers: int, mp_context: object) -> Any:  # noqa: N802, ARG001
-    """Return a pool that works in this process, one piece of work after the other."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    return ThreadPoolExecutor(1)
+    write_json(path, {**study, "code": "other"})
+    run_study(settings, ENVIRONMENT, path)
+    assert trained == [*names, names[1], *names]

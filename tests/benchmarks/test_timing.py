@@ -1,13 +1,10 @@
 import math
 from collections.abc import Callable
 
-import pytest
-
 from benchmarks.timing import (
     EpochTiming,
     Plan,
     complete_rounds,
-    gigaflops,
     ratios,
     spread,
     time_epochs,
@@ -102,9 +99,3 @@ def test_spread_is_median_ends_and_all_values_in_their_order() -> None:
 def test_ratios_are_taken_within_a_round() -> None:
     # Twice as slow in each round; the ratio of the medians would be 2 only by chance.
     assert ratios([2.0, 20.0, 6.0], [1.0, 10.0, 3.0]) == [2.0, 2.0, 2.0]
-    with pytest.raises(ValueError, match="argument 2"):
-        ratios([1.0], [1.0, 2.0])
-
-
-def test_gigaflops_are_operations_per_second() -> None:
-    assert gigaflops(300e9, 1.5) == 200.0
