@@ -2,17 +2,15 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import nn
 
 from benchmarks.implementations.notebook import NotebookTraining, PairDataset, write_pairs
 from benchmarks.implementations.plain import FabricTraining, PlainConcat, tensors, val_loss
 from benchmarks.implementations.project import ProjectTraining
-from benchmarks.implementations.spec import Implementation, implementations, matrix_products
-from benchmarks.library import TrainingData, rows_and_labels
+from benchmarks.implementations.spec import Implementation
+from benchmarks.library import TrainingData
 from fusebench.device import Device
 from fusebench.inputs.inputs import Inputs
 from fusebench.models.base import flatten
@@ -31,31 +29,12 @@ def trainings(data: TrainingData, cpu: Device, tmp_path: Path) -> dict[str, Impl
     }
 
 
-def test_the_project_as_shipped_is_the_reference_and_each_precision_has_a_peak() -> None:
-    specs = implementations("cpu", "bf16", 2)
-    names = [spec.name for spec in specs]
-    assert names == ["project-bf16", "project-fp32", "notebook-fp32", "fabric-fp32"]
-    assert [spec.name for spec in matrix_products(specs)] == ["matmul-bf16", "matmul-fp32"]
-    assert {spec.threads for spec in [*specs, *matrix_products(specs)]} == {2}
-
-
 # --- The same samples ---
 
 
 def inputs_of(data: TrainingData, normalize: bool) -> Inputs:
     lidar = data.lidar.model_copy(update={"normalize": normalize})
     return Inputs.load(data.samples, data.val, lidar, ("rgb", "lidar"), torch.device("cpu"))
-
-
-def test_the_notebooks_files_hold_the_samples(data: TrainingData, tmp_path: Path) -> None:
-    pairs = write_pairs(data.samples, data.val, tmp_path)
-    assert len(pairs) == len(data.val) == 20
-    for pair, (row, label) in zip(pairs, rows_and_labels(data.val), strict=True):
-        with Image.open(pair.rgb) as image:
-            assert image.mode == "RGBA"
-            assert np.array_equal(np.array(image)[:, :, :3], data.samples.rgb[row])
-        assert np.array_equal(np.load(pair.lidar), data.samples.lidar[row])
-        assert pair.label == label
 
 
 def test_the_notebooks_maps_are_the_projects_in_metres(data: TrainingData, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from benchmarks.timing import (
     EpochTiming,
     Plan,
-    complete_rounds,
     ratios,
     spread,
     time_epochs,
@@ -80,13 +79,6 @@ def test_a_loss_that_is_not_reached_within_the_epochs_of_the_plan_gives_the_lowe
     result = time_to_loss(timings_of("a", 0, epochs), "a", 0, PLAN)
     assert (result.reached, result.epochs, result.seconds, result.lowest) == (False, 5, 5.0, 0.07)
     assert time_to_loss([], "a", 0, PLAN).lowest == math.inf
-
-
-def test_only_rounds_in_which_all_took_part_count() -> None:
-    timings = timings_of("a", 0, [(1.0, 1.0), (2.0, 1.0)]) + timings_of("b", 0, [(3.0, 1.0)])
-    timings += timings_of("b", 1, [(4.0, 1.0)]) + timings_of("a", 1, [(5.0, 1.0)])
-    rounds = complete_rounds(timings, ["a", "b"])
-    assert [(seconds["a"], seconds["b"]) for seconds in rounds] == [(1.0, 3.0), (5.0, 4.0)]
 
 
 def test_spread_is_median_ends_and_all_values_in_their_order() -> None:
