@@ -1,7 +1,7 @@
 """Measure this project beside its alternatives: python benchmarks/bench.py
 
 Training against the notebook's way and a plain Fabric loop, the data stages, and how fast stages
-start. All that is compared is done in turn. Writes benchmarks/results/<machine>.json and prints its
+start; what is compared is run interleaved. Writes benchmarks/results/<machine>.json and prints its
 tables. Run it from the root of the project, on a machine that does nothing else.
 """
 
@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# The library is not installed. This folder itself is no place to import from: its modules have
-# the names of things, as others' modules have.
+# The library is not installed. This folder is no place to import from: a module of its
+# name would hide one of a library.
 sys.path[:1] = [str(ROOT / "src"), str(ROOT)]
 
 from fusebench import cli  # noqa: E402
@@ -21,8 +21,8 @@ def main() -> None:
     cli.parser(__doc__).parse_args()
 
     from benchmarks.markdown import tables
-    from benchmarks.plan import Plan
     from benchmarks.suite import measure
+    from benchmarks.timing import Plan
     from fusebench.files import write_json
 
     result = measure(Plan(), lambda line: print(line, flush=True))

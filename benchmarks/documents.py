@@ -1,20 +1,43 @@
-"""Which measured tables stand in which document, between <!-- name --> and <!-- /name -->."""
+"""Files of results, and the documents that show them between <!-- name --> and <!-- /name -->."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import precision
-from benchmarks.markdown import committed, read_results, summary, tables
+from benchmarks.library import verdict_text
+from benchmarks.markdown import Result, summary, tables
 from fusebench.errors import ArtifactError
 from fusebench.files import read_json, replace_file
-from fusebench.report.export import verdict_head
-from fusebench.report.pairs import read_pairs
-from fusebench.samples.samples import read_csv
 
 DOCUMENTS = ("README.md", "docs/speed.md")
+RESULTS = Path("benchmarks/results")
+
+
+def result_files(root: Path) -> list[Path]:
+    """Return the committed files of bench.py, sorted; those of study.py have a prefix."""
+    paths = (root / RESULTS).glob("*.json")
+    return sorted(path for path in paths if not path.name.startswith("precision-"))
+
+
+def read_results(paths: Sequence[Path]) -> list[Result]:
+    """Return the results of files that bench.py wrote.
+
+    Raises
+    ------
+    ArtifactError
+        A file is missing, is no JSON, or has another content.
+    """
+    results: list[Result] = []
+    for path in paths:
+        result = read_json(path)
+        if "training" not in result:
+            raise ArtifactError(f"{path}: holds no results of bench.py; 'make bench' writes them")
+        results.append(result)
+    return results
 
 
 def write(root: Path) -> None:
-    """Bring the documents up to what benchmarks/results/ holds."""
+    """Bring the documents up to date with the committed results."""
     for document in DOCUMENTS:
         text = filled(root, document)
         with replace_file(root / document) as aside:
@@ -22,7 +45,7 @@ def write(root: Path) -> None:
 
 
 def filled(root: Path, document: str) -> str:
-    """Return a document's text with the tables of benchmarks/results/ in their places."""
+    """Return a document's text with the tables of the committed results between its marks."""
     text = (root / document).read_text("utf-8")
     for name, content in _blocks(root, document).items():
         text = replaced(text, name, content, document)
@@ -30,24 +53,18 @@ def filled(root: Path, document: str) -> str:
 
 
 def _blocks(root: Path, document: str) -> dict[str, str]:
-    folder = root / "benchmarks/results"
-    results = read_results(committed(folder))
+    results = read_results(result_files(root))
     if document == "README.md":
-        return {"bench": summary(results), "verdict": _verdict(root / "metrics/verdict")}
-    studies = [read_json(path) for path in sorted(folder.glob("precision-*.json"))]
+        return {"bench": summary(results), "verdict": verdict_text(root / "metrics/verdict")}
+    studies = [read_json(path) for path in sorted((root / RESULTS).glob("precision-*.json"))]
     return {
         "bench": tables(results),
         "precision": "\n\n".join(precision.section(study) for study in studies),
     }
 
 
-def _verdict(folder: Path) -> str:
-    table = read_csv(folder / "comparison.csv", ("Model",))
-    return verdict_head(table, read_pairs(folder / "pairs.csv"))
-
-
 def replaced(text: str, name: str, content: str, document: str) -> str:
-    """Return a text with what stands between the marks of a name replaced.
+    """Return a text with what is between the marks of a name replaced.
 
     Raises
     ------

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks.conductor import ROOT, BenchmarkError, environment, last_line
+from benchmarks.processes import ROOT, BenchmarkError, environment, last_line
 
 # From strongest to weakest, as torch calls them, and as results are named.
 INSTRUCTION_SETS = {"amx_bf16": "amx", "avx512_bf16": "avx512-bf16", "avx512_f": "avx512"}
@@ -32,11 +32,11 @@ def probe() -> dict[str, Any]:
     )  # fmt: skip
     if done.returncode != 0:
         raise BenchmarkError(f"environment: {last_line(done.stderr)}")
-    found: dict[str, Any] = json.loads(done.stdout)
-    cores, sets = found["threads"], found["instruction_sets"]
+    facts: dict[str, Any] = json.loads(done.stdout)
+    cores, sets = facts["threads"], facts["instruction_sets"]
     return {
-        "machine": slug(found["processor"], cores, sets),
-        **found,
+        "machine": slug(facts["processor"], cores, sets),
+        **facts,
         "os": platform.platform(),
         "commit": commit(ROOT),
     }
@@ -54,8 +54,8 @@ def slug(processor: str, cores: int, instruction_sets: Mapping[str, bool]) -> st
 
 def strongest(instruction_sets: Mapping[str, bool]) -> str:
     """Return the instruction set that counts most for convolutions, or "none" of those known."""
-    held = (name for key, name in INSTRUCTION_SETS.items() if instruction_sets.get(key))
-    return next(held, "none")
+    present = (name for key, name in INSTRUCTION_SETS.items() if instruction_sets.get(key))
+    return next(present, "none")
 
 
 def commit(root: Path) -> str:
@@ -73,18 +73,18 @@ def _facts() -> dict[str, Any]:
     from fusebench import device
     from fusebench.device import RuntimeParams
 
-    held = device.prepare(RuntimeParams(device="cpu", threads="auto", progress="off"))
-    precision = device.resolve_precision("auto", held)
+    cpu = device.prepare(RuntimeParams(device="cpu", threads="auto", progress="off"))
+    precision = device.resolve_precision("auto", cpu)
     capabilities = torch.cpu.get_capabilities()
-    found: dict[str, Any] = dict(device.environment(held, precision))
-    found["instruction_sets"] = {
+    facts: dict[str, Any] = dict(device.environment(cpu, precision))
+    facts["instruction_sets"] = {
         name: bool(capabilities.get(name, False)) for name in INSTRUCTION_SETS
     }
-    found["gpu"], found["gpu_precision"] = None, None
+    facts["gpu"], facts["gpu_precision"] = None, None
     if torch.cuda.is_available():
-        gpu = device.Device(torch.device("cuda", 0), "benchmark", held.threads)
-        found["gpu"], found["gpu_precision"] = gpu.name, device.resolve_precision("auto", gpu)
-    return found
+        gpu = device.Device(torch.device("cuda", 0), "benchmark", cpu.threads)
+        facts["gpu"], facts["gpu_precision"] = gpu.name, device.resolve_precision("auto", gpu)
+    return facts
 
 
 if __name__ == "__main__":

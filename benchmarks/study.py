@@ -18,12 +18,13 @@ def main() -> None:
     """Train what is missing, write and print the study."""
     cli.parser(__doc__).parse_args()
 
+    from benchmarks.library import StudySettings
     from benchmarks.machine import probe
-    from benchmarks.precision import Study, study, table
+    from benchmarks.precision import SEEDS, run_study, study_table
 
     environment = probe()
     path = ROOT / "benchmarks/results" / f"precision-{environment['machine']}.json"
-    print(table(study(Study.of_params(), environment, path)))
+    print(study_table(run_study(StudySettings.read(SEEDS), environment, path)))
     print(f"\nwritten to {path.relative_to(ROOT)}")
 
 

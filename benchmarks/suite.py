@@ -1,21 +1,45 @@
 """The whole benchmark: what bench.py runs."""
 
+import csv
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-from benchmarks.conductor import workers
-from benchmarks.contestants.material import read_material
-from benchmarks.contestants.spec import Spec, field, peaks
-from benchmarks.figures import gigaflops, ratios, share, spread
+from benchmarks.implementations.spec import Spec, implementations, matrix_products
 from benchmarks.machine import probe
-from benchmarks.plan import LIMITS, Plan
-from benchmarks.rounds import Turn, contest, time_to_loss, whole_rounds
-from benchmarks.stages import measure_data, measure_no_op
-from benchmarks.startup import measure_startup
+from benchmarks.runner import workers
+from benchmarks.stages import measure_data, measure_no_op, measure_startup
+from benchmarks.timing import (
+    SPLIT_SEED,
+    EpochTiming,
+    Plan,
+    complete_rounds,
+    gigaflops,
+    ratios,
+    spread,
+    time_epochs,
+    time_to_loss,
+)
+from fusebench.errors import ArtifactError
 
 Show = Callable[[str], None]
+
+# What this project is to reach on two cores; met or not, it is shown beside what was measured.
+LIMITS = {
+    "training ratio bf16": 2.5,
+    "training ratio fp32": 1.4,
+    "share of peak": 72.0,
+    "synthesize seconds": 10.0,
+    "extract seconds": 8.0,
+    "extract MB": 600.0,
+    "help seconds": 0.5,
+    "start seconds": 1.5,
+    "start ratio": 1.25,
+    "no-op seconds": 2.0,
+}
 
 
 def measure(plan: Plan, show: Show) -> dict[str, Any]:
@@ -31,24 +55,23 @@ def measure(plan: Plan, show: Show) -> dict[str, Any]:
     ArtifactError
         There are no samples to train on.
     BenchmarkError
-        Something ended that should not have.
+        A process ended that should not have.
     """
-    material = read_material()
+    counts = _sample_counts()
     environment = {**probe(), "cores": os.cpu_count()}
     show(f"{environment['machine']}, commit {environment['commit']}")
     threads = environment["threads"]
-    training: dict[str, Any] = {
-        "cpu": measure_training(field("cpu", environment["precision"], threads), plan, show)
-    }
+    specs = implementations("cpu", environment["precision"], threads)
+    training = {"cpu": measure_training(specs, plan, show)}
     if environment["gpu"] is None:
         training["cuda"] = {"not_measured": "torch finds no GPU"}
     else:
-        specs = field("cuda", environment["gpu_precision"], threads)
+        specs = implementations("cuda", environment["gpu_precision"], threads)
         training["cuda"] = measure_training(specs, plan, show)
     return {
         "environment": environment,
         "plan": asdict(plan),
-        "samples": {"train": len(material.train), "val": len(material.val)},
+        "samples": counts,
         "limits": LIMITS,
         "training": training,
         "data": measure_data(plan.stage_repeats, show),
@@ -57,69 +80,85 @@ def measure(plan: Plan, show: Show) -> dict[str, Any]:
     }
 
 
-def measure_training(specs: Sequence[Spec], plan: Plan, show: Show) -> dict[str, Any]:
-    """Train the contestants in turn, the first being the one that others are compared with.
+def _sample_counts() -> dict[str, int]:
+    """Return the sizes of the parts; read here without the library, which imports pandas."""
+    samples, manifest = Path("data/samples"), Path("data/split.csv")
+    for path in (samples, manifest):
+        if not path.exists():
+            raise ArtifactError(f"{path}: no such file; 'dvc repro split' makes it")
+    with manifest.open(encoding="utf-8", newline="") as file:
+        parts = Counter(row.get(f"seed_{SPLIT_SEED}") for row in csv.DictReader(file))
+    return {part: parts[part] for part in ("train", "val")}
 
-    Each makes two epochs before, which are not timed: they warm it up. In the first its memory is
+
+def measure_training(specs: Sequence[Spec], plan: Plan, show: Show) -> dict[str, Any]:
+    """Time the trainings, their epochs interleaved; the first spec is the reference of the others.
+
+    Each runs two epochs before that are not timed and warm it up. In the first its memory is
     watched, in the second its operations are counted.
     """
-    products = peaks(specs)
-    with workers([*specs, *products]) as started:
+    with workers([*specs, *matrix_products(specs)]) as started:
         flops, memory = {}, {}
         for worker in started:
             worker.start(plan.seeds[0])
-            # In this order: what counts operations takes memory of its own.
+            # In this order: counting operations takes memory of its own.
             memory[worker.name], flops[worker.name] = worker.memory(), worker.flops()
-            show(f"{worker.name}: {flops[worker.name] / 1e9:.0f} GFLOP per turn, warm")
+            show(f"{worker.name}: {flops[worker.name] / 1e9:.0f} GFLOP per epoch, warm")
         count = len(specs)
-        turns = contest(started[:count], started[count:], plan, show)
-    return summary(specs, turns, flops, memory, plan)
+        timings = time_epochs(started[:count], started[count:], plan, show)
+    return summarize(specs, timings, flops, memory, plan)
 
 
-def summary(
+def summarize(
     specs: Sequence[Spec],
-    turns: Sequence[Turn],
+    timings: Sequence[EpochTiming],
     flops: dict[str, int],
     memory: dict[str, dict[str, float | str]],
     plan: Plan,
 ) -> dict[str, Any]:
-    """Return what the turns came to, by contestant, and the peaks they are set against."""
-    rounds = whole_rounds(turns, [spec.name for spec in specs])
-    seconds = {spec.name: [each[spec.name] for each in rounds] for spec in specs}
-    peak = {
+    """Return the figures of each implementation, and the peak rates they are compared with."""
+    rounds = complete_rounds(timings, [spec.name for spec in specs])
+    seconds = {spec.name: [times[spec.name] for times in rounds] for spec in specs}
+    peaks = {
         spec.precision: spread(
-            [gigaflops(flops[spec.name], turn.seconds) for turn in turns if turn.name == spec.name]
+            [
+                gigaflops(flops[spec.name], timing.seconds)
+                for timing in timings
+                if timing.name == spec.name
+            ]
         )
-        for spec in peaks(specs)
+        for spec in matrix_products(specs)
     }
-    contestants = {}
+    figures = {}
     for spec in specs:
         name, times = spec.name, spread(seconds[spec.name])
         rate = gigaflops(flops[name], times["median"])
-        contestants[name] = {
+        figures[name] = {
             "seconds_per_epoch": times,
             "ratio": spread(ratios(seconds[name], seconds[specs[0].name])),
             "memory": memory[name],
             "flops": flops[name],
             "gigaflops": round(rate, 2),
-            "share_of_peak": round(share(rate, peak[spec.precision]["median"]), 2),
-            "time_to_loss": [asdict(time_to_loss(turns, name, seed, plan)) for seed in plan.seeds],
-            "turns": _raw(turns, name, plan),
+            "share_of_peak": round(100 * rate / peaks[spec.precision]["median"], 2),
+            "time_to_loss": [
+                asdict(time_to_loss(timings, name, seed, plan)) for seed in plan.seeds
+            ],
+            "turns": _epochs(timings, name, plan),
         }
-    return {
-        "reference": specs[0].name,
-        "contestants": contestants,
-        "peak_gigaflops": peak,
+    # "contestants" and "turns" are implementations and epochs: the keys of committed results.
+    return {"reference": specs[0].name, "contestants": figures, "peak_gigaflops": peaks}
+
+
+def _epochs(timings: Sequence[EpochTiming], name: str, plan: Plan) -> dict[str, dict[str, Any]]:
+    """Return the seconds and val losses of an implementation's epochs, by seed."""
+    by_seed = {
+        seed: [timing for timing in timings if (timing.name, timing.seed) == (name, seed)]
+        for seed in plan.seeds
     }
-
-
-def _raw(turns: Sequence[Turn], name: str, plan: Plan) -> dict[str, dict[str, Any]]:
-    """Return the seconds and val losses of a contestant's epochs, by seed."""
-    made = [turn for turn in turns if turn.name == name]
     return {
         str(seed): {
-            "seconds": [round(turn.seconds, 4) for turn in made if turn.seed == seed],
-            "val_loss": [turn.val_loss for turn in made if turn.seed == seed],
+            "seconds": [round(timing.seconds, 4) for timing in epochs],
+            "val_loss": [timing.val_loss for timing in epochs],
         }
-        for seed in plan.seeds
+        for seed, epochs in by_seed.items()
     }

@@ -19,15 +19,13 @@ def main() -> None:
     parser.add_argument("files", nargs="*", type=Path, help="JSON files that bench.py wrote")
     parser.add_argument("--write", action="store_true", help="into README.md and docs/speed.md")
     arguments = parser.parse_args()
-    files = arguments.files
-
-    from benchmarks.documents import write
-    from benchmarks.markdown import committed, read_results, tables
+    from benchmarks.documents import read_results, result_files, write
+    from benchmarks.markdown import tables
 
     if arguments.write:
         write(ROOT)
         return
-    print(tables(read_results(files or committed(ROOT / "benchmarks/results"))))
+    print(tables(read_results(arguments.files or result_files(ROOT))))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""A contestant's own process: python -m benchmarks.worker '{"spec": {…}, "folder": "…"}'
+"""The process of one implementation: python -m benchmarks.worker '{"spec": {…}, "folder": "…"}'
 
 Reads requests from stdin and answers each with one line, both JSON; in between it waits and costs
 nothing. The end of stdin is the end of the process.
 
     → {"do": "start", "seed": 0}    ← {}                                begins a training anew
-    → {"do": "turn"}                ← {"seconds": 1.5, "val_loss": 0.2}  one epoch
+    → {"do": "epoch"}               ← {"seconds": 1.5, "val_loss": 0.2}  one epoch
     → {"do": "flops"}               ← {"flops": 3e11}                   one epoch, counted
-    → {"do": "memory"}              ← {"peak_mb": 900.0, "measured": …}  of all that was done so far
+    → {"do": "memory"}              ← {"peak_mb": 900.0, "measured": …}  of everything so far
 """
 
 import json
@@ -19,8 +19,8 @@ from typing import Any, TextIO
 
 import torch
 
-from benchmarks.contestants.material import read_material
-from benchmarks.contestants.spec import Contestant, Spec
+from benchmarks.implementations.spec import Implementation, Spec
+from benchmarks.library import TrainingData
 from fusebench import cli
 from fusebench.config import PARAMS_FILE, load_section
 from fusebench.device import Device, RuntimeParams, peak_memory, prepare
@@ -28,8 +28,8 @@ from fusebench.device import Device, RuntimeParams, peak_memory, prepare
 LOADER_WORKERS = 2
 
 
-def build(spec: Spec, folder: Path) -> tuple[Contestant, Device]:
-    """Return a contestant, ready to start, and the device that it works on.
+def build(spec: Spec, folder: Path) -> tuple[Implementation, Device]:
+    """Return an implementation, ready to start, and its device.
 
     Parameters
     ----------
@@ -38,67 +38,74 @@ def build(spec: Spec, folder: Path) -> tuple[Contestant, Device]:
     """
     device = Device(torch.device(spec.device), "benchmark", spec.threads)
     torch.set_num_threads(spec.threads)
-    # Each kind imports what it alone needs: the others' libraries are not in its memory.
-    if spec.kind == "product":
-        from benchmarks.contestants.product import Product
+    # Each kind imports what it alone needs: other libraries are not in its memory.
+    if spec.kind == "matmul":
+        from benchmarks.implementations.project import MatrixProducts
 
-        return Product(device.device, spec.precision), device
+        return MatrixProducts(device.device, spec.precision, spec.size), device
     if spec.kind == "notebook":
-        from benchmarks.contestants.notebook import Notebook
+        from benchmarks.implementations.notebook import NotebookTraining
 
         # With one core torch warns of two loader workers; the notebook had two cores.
-        return Notebook(read_material(), folder, min(LOADER_WORKERS, spec.threads)), device
+        workers = min(LOADER_WORKERS, spec.threads)
+        return NotebookTraining(TrainingData.read(), folder, workers), device
     if spec.kind == "fabric":
-        from benchmarks.contestants.fabric import PlainFabric
+        from benchmarks.implementations.plain import FabricTraining
 
-        return PlainFabric(read_material()), device
+        return FabricTraining(TrainingData.read()), device
     return _project(spec)
 
 
-def _project(spec: Spec) -> tuple[Contestant, Device]:
-    from benchmarks.contestants.project import Project
+def _project(spec: Spec) -> tuple[Implementation, Device]:
+    from benchmarks.implementations.project import ProjectTraining
 
     runtime = load_section(PARAMS_FILE, "runtime", RuntimeParams)
     # As a stage prepares it, deterministic algorithms included.
     device = prepare(runtime.model_copy(update={"device": spec.device, "threads": spec.threads}))
-    return Project(read_material(), device, spec.precision), device
+    return ProjectTraining(TrainingData.read(), device, spec.precision), device
 
 
-def answer(contestant: Contestant, device: Device, request: dict[str, Any]) -> dict[str, Any]:
+def answer(
+    implementation: Implementation, device: Device, request: dict[str, Any]
+) -> dict[str, Any]:
     """Do what a request asks for; return the reply."""
     if request["do"] == "start":
-        contestant.start(request["seed"])
+        implementation.start(request["seed"])
         return {}
-    if request["do"] == "turn":
+    if request["do"] == "epoch":
         began = time.perf_counter()
-        val_loss = contestant.turn()
+        val_loss = implementation.epoch()
         return {"seconds": time.perf_counter() - began, "val_loss": val_loss}
     if request["do"] == "flops":
         from torch.utils.flop_counter import FlopCounterMode
 
         with FlopCounterMode(display=False) as counter:
-            contestant.turn()
+            implementation.epoch()
         return {"flops": counter.get_total_flops()}
     if request["do"] == "memory":
         return dict(peak_memory(device))
     raise ValueError(f"request '{request['do']}' is unknown")
 
 
-def serve(contestant: Contestant, device: Device, requests: Iterable[str], replies: TextIO) -> None:
-    """Say that the contestant is ready, then answer requests until there are no more."""
+def serve(
+    implementation: Implementation, device: Device, requests: Iterable[str], replies: TextIO
+) -> None:
+    """Say that the implementation is ready, then answer requests until there are no more."""
     print(json.dumps({"ready": True}), file=replies, flush=True)
     for line in requests:
-        print(json.dumps(answer(contestant, device, json.loads(line))), file=replies, flush=True)
+        print(
+            json.dumps(answer(implementation, device, json.loads(line))), file=replies, flush=True
+        )
 
 
 def main() -> None:
-    """Make the contestant that the argument describes and serve."""
+    """Build the implementation that the argument describes and serve."""
     # What a library prints must not come between the replies.
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     order = json.loads(sys.argv[1])
-    contestant, device = build(Spec(**order["spec"]), Path(order["folder"]))
-    serve(contestant, device, sys.stdin, replies)
+    implementation, device = build(Spec(**order["spec"]), Path(order["folder"]))
+    serve(implementation, device, sys.stdin, replies)
 
 
 if __name__ == "__main__":

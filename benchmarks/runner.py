@@ -1,11 +1,7 @@
-"""Who asks the contestants for their turns: each has a process of its own, and works when asked.
-
-This side imports no torch: a child's peak memory begins with that of the process it came from.
-"""
+"""Runs each implementation in a process of its own, an epoch whenever it is asked for one."""
 
 import json
 import os
-import re
 import select
 import signal
 import subprocess
@@ -16,36 +12,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any, Self, cast
 
-from benchmarks.contestants.spec import Spec
-from benchmarks.memory import proportional_mb
-from fusebench.errors import FusebenchError
+from benchmarks.implementations.spec import Spec
+from benchmarks.processes import BenchmarkError, environment, last_line, proportional_mb
 
-ROOT = Path(__file__).resolve().parents[1]
 _SAMPLING_SECONDS = 0.02
 
 
-class BenchmarkError(FusebenchError):
-    """Something cannot be measured."""
-
-
-def environment() -> dict[str, str]:
-    """Return the environment in which `python -m benchmarks.…` finds its modules."""
-    return os.environ | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
-
-
-def last_line(text: str) -> str:
-    """Return the last line that says something, without the word "error" before it."""
-    line = next((line for line in reversed(text.splitlines()) if line.strip()), "no message")
-    return re.sub(r"^error:\s*", "", line.strip(), flags=re.IGNORECASE)
-
-
 class Worker:
-    """The process of one contestant.
+    """The process of one implementation.
 
     Parameters
     ----------
     folder : Path
-        For what it writes; removed by whoever made it.
+        For the files it writes; the caller removes it.
     """
 
     def __init__(self, spec: Spec, folder: Path) -> None:
@@ -80,33 +59,33 @@ class Worker:
         """What it has written to stderr so far."""
         return self._errors.read_text("utf-8", errors="replace")
 
-    def ready(self) -> None:
-        """Wait until the contestant is made; raise BenchmarkError if it cannot be."""
+    def wait_ready(self) -> None:
+        """Wait until the implementation is set up; raise BenchmarkError if that fails."""
         self._reply()
 
     def start(self, seed: int) -> None:
         """Begin a training anew."""
         self._ask("start", seed=seed)
 
-    def turn(self) -> tuple[float, float | None]:
-        """Have one turn done; return its seconds and val loss.
+    def epoch(self) -> tuple[float, float | None]:
+        """Run one epoch; return its seconds and val loss.
 
         Raises
         ------
         BenchmarkError
-            The process has ended; as in all that is asked of it.
+            The process has ended; as with every request.
         """
-        reply = self._ask("turn")
+        reply = self._ask("epoch")
         return reply["seconds"], reply["val_loss"]
 
     def flops(self) -> int:
-        """Have one turn done and counted; return its floating-point operations."""
+        """Run one epoch and return its number of floating-point operations."""
         return int(self._ask("flops")["flops"])
 
     def memory(self) -> dict[str, float | str]:
-        """Have one turn done; return the largest memory use meanwhile, in MB (10⁶ bytes)."""
+        """Run one epoch; return the largest memory use meanwhile, in MB (10⁶ bytes)."""
         peak = proportional_mb(self.pid) or 0.0
-        self._send("turn")
+        self._send("epoch")
         while not select.select([self._replies], [], [], _SAMPLING_SECONDS)[0]:
             peak = max(peak, proportional_mb(self.pid) or 0.0)
         self._reply()
@@ -114,14 +93,14 @@ class Worker:
             return {"peak_mb": round(peak, 1), "measured": "process and its loader workers (PSS)"}
         return self._ask("memory")
 
-    def _ask(self, do: str, **more: Any) -> dict[str, Any]:
-        self._send(do, **more)
+    def _ask(self, do: str, **arguments: Any) -> dict[str, Any]:
+        self._send(do, **arguments)
         return self._reply()
 
-    def _send(self, do: str, **more: Any) -> None:
-        # Where nobody reads any more, the reply that does not come will say so.
+    def _send(self, do: str, **arguments: Any) -> None:
+        # Where nobody reads any more, the missing reply is what is reported.
         with suppress(BrokenPipeError):
-            print(json.dumps({"do": do} | more), file=self._requests, flush=True)
+            print(json.dumps({"do": do} | arguments), file=self._requests, flush=True)
 
     def _reply(self) -> dict[str, Any]:
         line = self._replies.readline()
@@ -134,10 +113,10 @@ class Worker:
 
 @contextmanager
 def workers(specs: Sequence[Spec]) -> Iterator[list[Worker]]:
-    """Start a process per contestant, wait until all are ready, and end them all in any case."""
+    """Start a process per implementation, wait until all are ready; end them all in any case."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="fusebench-")))
         started = [stack.enter_context(Worker(spec, folder)) for spec in specs]
         for worker in started:
-            worker.ready()
+            worker.wait_ready()
         yield started

@@ -16,9 +16,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from benchmarks.contestants.material import Material
-from benchmarks.contestants.plain import PlainConcat, val_loss
-from fusebench.samples.samples import SampleRow, Samples
+from benchmarks.implementations.plain import PlainConcat, val_loss
+from benchmarks.library import Rows, TrainingData, rows_and_labels
+from fusebench.samples.samples import Samples
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class Pair:
     label: int
 
 
-def write_pairs(samples: Samples, rows: Sequence[SampleRow], folder: Path) -> list[Pair]:
+def write_pairs(samples: Samples, rows: Rows, folder: Path) -> list[Pair]:
     """Write an RGBA PNG and an .npy file of ranges per row into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     pairs = []
-    for row in rows:
-        pair = Pair(folder / f"{row.row}.png", folder / f"{row.row}.npy", row.label)
-        Image.fromarray(samples.rgb[row.row]).convert("RGBA").save(pair.rgb)
-        np.save(pair.lidar, samples.lidar[row.row])
+    for row, label in rows_and_labels(rows):
+        pair = Pair(folder / f"{row}.png", folder / f"{row}.npy", label)
+        Image.fromarray(samples.rgb[row]).convert("RGBA").save(pair.rgb)
+        np.save(pair.lidar, samples.lidar[row])
         pairs.append(pair)
     return pairs
 
@@ -73,7 +73,7 @@ class PairDataset(Dataset[tuple[Tensor, Tensor, int]]):
         return torch.stack((x, y, z, (ranges < self._max_range).float()))
 
 
-class Notebook:
+class NotebookTraining:
     """Trains as the notebook did.
 
     Parameters
@@ -84,13 +84,12 @@ class Notebook:
         Processes that load samples; 0: none but this one.
     """
 
-    def __init__(self, material: Material, folder: Path, workers: int) -> None:
-        samples = material.samples
-        self._settings = material.settings
-        self._shape = (material.size, len(samples.dataset.classes))
+    def __init__(self, data: TrainingData, folder: Path, workers: int) -> None:
+        self._settings = data.settings
+        self._shape = (data.size, data.classes)
         train, val = (
-            PairDataset(write_pairs(samples, rows, folder / part), samples)
-            for part, rows in (("train", material.train), ("val", material.val))
+            PairDataset(write_pairs(data.samples, rows, folder / part), data.samples)
+            for part, rows in (("train", data.train), ("val", data.val))
         )
         size = self._settings.batch_size
         self._train = DataLoader(train, batch_size=size, shuffle=True, num_workers=workers)
@@ -103,8 +102,8 @@ class Notebook:
         self.model = PlainConcat(*self._shape)
         self._optimizer = torch.optim.Adam(self.model.parameters(), lr=self._settings.lr)
 
-    def turn(self) -> float:
-        """Make one epoch, train and val pass; return the val loss in nats per sample."""
+    def epoch(self) -> float:
+        """Run one epoch, train and val pass; return the val loss in nats per sample."""
         self.model.train()
         for rgb, lidar, labels in self._train:
             self._optimizer.zero_grad()

@@ -1,0 +1,72 @@
+"""The project's own loop, and the matrix products that give the peak rate of the machine."""
+
+from dataclasses import replace
+
+import torch
+import torch.nn.functional as F  # noqa: N812  (torch's own convention)
+
+from benchmarks.library import TrainingData
+from benchmarks.timing import FUSION
+from fusebench.device import Device, Precision
+from fusebench.inputs.inputs import Inputs
+from fusebench.models import registry
+from fusebench.models.base import ModelSpec, predict
+from fusebench.training.loop import Task, start, train_epoch
+
+_PRODUCTS = 3
+
+
+class ProjectTraining:
+    """Trains with the project's own loop, as stage train does; the reference of the others."""
+
+    def __init__(self, data: TrainingData, device: Device, precision: Precision) -> None:
+        spec = ModelSpec(FUSION, data.classes, data.size, data.settings.pooling, precision)
+        names = registry.fusion_class(FUSION).inputs
+        train, val = (
+            Inputs.load(data.samples, rows, data.lidar, names, device.device)
+            for rows in (data.train, data.val)
+        )
+        dataset = data.samples.dataset
+        positive = dataset.classes.index(dataset.positive)
+        self.task = Task(spec, data.settings, 0, train, val, positive, device.device)
+        self.state = start(self.task)
+
+    def start(self, seed: int) -> None:
+        """Begin a training anew, its weights and its order of samples those of `seed`."""
+        self.task = replace(self.task, seed=seed)
+        self.state = start(self.task)
+
+    def epoch(self) -> float:
+        """Run one epoch, train and val pass; return the val loss in nats per sample."""
+        train_epoch(self.task, self.state)
+        logits_nk = predict(self.state.model, self.task.val, self.task.settings.batch_size)
+        self.state.epoch += 1
+        return float(F.cross_entropy(logits_nk, self.task.val.labels))
+
+
+class MatrixProducts:
+    """Multiplies large square matrices; their rate is the peak that trainings are compared with.
+
+    Parameters
+    ----------
+    size : int
+        Rows and columns of the matrices.
+    """
+
+    def __init__(self, device: torch.device, precision: Precision, size: int) -> None:
+        self._device = device
+        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        generator = torch.Generator().manual_seed(0)
+        self._left, self._right = (
+            torch.randn(size, size, generator=generator).to(device, dtype) for _ in range(2)
+        )
+
+    def start(self, seed: int) -> None:
+        """Do nothing: products have no state."""
+
+    def epoch(self) -> None:
+        """Compute the products and wait for them."""
+        for _ in range(_PRODUCTS):
+            torch.mm(self._left, self._right)
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)

@@ -1,0 +1,81 @@
+"""Which implementations are timed, without importing what it takes to build one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from fusebench.device import Precision
+
+
+class Implementation(Protocol):
+    """One way of training, as the worker process runs it."""
+
+    def start(self, seed: int) -> None:
+        """Begin a training anew."""
+
+    def epoch(self) -> float | None:
+        """Run one epoch; a training returns its val loss, in nats per sample."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What an implementation is built from; sent to its process as JSON.
+
+    Attributes
+    ----------
+    kind : {"project", "notebook", "fabric", "matmul"}
+    precision : {"fp32", "bf16"}
+    device : {"cpu", "cuda"}
+    threads : int
+        On the CPU, the same for all.
+    size : int
+        Rows and columns of the matrices, where the work is a matrix product.
+    """
+
+    kind: Literal["project", "notebook", "fabric", "matmul"]
+    precision: Precision
+    device: Literal["cpu", "cuda"]
+    threads: int
+    size: int = 4096
+
+    @property
+    def name(self) -> str:
+        """How results call the implementation."""
+        return f"{self.kind}-{self.precision}"
+
+    def fields(self) -> dict[str, Any]:
+        """Return what `Spec(**…)` builds an equal one from."""
+        return asdict(self)
+
+
+def implementations(
+    device: Literal["cpu", "cuda"], precision: Precision, threads: int
+) -> list[Spec]:
+    """Return the trainings that are timed on a device, the project as it is shipped first.
+
+    Parameters
+    ----------
+    precision : {"fp32", "bf16"}
+        What `train.precision: auto` comes to on the device.
+    """
+    specs = [Spec("project", precision, device, threads)]
+    if precision != "fp32":
+        specs.append(Spec("project", "fp32", device, threads))
+    if device == "cpu":
+        specs += [
+            Spec("notebook", "fp32", device, threads),
+            Spec("fabric", "fp32", device, threads),
+        ]
+    return specs
+
+
+def matrix_products(specs: Sequence[Spec]) -> list[Spec]:
+    """Return a matrix product per precision of the trainings, whose rate is the peak."""
+    by_precision = {spec.precision: spec for spec in specs}
+    return [
+        Spec("matmul", precision, spec.device, spec.threads)
+        for precision, spec in by_precision.items()
+    ]

@@ -1,0 +1,141 @@
+"""All that the benchmark takes from the library but its training loop: data, settings, verdict.
+
+The samples' and manifest's own types are known here alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Self
+
+from benchmarks.timing import SPLIT_SEED
+from fusebench.config import PARAMS_FILE, load_keys, load_section
+from fusebench.data.split import SplitParams, draw
+from fusebench.device import Precision, RuntimeParams, prepare
+from fusebench.inputs.lidar import LidarParams
+from fusebench.models.registry import StrategyParams
+from fusebench.samples.manifest import Manifest, read_manifest, write_manifest
+from fusebench.samples.samples import SampleRow, Samples, open_samples
+from fusebench.training.settings import TrainParams
+
+SAMPLES = Path("data/samples")
+MANIFEST = Path("data/split.csv")
+
+Rows = list[SampleRow]
+"""Some of the samples, as the library lists them."""
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What every implementation trains on, and with which settings."""
+
+    samples: Samples
+    train: Rows
+    val: Rows
+    lidar: LidarParams
+    settings: TrainParams
+
+    @classmethod
+    def read(cls) -> Self:
+        """Return what stages extract and split wrote into this project.
+
+        Raises
+        ------
+        ArtifactError
+            Something is missing or broken.
+        """
+        samples, manifest = open_samples(SAMPLES), read_manifest(MANIFEST)
+        manifest.check_rows(samples.rows)
+        train, val = (manifest.rows_of(SPLIT_SEED, part) for part in ("train", "val"))
+        lidar = load_section(PARAMS_FILE, "lidar", LidarParams)
+        return cls(samples, train, val, lidar, load_section(PARAMS_FILE, "train", TrainParams))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the images, in pixels."""
+        height, width = self.samples.rgb.shape[1:3]
+        return height, width
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return len(self.samples.dataset.classes)
+
+
+def rows_and_labels(rows: Rows) -> list[tuple[int, int]]:
+    """Return the position in the arrays and the label of each sample."""
+    return [(row.row, row.label) for row in rows]
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """The sections of params.yaml that the precision study's numbers depend on."""
+
+    fusions: tuple[str, ...]
+    train: TrainParams
+    lidar: LidarParams
+    split: SplitParams
+
+    @classmethod
+    def read(cls, seeds: Sequence[int]) -> Self:
+        """Return what params.yaml holds, with other seeds."""
+        train = load_section(PARAMS_FILE, "train", TrainParams)
+        return cls(
+            load_keys(PARAMS_FILE, StrategyParams).strategies,
+            train.model_copy(update={"seeds": tuple(seeds)}),
+            load_section(PARAMS_FILE, "lidar", LidarParams),
+            load_section(PARAMS_FILE, "split", SplitParams),
+        )
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The settings as plain values, for a file."""
+        sections = ("train", "lidar", "split")
+        return {
+            "fusions": list(self.fusions),
+            **{name: getattr(self, name).model_dump(mode="json") for name in sections},
+        }
+
+    def manifest(self, samples: Samples) -> Manifest:
+        """Return a split of the samples for these seeds."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "split.csv"
+            write_manifest(path, samples.rows, draw(samples.rows, self.split, self.train.seeds))
+            return read_manifest(path)
+
+
+def metrics_of_test(
+    settings: StudySettings, fusion: str, normalize: bool, precision: Precision
+) -> list[dict[str, Any]]:
+    """Train and evaluate a fusion with one thread; return the metrics of test, one per seed."""
+    # These import torch, which a process that only reads results does without.
+    from fusebench.evaluation.metrics import fusion_metrics
+    from fusebench.prediction.predict import predict_fusion
+    from fusebench.prediction.predictions import read_predictions
+    from fusebench.training.progress import Progress
+    from fusebench.training.train import Places, Recipe, train_fusion
+
+    device = prepare(RuntimeParams(device="cpu", threads=1, progress="off"))
+    samples = open_samples(SAMPLES)
+    manifest = settings.manifest(samples)
+    lidar = settings.lidar.model_copy(update={"normalize": normalize})
+    recipe = Recipe(fusion, settings.train, lidar, precision)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        outputs = Places(folder / "models", folder / "curve.csv", folder / "metrics.json")
+        progress = Progress("off", len(settings.train.seeds))
+        train_fusion(recipe, samples, manifest, device, progress, outputs)
+        predict_fusion(folder / "models", samples, manifest, device, folder / "predictions")
+        test = fusion_metrics(read_predictions(folder / "predictions"))["test"]
+    return list(test["seeds"].values())
+
+
+def verdict_text(folder: Path) -> str:
+    """Return what the comparison kept in a folder recommends, and its table, as Markdown."""
+    from fusebench.report.export import verdict_head
+    from fusebench.report.pairs import read_pairs
+    from fusebench.samples.samples import read_csv
+
+    table = read_csv(folder / "comparison.csv", ("Model",))
+    return verdict_head(table, read_pairs(folder / "pairs.csv"))

@@ -1,0 +1,115 @@
+"""The benchmark as a whole, once, as small as can be."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.project import ROOT
+
+from benchmarks.implementations.spec import Spec, implementations, matrix_products
+from benchmarks.machine import probe, slug
+from benchmarks.markdown import tables
+from benchmarks.stages import WITH_TORCH, WITHOUT_TORCH
+from benchmarks.suite import measure, summarize
+from benchmarks.timing import EpochTiming, Plan
+
+SMALLEST = Plan(seeds=(0,), rounds=1, epochs=1, stage_repeats=1, start_repeats=1)
+
+
+def test_figures_are_made_of_the_timings() -> None:
+    specs = implementations("cpu", "bf16", 2)[:2]
+    seconds = {"project-bf16": [1.0, 2.0, 4.0], "project-fp32": [2.0, 6.0]}
+    timings = [
+        EpochTiming(name, 0, epoch, time, 0.1)
+        for name, times in seconds.items()
+        for epoch, time in enumerate(times, start=1)
+    ]
+    timings += [
+        EpochTiming("matmul-bf16", 0, 1, 0.5, None), EpochTiming("matmul-fp32", 0, 1, 4.0, None),
+    ]  # fmt: skip
+    flops = dict.fromkeys(seconds, 300 * 10**9) | {
+        "matmul-bf16": 500 * 10**9, "matmul-fp32": 800 * 10**9,
+    }  # fmt: skip
+    memory: dict[str, dict[str, float | str]] = {name: {"peak_mb": 1.0} for name in seconds}
+    training = summarize(specs, timings, flops, memory, Plan(seeds=(0,), rounds=1))
+    bf16, fp32 = training["contestants"].values()
+    assert {p: peak["median"] for p, peak in training["peak_gigaflops"].items()} == {
+        "bf16": 1000.0, "fp32": 200.0,
+    }  # fmt: skip
+    # The third epoch was run by one alone: it counts for the time to the loss, not here.
+    assert bf16["seconds_per_epoch"]["values"] == [1.0, 2.0]
+    assert bf16["time_to_loss"][0]["seconds"] == 7.0
+    assert fp32["ratio"]["values"] == [2.0, 3.0]
+    assert (bf16["gigaflops"], bf16["share_of_peak"]) == (200.0, 20.0)
+    assert (fp32["gigaflops"], fp32["share_of_peak"]) == (75.0, 37.5)
+    assert bf16["turns"]["0"] == {"seconds": [1.0, 2.0, 4.0], "val_loss": [0.1, 0.1, 0.1]}
+
+
+def small_products(specs: Sequence[Spec]) -> list[Spec]:
+    return [replace(spec, size=512) for spec in matrix_products(specs)]
+
+
+@pytest.fixture(scope="module")
+def result(tiny_root: Path) -> dict[str, Any]:
+    """What the smallest plan measures on the small project."""
+    assert tiny_root
+    lines: list[str] = []
+    # One thread: two that wait for each other are slow where something else is running.
+    facts = probe() | {"threads": 1, "precision": "fp32", "gpu": None}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("benchmarks.suite.probe", lambda: facts)
+        patch.setattr("benchmarks.suite.matrix_products", small_products)
+        # A start of each sort; all of them take as long as the rest.
+        patch.setattr("benchmarks.stages.WITHOUT_TORCH", {"split": WITHOUT_TORCH["split"]})
+        patch.setattr("benchmarks.stages.WITH_TORCH", {"train": WITH_TORCH["train"]})
+        measured = measure(SMALLEST, lines.append)
+    assert lines[0].startswith(facts["machine"])
+    return measured
+
+
+def test_everything_is_measured(result: dict[str, Any]) -> None:
+    assert result["samples"] == {"train": 30, "val": 20}
+    figures = result["training"]["cpu"]["contestants"]
+    assert list(figures) == ["project-fp32", "notebook-fp32", "fabric-fp32"]
+    # Per sample: two stems, the head, the classifier; a product of a and b counts 2ab.
+    first = 2 * 2 * (64 * 64 * 4 * 9 * 32)
+    forward = first + 2 * (2 * (32 * 32 * 32 * 9 * 64) + 8 * 8 * 128 * 9 * 128 + 2048 * 2)
+    # Backward, for inputs and for weights, but no gradient is made of the maps themselves.
+    flops = 30 * (forward + 2 * forward - first) + 20 * forward
+    for name, values in figures.items():
+        assert values["flops"] == flops, name
+        assert values["memory"]["peak_mb"] > 100
+        assert values["memory"]["measured"] == "process and its loader workers (PSS)"
+        assert len(values["turns"]["0"]["val_loss"]) == 1
+    assert result["data"].keys() == {"synthesize", "extract"}
+    assert result["startup"]["ratio"].keys() == {"train"}
+    scripts = result["startup"]["help"].keys()
+    assert {"check", *WITH_TORCH, *WITHOUT_TORCH} <= scripts
+    # The small project is no DVC repository.
+    assert "not_measured" in result["no_op"]
+
+
+def test_a_result_is_stored_and_printed_as_tables(result: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "mine.json").write_text(json.dumps(result, allow_nan=False), "utf-8")
+    command = [sys.executable, str(ROOT / "benchmarks/table.py"), "mine.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout == tables([result]) + "\n"
+    assert "| fabric, fp32 | " in done.stdout
+
+
+def test_without_samples_one_line_names_what_makes_them(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "benchmarks/bench.py")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "error: data/samples: no such file; 'dvc repro split' makes it\n"
+
+
+def test_a_machine_has_a_name_that_files_may_have() -> None:
+    sets = {"amx_bf16": False, "avx512_bf16": True, "avx512_f": True}
+    assert slug("Intel(R) Xeon(R) Föö/../bar", 2, sets) == "intel-xeon-f-bar-2-cores-avx512-bf16"
+    assert slug("EPYC", 2, {}) == "epyc-2-cores-none"
