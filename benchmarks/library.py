@@ -7,22 +7,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
+
+import pandas as pd
 
 from benchmarks.timing import SPLIT_SEED
 from fusebench.config import PARAMS_FILE, load_keys, load_section
 from fusebench.data.split import SplitParams, draw
 from fusebench.device import Precision, RuntimeParams, prepare
 from fusebench.inputs.lidar import LidarParams
-from fusebench.models.registry import StrategyParams
-from fusebench.samples.manifest import Manifest, read_manifest, write_manifest
-from fusebench.samples.samples import SampleRow, Samples, open_samples
+from fusebench.models.registry import FusionParams
+from fusebench.samples.manifest import Manifest, read_manifest
+from fusebench.samples.samples import Samples, open_samples
 from fusebench.training.settings import TrainParams
 
 SAMPLES = Path("data/samples")
 MANIFEST = Path("data/split.csv")
 
-Rows = list[SampleRow]
+Rows: TypeAlias = pd.DataFrame
 """Some of the samples, as the library lists them."""
 
 
@@ -46,8 +48,8 @@ class TrainingData:
             Something is missing or broken.
         """
         samples, manifest = open_samples(SAMPLES), read_manifest(MANIFEST)
-        manifest.check_rows(samples.rows)
-        train, val = (manifest.rows_of(SPLIT_SEED, part) for part in ("train", "val"))
+        manifest.check_samples(samples.table)
+        train, val = (manifest.part(SPLIT_SEED, part) for part in ("train", "val"))
         lidar = load_section(PARAMS_FILE, "lidar", LidarParams)
         return cls(samples, train, val, lidar, load_section(PARAMS_FILE, "train", TrainParams))
 
@@ -65,7 +67,7 @@ class TrainingData:
 
 def rows_and_labels(rows: Rows) -> list[tuple[int, int]]:
     """Return the position in the arrays and the label of each sample."""
-    return [(row.row, row.label) for row in rows]
+    return list(zip(rows["row"], rows["label"], strict=True))
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class StudySettings:
         """Return what params.yaml holds, with other seeds."""
         train = load_section(PARAMS_FILE, "train", TrainParams)
         return cls(
-            load_keys(PARAMS_FILE, StrategyParams).strategies,
+            load_keys(PARAMS_FILE, FusionParams).fusions,
             train.model_copy(update={"seeds": tuple(seeds)}),
             load_section(PARAMS_FILE, "lidar", LidarParams),
             load_section(PARAMS_FILE, "split", SplitParams),
@@ -99,10 +101,7 @@ class StudySettings:
 
     def manifest(self, samples: Samples) -> Manifest:
         """Return a split of the samples for these seeds."""
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "split.csv"
-            write_manifest(path, samples.rows, draw(samples.rows, self.split, self.train.seeds))
-            return read_manifest(path)
+        return Manifest(draw(samples, self.split, self.train.seeds))
 
 
 def metrics_of_test(
@@ -110,11 +109,11 @@ def metrics_of_test(
 ) -> list[dict[str, Any]]:
     """Train and evaluate a fusion with one thread; return the metrics of test, one per seed."""
     # These import torch, which a process that only reads results does without.
-    from fusebench.evaluation.metrics import fusion_metrics
+    from fusebench.evaluation.measure import fusion_metrics
     from fusebench.prediction.predict import predict_fusion
     from fusebench.prediction.predictions import read_predictions
-    from fusebench.training.progress import Progress
-    from fusebench.training.train import Places, Recipe, train_fusion
+    from fusebench.progress import Progress
+    from fusebench.training.train import OutputPaths, Recipe, train_fusion
 
     device = prepare(RuntimeParams(device="cpu", threads=1, progress="off"))
     samples = open_samples(SAMPLES)
@@ -123,7 +122,7 @@ def metrics_of_test(
     recipe = Recipe(fusion, settings.train, lidar, precision)
     with TemporaryDirectory() as name:
         folder = Path(name)
-        outputs = Places(folder / "models", folder / "curve.csv", folder / "metrics.json")
+        outputs = OutputPaths(folder / "models", folder / "curve.csv", folder / "metrics.json")
         progress = Progress("off", len(settings.train.seeds))
         train_fusion(recipe, samples, manifest, device, progress, outputs)
         predict_fusion(folder / "models", samples, manifest, device, folder / "predictions")
