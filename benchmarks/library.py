@@ -101,7 +101,7 @@ class StudySettings:
 
     def manifest(self, samples: Samples) -> Manifest:
         """Return a split of the samples for these seeds."""
-        return Manifest(draw(samples, self.split, self.train.seeds))
+        return Manifest(draw(samples.table, self.split, self.train.seeds))
 
 
 def metrics_of_test(
