@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from fusebench.evaluation.metrics import METRICS, Metric
 from fusebench.files import replace_file
@@ -103,6 +104,7 @@ def training_figure(comparison: Comparison, table: pd.DataFrame) -> Figure:
             xlabel="epoch", ylabel="val loss (nats per sample)", yscale="log",
             title="Validation loss: mean over seeds, band from lowest to highest",
         )  # fmt: skip
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
         _note(figure, comparison)
     return figure
