@@ -63,12 +63,12 @@ def test_missing_table_says_what_makes_it(
 def test_table_of_an_earlier_version_is_refused_by_its_revision(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = (workspace / TABLE).read_text("utf-8").replace("Collapsed", "Stuck")
+    text = (workspace / TABLE).read_text("utf-8").replace("Samples", "Origin")
     monkeypatch.setattr(revisions, "read_text", lambda _path, _rev: text)
     with pytest.raises(ArtifactError) as caught:
         _run(monkeypatch, "table", "HEAD~9")
     assert str(caught.value) == (
-        "'HEAD~9': metrics/comparison.csv: column 'Collapsed Seeds' is missing: of another "
+        "'HEAD~9': metrics/comparison.csv: column 'Samples' is missing: of another "
         "version of fusebench"
     )
 

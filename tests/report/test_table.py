@@ -13,9 +13,11 @@ from fusebench.errors import ArtifactError
 from fusebench.evaluation.metrics import METRICS
 from fusebench.files import write_table
 from fusebench.models import registry
+from fusebench.report import table as tables
 from fusebench.report.results import Comparison, read_comparison
 from fusebench.report.table import (
     SCREEN_WIDTH,
+    Column,
     comparison_json,
     comparison_table,
     markdown_table,
@@ -85,7 +87,7 @@ def test_csv_comes_back_as_it_was(table: pd.DataFrame, tmp_path: Path) -> None:
     assert_frame_equal(parse_comparison_table(text), table, check_exact=True)
 
 
-@pytest.mark.parametrize("column", ["Model", "Collapsed Seeds"])
+@pytest.mark.parametrize("column", ["Model", "Seeds", "Samples"])
 def test_csv_without_a_column_is_refused(column: str, table: pd.DataFrame) -> None:
     with pytest.raises(ArtifactError, match=rf"comparison\.csv: column '{column}' is missing"):
         parse_comparison_table(table.drop(columns=column).to_csv(index=False))
@@ -162,14 +164,27 @@ def test_screen_has_room_for_every_fusion_there_is(tmp_path: Path) -> None:
         assert any(line.startswith(name.replace("_", " ") + " ") for line in shown.splitlines())
 
 
-def test_metric_that_an_earlier_file_lacks_is_not_shown(table: pd.DataFrame) -> None:
-    earlier = table.drop(columns=["Test F1", "Test F1 Deviation"])
+def test_column_that_an_earlier_file_lacks_is_not_shown(table: pd.DataFrame) -> None:
+    earlier = table.drop(columns=["Test F1", "Test F1 Deviation", "Memory (MB)"])
     earlier["Test Something"] = 1.5
     parsed = parse_comparison_table(earlier.to_csv(index=False))
     assert parsed["Test Something"].tolist() == [1.5] * 4
     for shown in (screen_table(parsed, PAIRS), markdown_table(parsed, PAIRS)):
-        assert "F1" not in shown
+        for word in ("F1", "MB", "Something"):
+            assert word not in shown
         assert "NLL" in shown
+
+
+def test_column_is_declared_in_one_place(
+    comparison: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    column = Column("Letters", int, lambda result: len(result.name), "letters", "<{}>".format)
+    monkeypatch.setattr(tables, "_LAST", (*tables._LAST, column))
+    parsed = parse_comparison_table(comparison_table(comparison).to_csv(index=False))
+    assert parsed["Letters"].tolist() == [4, 8, 14, 9]
+    for shown in (screen_table(parsed, PAIRS), markdown_table(parsed, PAIRS)):
+        assert "letters" in shown
+        assert "<14>" in shown
 
 
 def test_markdown_has_the_cells_of_the_screen_aligned_to_the_right(table: pd.DataFrame) -> None:

@@ -50,6 +50,11 @@ class Result:
     metrics: dict[str, Any]
     measured: dict[str, Any] | None
 
+    @property
+    def samples(self) -> str:
+        """Where the samples come from: "synthetic" or "recorded"."""
+        return "synthetic" if self.predictions.info["synthetic"] else "recorded"
+
     def metric_of_seeds(self, metric: str) -> list[float]:
         """Return the value of a metric on test, per seed."""
         return [float(seed[metric]) for seed in self.metrics["test"]["seeds"].values()]
@@ -80,7 +85,7 @@ class Comparison:
     @property
     def samples(self) -> str:
         """Where the samples come from: "synthetic" or "recorded"."""
-        return "synthetic" if self.results[0].predictions.info["synthetic"] else "recorded"
+        return self.results[0].samples
 
     @property
     def positive(self) -> str:

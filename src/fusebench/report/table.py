@@ -2,7 +2,8 @@
 
 import csv
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,59 @@ from fusebench.report.results import Comparison, Result
 TABLE = Path("metrics/comparison.csv")
 SCREEN_WIDTH = 100
 
-# Columns but those of the test metrics, and what their cells are.
-_KINDS = {
-    "Model": str, "Strategy": str, "Validation Loss": float, "F1 Score": float, "Parameters": int,
-    "Time (s/epoch)": float, "Memory (MB)": float, "Accuracy": float, "Seeds": int,
-    "Collapsed Seeds": int, "Samples": str,
-}  # fmt: skip
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the comparison that is not a test metric. It is declared here alone.
+
+    Attributes
+    ----------
+    name : str
+        In metrics/comparison.csv.
+    kind : {str, int, float}
+        Of its cells; float may be NaN: not measured.
+    value : callable
+        Gives the cell of a result.
+    heading : str
+        On screens and in Markdown; empty: it is in the file alone.
+    text : callable
+        Gives what a reader sees of a cell.
+    """
+
+    name: str
+    kind: type
+    value: Callable[[Result], Any]
+    heading: str = ""
+    text: Callable[[Any], str] = str
+
+
+def _val(metric: str) -> Callable[[Result], float]:
+    return lambda result: float(result.metrics["val"][metric]["mean"])
+
+
+def _measured(section: str, key: str) -> Callable[[Result], float]:
+    return lambda result: float(result.measured[section][key] if result.measured else "nan")
+
+
+# The notebook's eight, now computed; then the test metrics; then the last.
+_FIRST = (
+    Column("Model", str, lambda result: result.name, "model", lambda name: name.replace("_", " ")),
+    Column("Strategy", str, lambda result: result.predictions.info["strategy"]),
+    Column("Validation Loss", float, _val("nll"), "val loss", "{:.4f}".format),
+    Column("F1 Score", float, _val("f1")),
+    Column("Parameters", int, lambda row: row.metrics["parameters"], "parameters", "{:,}".format),
+    Column("Time (s/epoch)", float, _measured("seconds_per_epoch", "median"), "s per epoch",
+           "{:.2f}".format),
+    Column("Memory (MB)", float, _measured("memory", "peak_mb"), "MB", "{:.0f}".format),
+    Column("Accuracy", float, _val("accuracy"), "val accuracy", "{:.2f}".format),
+)  # fmt: skip
+_LAST = (
+    Column("Seeds", int, lambda result: len(result.predictions.seeds)),
+    Column("Collapsed Seeds", int, lambda row: row.metrics["collapsed_seeds"], "collapsed seeds"),
+    Column("Samples", str, lambda result: result.samples),
+)
+# Without these a table cannot be shown; a file of an earlier commit may lack others.
+_NEEDED = ("Model", "Seeds", "Samples")
 # Shown before the others where there is no room for all; the metric that decides comes first.
 _PREFERRED = ("balanced_accuracy", "f1", "nll")
 
@@ -34,35 +82,21 @@ def comparison_table(comparison: Comparison) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The first eight columns are the notebook's, now computed: means over seeds on val, on which
-        the epoch was selected. Then each metric on test, as mean and sample standard deviation
-        over seeds. Rates in percent, NLL in nats per sample, memory in MB (10⁶ bytes). NaN: not
-        measured.
+        The first eight columns are the notebook's: means over seeds on val, on which the epoch was
+        selected. Then each metric on test, as mean and sample standard deviation over seeds. Rates
+        in percent, NLL in nats per sample, memory in MB (10⁶ bytes). NaN: not measured.
     """
-    return pd.DataFrame([_row(result, comparison) for result in comparison.results])
+    return pd.DataFrame([_row(result) for result in comparison.results])
 
 
-def _row(result: Result, comparison: Comparison) -> dict[str, Any]:
-    val, test, measured = result.metrics["val"], result.metrics["test"], result.measured
-    row: dict[str, Any] = {
-        "Model": result.name,
-        "Strategy": result.predictions.info["strategy"],
-        "Validation Loss": val["nll"]["mean"],
-        "F1 Score": val["f1"]["mean"],
-        "Parameters": result.metrics["parameters"],
-        "Time (s/epoch)": measured["seconds_per_epoch"]["median"] if measured else float("nan"),
-        "Memory (MB)": measured["memory"]["peak_mb"] if measured else float("nan"),
-        "Accuracy": val["accuracy"]["mean"],
-    }
+def _row(result: Result) -> dict[str, Any]:
+    row = {column.name: column.value(result) for column in _FIRST}
     for name, metric in METRICS.items():
-        deviation = test[name]["deviation"]
-        row[_column(metric)] = test[name]["mean"]
+        summary = result.metrics["test"][name]
+        row[_column(metric)] = summary["mean"]
+        deviation = summary["deviation"]
         row[f"{_column(metric)} Deviation"] = float("nan") if deviation is None else deviation
-    return row | {
-        "Seeds": len(comparison.seeds),
-        "Collapsed Seeds": result.metrics["collapsed_seeds"],
-        "Samples": comparison.samples,
-    }
+    return row | {column.name: column.value(result) for column in _LAST}
 
 
 def _column(metric: Metric) -> str:
@@ -72,16 +106,19 @@ def _column(metric: Metric) -> str:
 def parse_comparison_table(text: str) -> pd.DataFrame:
     """Return the table that the text of metrics/comparison.csv holds.
 
-    A file of an earlier commit may lack a metric, or have one more.
+    A file of an earlier commit may lack columns, or have others.
 
     Raises
     ------
     ArtifactError
-        A column is missing, or a cell is of another kind.
+        A column that is needed is missing, or a cell is of another kind.
     """
     header = next(csv.reader(text.splitlines()), [])
-    metrics = {column: float for column in header if column.startswith("Test ")}
-    return parse_table(TABLE, text, _KINDS | metrics)
+    kinds: dict[str, type] = {name: float for name in header if name.startswith("Test ")}
+    for column in (*_FIRST, *_LAST):
+        if column.name in header or column.name in _NEEDED:
+            kinds[column.name] = column.kind
+    return parse_table(TABLE, text, kinds)
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
@@ -153,26 +190,28 @@ def _screen(cells: pd.DataFrame) -> Table:
 
 def _cells(table: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
     """Return what a reader sees, as text, by heading."""
-    cells = {
-        "model": table["Model"].str.replace("_", " "),
-        "parameters": table["Parameters"].map("{:,}".format),
-        "s per epoch": _rounded(table["Time (s/epoch)"], 2),
-        "MB": _rounded(table["Memory (MB)"], 0),
-        "val loss": _rounded(table["Validation Loss"], METRICS["nll"].digits),
-        "val accuracy": _rounded(table["Accuracy"], METRICS["accuracy"].digits),
-    }
+    # What is measured on val stands beside what is measured on test.
+    first = sorted(_FIRST, key=lambda column: column.heading.startswith("val"))
+    cells = _texts(table, first)
     for metric in metrics:
         # The last digit says nothing beside a deviation of seeds.
-        mean, deviation = (
-            _rounded(table[column], max(metric.digits - 1, 0))
-            for column in (_column(metric), f"{_column(metric)} Deviation")
-        )
+        form = f"{{:.{max(metric.digits - 1, 0)}f}}".format
+        mean = _text(table[_column(metric)], form)
+        deviation = _text(table[f"{_column(metric)} Deviation"], form)
         cells[f"test {metric.label}"] = mean + deviation.map(lambda text: text and f" ± {text}")
-    return pd.DataFrame(cells | {"collapsed seeds": table["Collapsed Seeds"].astype(str)})
+    return pd.DataFrame(cells | _texts(table, _LAST))
 
 
-def _rounded(column: "pd.Series[float]", digits: int) -> "pd.Series[str]":
-    return column.map(lambda value: "" if pd.isna(value) else f"{value:.{digits}f}")
+def _texts(table: pd.DataFrame, columns: Sequence[Column]) -> dict[str, "pd.Series[str]"]:
+    return {
+        column.heading: _text(table[column.name], column.text)
+        for column in columns
+        if column.heading and column.name in table
+    }
+
+
+def _text(cells: "pd.Series[Any]", form: Callable[[Any], str]) -> "pd.Series[str]":
+    return cells.map(lambda cell: "" if pd.isna(cell) else form(cell))
 
 
 def _note(table: pd.DataFrame, shown: Sequence[Metric]) -> str:
