@@ -1,6 +1,6 @@
 """Stage gallery: python src/gallery.py data/samples plots/samples.png
 
-Draws a few twins, RGB beside LiDAR, without and with alignment.
+Draws a few samples of each class, RGB beside LiDAR, without and with alignment.
 """
 
 from pathlib import Path

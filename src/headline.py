@@ -1,7 +1,7 @@
 """Stage headline: python src/headline.py
 
-Writes the figures of the fusion under study (`fusion` in params.yaml) to metrics/headline.json:
-val first, to choose by; then test, to quote.
+Measures the kept predictions of the fusion under study (`fusion` in params.yaml) and writes its
+figures to metrics/headline.json: val first, to choose by; then test, to quote.
 """
 
 from pathlib import Path
@@ -10,18 +10,21 @@ from fusebench import cli
 
 
 def main() -> None:
-    """Read the params and that fusion's metrics, write its headline."""
+    """Read the params and that fusion's predictions, write its headline."""
     cli.parser(__doc__).parse_args()
 
     from fusebench.config import PARAMS_FILE, load_keys
-    from fusebench.files import read_json, write_json
-    from fusebench.models.registry import StrategyParams
-    from fusebench.report.headline import headline, headline_lines
+    from fusebench.evaluation.measure import fusion_metrics
+    from fusebench.files import write_json
+    from fusebench.models.registry import FusionParams
+    from fusebench.prediction.predictions import read_predictions
+    from fusebench.report.headline import headline, headline_text
+    from fusebench.report.table import SCREEN_WIDTH
 
-    fusion = load_keys(PARAMS_FILE, StrategyParams).fusion
-    figures = headline(read_json(Path("metrics/fusions") / f"{fusion}.json"))
+    fusion = load_keys(PARAMS_FILE, FusionParams).fusion
+    figures = headline(fusion_metrics(read_predictions(Path("predictions") / fusion)))
     write_json(Path("metrics/headline.json"), figures)
-    print("\n".join(headline_lines(fusion, figures)))
+    print(headline_text(fusion, figures, SCREEN_WIDTH))
 
 
 if __name__ == "__main__":

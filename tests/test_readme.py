@@ -8,7 +8,7 @@ from tests.project import FUSIONS, ROOT
 
 from fusebench.report.export import verdict_head
 from fusebench.report.pairs import read_pairs
-from fusebench.samples.samples import read_csv
+from fusebench.report.table import parse_comparison_table
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -19,7 +19,7 @@ def test_it_fits_in_200_lines() -> None:
 
 def test_it_leads_with_the_kept_verdict() -> None:
     folder = ROOT / "metrics/verdict"
-    table = read_csv(folder / "comparison.csv", ("Model",))
+    table = parse_comparison_table((folder / "comparison.csv").read_text("utf-8"))
     head = verdict_head(table, read_pairs(folder / "pairs.csv"))
     shown = re.search(r"<!-- verdict -->\n(.*?)\n<!-- /verdict -->", README, re.DOTALL)
     assert shown is not None

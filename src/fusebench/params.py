@@ -11,7 +11,7 @@ from fusebench.device import RuntimeParams
 from fusebench.errors import ParamsError
 from fusebench.inputs.lidar import LidarParams
 from fusebench.models.registry import FusionParams, checked_fusion
-from fusebench.report.settings import CompareParams
+from fusebench.report.results import CompareParams
 from fusebench.synthetic.archive import SynthesizeParams
 from fusebench.training.settings import TrainParams
 

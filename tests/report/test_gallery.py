@@ -1,22 +1,26 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from fusebench.report.gallery import choose_rows, gallery, write_gallery
-from fusebench.samples.samples import Dataset, SampleRow, Samples
+from fusebench.samples.samples import Dataset, Samples
 
 ANGLES = np.linspace(-0.3, 0.3, 12, dtype=np.float32)
 
 
 def samples_of(ids: list[tuple[str, int]], images: np.ndarray, ranges: np.ndarray) -> Samples:
     classes = ("bikes", "cars", "signs")
-    rows = tuple(
-        SampleRow(row, key, classes[label], label, "") for row, (key, label) in enumerate(ids)
+    table = pd.DataFrame(
+        [
+            {"row": row, "id": name, "class": classes[label], "label": label, "digest": ""}
+            for row, (name, label) in enumerate(ids)
+        ]
     )
-    dataset = Dataset(classes, "cars", 80.0, 20.0, 1, rendered=False)
-    return Samples(images, ranges, ANGLES, ANGLES, rows, dataset)
+    dataset = Dataset(classes, "cars", 80.0, 20.0, 1, synthetic=False)
+    return Samples(images, ranges, ANGLES, ANGLES, table, dataset)
 
 
 def with_objects(count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -27,15 +31,34 @@ def with_objects(count: int) -> tuple[np.ndarray, np.ndarray]:
     return images, ranges
 
 
-def test_twins_stand_together_in_the_order_of_their_classes() -> None:
-    ids = [(key, label) for label in range(3) for key in ("a", "b")]
-    rows = choose_rows(samples_of(ids, *with_objects(6)))
-    assert [(row.id, row.label) for row in rows] == [(k, label) for k in "ab" for label in range(3)]
+def chosen(samples: Samples) -> list[tuple[str, int]]:
+    rows = choose_rows(samples)
+    return list(zip(rows["id"], rows["label"], strict=True))
 
 
-def test_without_twins_each_class_is_shown() -> None:
-    rows = choose_rows(samples_of([("a", 0), ("b", 1), ("c", 2), ("d", 2)], *with_objects(4)))
-    assert {row.label for row in rows} == {0, 1, 2}
+def test_samples_of_one_id_stand_together_in_the_order_of_their_classes() -> None:
+    ids = [(name, label) for label in range(3) for name in ("a", "b")]
+    assert chosen(samples_of(ids, *with_objects(6))) == [
+        (name, label) for name in "ab" for label in range(3)
+    ]
+
+
+def test_ids_whose_object_is_far_from_the_centre_and_whole_are_shown() -> None:
+    ids = [(name, label) for name in "abcde" for label in range(3)]
+    images, ranges = with_objects(len(ids))
+    # b: near the centre; d: cut by the border in one class.
+    ranges[3:6] = 80
+    ranges[3:6, 5:7, 5:7] = 10
+    ranges[10, 0, 4] = 10
+    names = [name for name, _ in chosen(samples_of(ids, images, ranges))]
+    assert names == ["a"] * 3 + ["c"] * 3 + ["e"] * 3
+
+
+def test_without_a_shared_id_each_class_is_shown() -> None:
+    ids = [("a", 0), ("b", 1), ("c", 2), *((f"d{number}", 2) for number in range(4))]
+    assert chosen(samples_of(ids, *with_objects(7))) == [
+        ("a", 0), ("b", 1), ("c", 2), ("d0", 2), ("d1", 2),
+    ]  # fmt: skip
 
 
 def test_colours_span_the_ranges_that_are_shown_and_say_metres() -> None:

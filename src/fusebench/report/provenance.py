@@ -21,16 +21,19 @@ def differences(
     Parameters
     ----------
     trained : mapping of str to mapping
-        By fusion, what its info.json holds: `settings` and `environment`. One without them was
-        not trained, and is left out.
+        By fusion, its info.json: `settings` and `environment`. One without them was not trained,
+        and is left out.
     here : mapping of str to (str or int)
         As `device.present_environment` returns it.
     """
     settings = {name: info["settings"] for name, info in trained.items() if "settings" in info}
-    found = {name: info["environment"] for name, info in trained.items() if "environment" in info}
-    lines = _apart(settings) + _apart({name: _device(each) for name, each in found.items()})
+    environments = {
+        name: info["environment"] for name, info in trained.items() if "environment" in info
+    }
+    devices = {name: _device(environment) for name, environment in environments.items()}
+    lines = _between_fusions(settings) + _between_fusions(devices)
     for key in (*_ON_THE_CPU, *_VERSIONS):
-        lines += _unlike_here(key, found, _shown(key, here[key]))
+        lines += _from_here(key, environments, _value(key, here[key]))
     return lines
 
 
@@ -39,15 +42,15 @@ def _device(environment: Mapping[str, Any]) -> dict[str, Any]:
 
     To ask for it would take torch.
     """
-    kind = environment["device"]
-    return {"device": kind if kind == "cpu" else f"{kind} ({environment['processor']})"}
+    device = environment["device"]
+    return {"device": device if device == "cpu" else f"{device} ({environment['processor']})"}
 
 
-def _apart(held: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return a line for each key of which fusions hold different values."""
+def _between_fusions(settings: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a line for each key that is not the same for all fusions."""
     lines = []
-    for key in dict.fromkeys(key for values in held.values() for key in values):
-        groups = _groups({name: values.get(key) for name, values in held.items()})
+    for key in dict.fromkeys(key for values in settings.values() for key in values):
+        groups = _by_value({name: values.get(key) for name, values in settings.items()})
         if len(groups) > 1:
             # The most common value is what the others are told apart from.
             (value, names), *more = sorted(groups, key=lambda group: len(group[1]))
@@ -59,29 +62,29 @@ def _apart(held: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def _unlike_here(key: str, found: Mapping[str, Mapping[str, Any]], here: str) -> list[str]:
+def _from_here(key: str, environments: Mapping[str, Mapping[str, Any]], here: str) -> list[str]:
     """Return a line for each value of a key that is not the one of this machine."""
-    known = {
-        name: _shown(key, environment[key])
-        for name, environment in found.items()
+    values = {
+        name: _value(key, environment[key])
+        for name, environment in environments.items()
         if key in _VERSIONS or environment["device"] == "cpu"
     }
     lines = []
-    for value, names in _groups(known):
+    for value, names in _by_value(values):
         if value != here:
-            every = len(names) == len(found) > 1
+            every = len(names) == len(environments) > 1
             who = "every fusion was" if every else f"{_listed(names)} {_were(names)}"
             lines.append(f"{who} trained with {key} {value}, here is {here}")
     return lines
 
 
-def _shown(key: str, value: str | int) -> str:
+def _value(key: str, value: str | int) -> str:
     # torch calls itself "2.15.0+cu132", its package on PyPI "2.15.0".
     return str(value).partition("+")[0] if key in _VERSIONS else str(value)
 
 
-def _groups(values: Mapping[str, Any]) -> list[tuple[Any, list[str]]]:
-    """Return each value with the names that hold it, in the order of the first of them."""
+def _by_value(values: Mapping[str, Any]) -> list[tuple[Any, list[str]]]:
+    """Return each value with the names of the fusions that have it, in the order of the first."""
     groups: dict[str, tuple[Any, list[str]]] = {}
     for name, value in values.items():
         groups.setdefault(repr(value), (value, []))[1].append(name)

@@ -6,15 +6,27 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from pydantic import field_validator
 
+from fusebench.config import Section
 from fusebench.errors import ArtifactError
-from fusebench.evaluation.metrics import PARTS, part_metrics, summarize
+from fusebench.evaluation.metrics import METRICS
 from fusebench.files import read_json
 from fusebench.models.registry import BASELINES
-from fusebench.prediction.predictions import FusionPredictions, PartPredictions, read_predictions
+from fusebench.prediction.predictions import FusionPredictions, read_predictions
 
-MAJORITY, THRESHOLD = BASELINES
+
+class CompareParams(Section):
+    """Section `compare`. One metric is declared before looking; the others only describe."""
+
+    primary: str
+
+    @field_validator("primary")
+    @classmethod
+    def _known(cls, primary: str) -> str:
+        if primary not in METRICS:
+            raise ValueError(f"'{primary}': must be one of {', '.join(METRICS)}")
+        return primary
 
 
 @dataclass(frozen=True)
@@ -24,9 +36,9 @@ class Result:
     Attributes
     ----------
     name : str
-        Of the fusion, or of a baseline without training.
-    strategy : str
-        Where the inputs meet.
+        Of the fusion or baseline.
+    predictions : FusionPredictions
+        As predictions/<name>/.
     metrics : dict
         As metrics/fusions/<name>.json.
     measured : dict or None
@@ -34,9 +46,18 @@ class Result:
     """
 
     name: str
-    strategy: str
+    predictions: FusionPredictions
     metrics: dict[str, Any]
     measured: dict[str, Any] | None
+
+    @property
+    def samples(self) -> str:
+        """Where the samples come from: "synthetic" or "recorded"."""
+        return "synthetic" if self.predictions.info["synthetic"] else "recorded"
+
+    def metric_of_seeds(self, metric: str) -> list[float]:
+        """Return the value of a metric on test, per seed."""
+        return [float(seed[metric]) for seed in self.metrics["test"]["seeds"].values()]
 
 
 @dataclass(frozen=True)
@@ -46,93 +67,70 @@ class Comparison:
     Attributes
     ----------
     results : tuple of Result
-        The fusions in the order of `strategies`, then the baselines.
-    predictions : dict of str to FusionPredictions
-        The fusions, then the threshold; of the majority class none are kept.
+        The fusions in the order of `fusions`, then the baselines.
     """
 
     results: tuple[Result, ...]
-    predictions: dict[str, FusionPredictions]
 
     @property
-    def trained(self) -> list[str]:
-        """Names of the fusions, without the baselines."""
-        return [name for name in self.predictions if name not in BASELINES]
-
-    @property
-    def rendered(self) -> bool:
-        """Whether the samples were rendered, not recorded."""
-        return any(bool(each.info["rendered"]) for each in self.predictions.values())
+    def fusions(self) -> dict[str, FusionPredictions]:
+        """Predictions of the fusions, without the baselines."""
+        return {row.name: row.predictions for row in self.results if row.measured is not None}
 
     @property
     def seeds(self) -> list[int]:
         """The seeds that every fusion was trained with."""
-        return list(next(iter(self.predictions.values())).seeds)
+        return list(self.results[0].predictions.seeds)
+
+    @property
+    def samples(self) -> str:
+        """Where the samples come from: "synthetic" or "recorded"."""
+        return self.results[0].samples
+
+    @property
+    def positive(self) -> str:
+        """Name of the positive class."""
+        return str(self.results[0].predictions.info["positive"])
 
 
-def read_comparison(root: Path, strategies: Sequence[str]) -> Comparison:
-    """Read what the stages before wrote of `strategies` and of the threshold.
+def read_comparison(root: Path, fusions: Sequence[str]) -> Comparison:
+    """Read what the stages before wrote of `fusions` and of the baselines.
 
     Folders of other fusions are ignored.
 
     Raises
     ------
     ArtifactError
-        A file is missing or broken, or two fusions were evaluated on other samples or seeds.
+        A file is missing or broken, or two fusions were measured on other samples or seeds.
     """
-    predictions = {
-        name: read_predictions(root / "predictions" / name) for name in (*strategies, THRESHOLD)
-    }
-    _check_same_samples(predictions)
-    results = [
-        Result(
-            name,
-            str(held.info["strategy"]),
-            read_json(root / "metrics/fusions" / f"{name}.json"),
-            None if name == THRESHOLD else read_json(root / "metrics/training" / f"{name}.json"),
-        )
-        for name, held in predictions.items()
-    ]
-    first = next(iter(predictions.values()))
-    return Comparison((*results[:-1], majority_result(first), results[-1]), predictions)
+    results = tuple(_read_result(root, name) for name in (*fusions, *BASELINES))
+    for result in results[1:]:
+        _check_same_samples(results[0], result)
+    return Comparison(results)
 
 
-def _check_same_samples(predictions: dict[str, FusionPredictions]) -> None:
+def _read_result(root: Path, name: str) -> Result:
+    trained = name not in BASELINES
+    return Result(
+        name,
+        read_predictions(root / "predictions" / name),
+        read_json(root / "metrics/fusions" / f"{name}.json"),
+        read_json(root / "metrics/training" / f"{name}.json") if trained else None,
+    )
+
+
+def _check_same_samples(first: Result, other: Result) -> None:
     """Refuse fusions that cannot be compared pair by pair."""
-    names = list(predictions)
-    first = predictions[names[0]]
-    for name in names[1:]:
-        if list(predictions[name].seeds) != list(first.seeds):
-            raise ArtifactError(
-                f"predictions/{name}: seeds {list(predictions[name].seeds)} differ from "
-                f"{list(first.seeds)} of {names[0]}; 'dvc repro' evaluates anew"
-            )
-        for seed, parts in predictions[name].seeds.items():
-            for part, held in parts.items():
-                if not np.array_equal(held.digests, first.seeds[seed][part].digests):
-                    raise ArtifactError(
-                        f"predictions/{name}: {part} samples of seed {seed} differ from those of "
-                        f"{names[0]}; 'dvc repro' evaluates anew"
-                    )
-
-
-def majority_result(predictions: FusionPredictions) -> Result:
-    """Return the row of a constant answer: each class with its share of the training part."""
-    parts: dict[str, Any] = {}
-    for part in PARTS:
-        seeds = {
-            str(seed): part_metrics(
-                _constant(held[part], predictions.train_counts(seed)), predictions.positive
-            )
-            | {"stuck_at_majority": True}
-            for seed, held in predictions.seeds.items()
-        }
-        parts[part] = {**summarize(list(seeds.values())), "seeds": seeds}
-    metrics = {"parameters": 0, "stuck_seeds": len(predictions.seeds), **parts}
-    return Result(MAJORITY, "none", metrics, None)
-
-
-def _constant(part: PartPredictions, counts: npt.NDArray[np.int64]) -> PartPredictions:
-    logits = np.log(counts / counts.sum()).astype(np.float32)
-    repeated = np.tile(logits, (len(part.labels), 1))
-    return PartPredictions(part.ids, part.classes, part.digests, part.labels, repeated)
+    expected, seeds = first.predictions.seeds, other.predictions.seeds
+    if list(seeds) != list(expected):
+        raise ArtifactError(
+            f"predictions/{other.name}: seeds {list(seeds)} differ from {list(expected)} of "
+            f"{first.name}; 'dvc repro' predicts anew"
+        )
+    for seed, parts in seeds.items():
+        for part, predictions in parts.items():
+            if not np.array_equal(predictions.digests, expected[seed][part].digests):
+                raise ArtifactError(
+                    f"predictions/{other.name}: {part} samples of seed {seed} differ from those "
+                    f"of {first.name}; 'dvc repro' predicts anew"
+                )

@@ -1,118 +1,233 @@
-"""The comparison as a CSV file, as JSON and as a table on the screen."""
+"""The comparison as one table: in metrics/comparison.csv, on the screen and as Markdown."""
 
-import io
-from collections.abc import Sequence
+import csv
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from fusebench.report.results import MAJORITY, Comparison, Result
+from fusebench.evaluation.metrics import METRICS, Metric
+from fusebench.files import parse_table
+from fusebench.prediction.predictions import MEASURED_PARTS
+from fusebench.report.results import Comparison, Result
 
+TABLE = Path("metrics/comparison.csv")
 SCREEN_WIDTH = 100
-TEST_COLUMNS = {
-    "Test Accuracy": "accuracy",
-    "Test Balanced Accuracy": "balanced_accuracy",
-    "Test F1 Score": "f1",
-    "Test NLL": "nll",
-    "Test AUROC": "auroc",
-}
-_JSON_METRICS = ("accuracy", "balanced_accuracy", "f1", "auroc", "average_precision", "nll")
 
 
-def csv_rows(comparison: Comparison) -> tuple[list[str], list[list[Any]]]:
-    """Return header and rows of metrics/comparison.csv.
+@dataclass(frozen=True)
+class Column:
+    """A column of the comparison that is not a test metric. It is declared here alone.
 
-    The first eight columns are the notebook's, now computed: means over seeds on val, on which the
-    epoch was selected. Then test figures, as mean and sample standard deviation over seeds. Rates
-    in percent, NLL in nats per sample, memory in MB (10⁶ bytes). Empty: not measured.
+    Attributes
+    ----------
+    name : str
+        In metrics/comparison.csv.
+    kind : {str, int, float}
+        Of its cells; float may be NaN: not measured.
+    value : callable
+        Gives the cell of a result.
+    heading : str
+        On screens and in Markdown; empty: it is in the file alone.
+    text : callable
+        Gives what a reader sees of a cell.
     """
-    header = [
-        "Model", "Strategy", "Validation Loss", "F1 Score", "Parameters", "Time (s/epoch)",
-        "Memory (MB)", "Accuracy",
-    ]  # fmt: skip
-    for column in TEST_COLUMNS:
-        header += [column, f"{column} Deviation"]
-    header += ["Seeds", "Stuck Seeds", "Samples"]
-    return header, [_csv_row(result, comparison) for result in comparison.results]
+
+    name: str
+    kind: type
+    value: Callable[[Result], Any]
+    heading: str = ""
+    text: Callable[[Any], str] = str
 
 
-def _csv_row(result: Result, comparison: Comparison) -> list[Any]:
-    val, test, measured = result.metrics["val"], result.metrics["test"], result.measured
-    row: list[Any] = [
-        result.name,
-        result.strategy,
-        val["nll"]["mean"],
-        val["f1"]["mean"],
-        result.metrics["parameters"],
-        measured["seconds_per_epoch"]["median"] if measured else "",
-        measured["memory"]["peak_mb"] if measured else "",
-        val["accuracy"]["mean"],
-    ]
-    for metric in TEST_COLUMNS.values():
-        deviation = test[metric]["deviation"]
-        row += [test[metric]["mean"], "" if deviation is None else deviation]
-    stuck = "" if result.name == MAJORITY else result.metrics["stuck_seeds"]
-    return [*row, len(comparison.seeds), stuck, "rendered" if comparison.rendered else "recorded"]
+def _val(metric: str) -> Callable[[Result], float]:
+    return lambda result: float(result.metrics["val"][metric]["mean"])
+
+
+def _measured(section: str, key: str) -> Callable[[Result], float]:
+    return lambda result: float(result.measured[section][key] if result.measured else "nan")
+
+
+# The notebook's eight, now computed; then the test metrics; then the last.
+_FIRST = (
+    Column("Model", str, lambda result: result.name, "model", lambda name: name.replace("_", " ")),
+    Column("Strategy", str, lambda result: result.predictions.info["strategy"]),
+    Column("Validation Loss", float, _val("nll"), "val loss", "{:.4f}".format),
+    Column("F1 Score", float, _val("f1")),
+    Column("Parameters", int, lambda row: row.metrics["parameters"], "parameters", "{:,}".format),
+    Column("Time (s/epoch)", float, _measured("seconds_per_epoch", "median"), "s per epoch",
+           "{:.2f}".format),
+    Column("Memory (MB)", float, _measured("memory", "peak_mb"), "MB", "{:.0f}".format),
+    Column("Accuracy", float, _val("accuracy"), "val accuracy", "{:.2f}".format),
+)  # fmt: skip
+_LAST = (
+    Column("Seeds", int, lambda result: len(result.predictions.seeds)),
+    Column("Collapsed Seeds", int, lambda row: row.metrics["collapsed_seeds"], "collapsed seeds"),
+    Column("Samples", str, lambda result: result.samples),
+)
+# Without these a table cannot be shown; a file of an earlier commit may lack others.
+_NEEDED = ("Model", "Seeds", "Samples")
+# Shown before the others where there is no room for all; the metric that decides comes first.
+_PREFERRED = ("balanced_accuracy", "f1", "nll")
+
+
+def comparison_table(comparison: Comparison) -> pd.DataFrame:
+    """Return the comparison, a row per fusion and baseline.
+
+    Returns
+    -------
+    DataFrame
+        The first eight columns are the notebook's: means over seeds on val, on which the epoch was
+        selected. Then each metric on test, as mean and sample standard deviation over seeds. Rates
+        in percent, NLL in nats per sample, memory in MB (10⁶ bytes). NaN: not measured.
+    """
+    return pd.DataFrame([_row(result) for result in comparison.results])
+
+
+def _row(result: Result) -> dict[str, Any]:
+    row = {column.name: column.value(result) for column in _FIRST}
+    for name, metric in METRICS.items():
+        summary = result.metrics["test"][name]
+        row[_column(metric)] = summary["mean"]
+        deviation = summary["deviation"]
+        row[f"{_column(metric)} Deviation"] = float("nan") if deviation is None else deviation
+    return row | {column.name: column.value(result) for column in _LAST}
+
+
+def _column(metric: Metric) -> str:
+    return f"Test {metric.heading}"
+
+
+def parse_comparison_table(text: str) -> pd.DataFrame:
+    """Return the table that the text of metrics/comparison.csv holds.
+
+    A file of an earlier commit may lack columns, or have others.
+
+    Raises
+    ------
+    ArtifactError
+        A column that is needed is missing, or a cell is of another kind.
+    """
+    header = next(csv.reader(text.splitlines()), [])
+    kinds: dict[str, type] = {name: float for name in header if name.startswith("Test ")}
+    for column in (*_FIRST, *_LAST):
+        if column.name in header or column.name in _NEEDED:
+            kinds[column.name] = column.kind
+    return parse_table(TABLE, text, kinds)
 
 
 def comparison_json(comparison: Comparison) -> dict[str, Any]:
     """Return metrics/comparison.json: nested by fusion, figures that repeat to the bit only."""
     return {
         result.name: {
-            part: {name: result.metrics[part][name] for name in _JSON_METRICS}
-            for part in ("val", "test")
+            part: {name: result.metrics[part][name] for name in METRICS} for part in MEASURED_PARTS
         }
-        | {name: result.metrics[name] for name in ("parameters", "stuck_seeds")}
+        | {name: result.metrics[name] for name in ("parameters", "collapsed_seeds")}
         for result in comparison.results
     }
 
 
-def screen_table(rows: Sequence[dict[str, str]]) -> str:
-    """Return the lines of comparison.csv as a table of at most 100 columns."""
-    kind, seeds = rows[0]["Samples"], rows[0]["Seeds"]
+def screen_table(table: pd.DataFrame, pairs: pd.DataFrame, width: int = SCREEN_WIDTH) -> str:
+    """Return the comparison for a screen: as many test metrics as fit, and which are left out.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `comparison_table` returns it.
+    pairs : DataFrame
+        As metrics/pairs.csv: they say which metric decides.
+    """
+    shown = _shown_metrics(table, pairs, width)
+    console = Console(width=width, color_system=None, highlight=False)
+    with console.capture() as capture:
+        console.print(_screen(_cells(table, shown)))
+    lines = [line.rstrip() for line in capture.get().splitlines()]
+    return "\n".join([*lines, *textwrap.wrap(_note(table, shown), width)])
+
+
+def markdown_table(table: pd.DataFrame, pairs: pd.DataFrame) -> str:
+    """Return the comparison as Markdown, with the same columns as on a screen, and its note."""
+    shown = _shown_metrics(table, pairs, SCREEN_WIDTH)
+    cells = _cells(table, shown)
+    align = ("left", *["right"] * (cells.shape[1] - 1))
+    markdown: str = cells.to_markdown(index=False, disable_numparse=True, colalign=align)
+    return f"{markdown}\n\n{_note(table, shown)}"
+
+
+def _known_metrics(table: pd.DataFrame, pairs: pd.DataFrame) -> list[Metric]:
+    """Return the metrics that the table holds, what is to be shown first before the others."""
+    primary = pairs.loc[pairs["role"] == "primary", "metric"].tolist()[:1]
+    order = dict.fromkeys([*primary, *_PREFERRED, *METRICS])
+    metrics = [METRICS[name] for name in order if name in METRICS]
+    return [metric for metric in metrics if _column(metric) in table]
+
+
+def _shown_metrics(table: pd.DataFrame, pairs: pd.DataFrame, width: int) -> list[Metric]:
+    """Return the first metrics that fit into `width` columns, one at least."""
+    metrics = _known_metrics(table, pairs)
+    console = Console(width=100 * width)
+    for count in range(len(metrics), 1, -1):
+        if console.measure(_screen(_cells(table, metrics[:count]))).maximum <= width:
+            return metrics[:count]
+    return metrics[:1]
+
+
+def _screen(cells: pd.DataFrame) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="")
-    table.add_column("\nmodel", no_wrap=True)
-    for heading in (
-        "\nparameters", "s per\nepoch", "\nMB", "val\nloss", "val\naccuracy",
-        "test balanced\naccuracy", "test\nF1", "test\nNLL", "stuck\nseeds",
-    ):  # fmt: skip
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(*_cells(row))
-    stream = io.StringIO()
-    console = Console(file=stream, width=SCREEN_WIDTH, color_system=None, highlight=False)
-    console.print(table)
-    console.print(
-        f"{kind.capitalize()} samples; {seeds} seed(s); rates in %, NLL in nats; test: mean ± "
-        "standard deviation over seeds. The epoch was selected on val, so choose by val and quote "
-        "test."
-    )
-    lines = (line.rstrip() for line in stream.getvalue().splitlines())
-    return "\n".join(lines)
+    for heading in cells:
+        # A word per line: figures are narrower than what they are called.
+        table.add_column(heading.replace(" ", "\n"), justify="right", no_wrap=True)
+    table.columns[0].justify = "left"
+    for row in cells.itertuples(index=False):
+        table.add_row(*row)
+    return table
 
 
-def _cells(row: dict[str, str]) -> list[str]:
-    parameters = int(row["Parameters"])
-    return [
-        row["Model"].replace("_", " "),
-        f"{parameters:,}" if parameters else "",
-        _rounded(row["Time (s/epoch)"], 2),
-        _rounded(row["Memory (MB)"], 0),
-        _rounded(row["Validation Loss"], 4),
-        _rounded(row["Accuracy"], 2),
-        _spread(row, "Test Balanced Accuracy", 1),
-        _spread(row, "Test F1 Score", 1),
-        _spread(row, "Test NLL", 3),
-        row["Stuck Seeds"],
+def _cells(table: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
+    """Return what a reader sees, as text, by heading."""
+    # What is measured on val stands beside what is measured on test.
+    first = sorted(_FIRST, key=lambda column: column.heading.startswith("val"))
+    cells = _texts(table, first)
+    for metric in metrics:
+        # The last digit says nothing beside a deviation of seeds.
+        form = f"{{:.{max(metric.digits - 1, 0)}f}}".format
+        mean = _text(table[_column(metric)], form)
+        deviation = _text(table[f"{_column(metric)} Deviation"], form)
+        cells[f"test {metric.label}"] = mean + deviation.map(lambda text: text and f" ± {text}")
+    return pd.DataFrame(cells | _texts(table, _LAST))
+
+
+def _texts(table: pd.DataFrame, columns: Sequence[Column]) -> dict[str, "pd.Series[str]"]:
+    return {
+        column.heading: _text(table[column.name], column.text)
+        for column in columns
+        if column.heading and column.name in table
+    }
+
+
+def _text(cells: "pd.Series[Any]", form: Callable[[Any], str]) -> "pd.Series[str]":
+    return cells.map(lambda cell: "" if pd.isna(cell) else form(cell))
+
+
+def _note(table: pd.DataFrame, shown: Sequence[Metric]) -> str:
+    first = table.iloc[0]
+    units: dict[str, list[str]] = {"%": ["val accuracy"], "nats": ["val loss"]}
+    for metric in shown:
+        units.setdefault(metric.unit, []).append(metric.label)
+    measures = "; ".join(f"in {unit}: {', '.join(units[unit])}" for unit in units if unit)
+    others = [
+        metric.label
+        for metric in METRICS.values()
+        if metric not in shown and _column(metric) in table
     ]
-
-
-def _rounded(cell: str, digits: int) -> str:
-    return f"{float(cell):.{digits}f}" if cell else ""
-
-
-def _spread(row: dict[str, str], column: str, digits: int) -> str:
-    deviation = row[f"{column} Deviation"]
-    mean = _rounded(row[column], digits)
-    return f"{mean} ± {_rounded(deviation, digits)}" if deviation else mean
+    more = f" Only in {TABLE}: {', '.join(others)}." if others else ""
+    return (
+        f"{first['Samples'].capitalize()} samples, {first['Seeds']} seed(s); {measures}. Test: "
+        "mean ± standard deviation over seeds. The epoch was selected on val, so choose by val and "
+        f"quote test.{more}"
+    )

@@ -1,0 +1,148 @@
+"""Show results: python src/show.py {table,verdict,diff,export} …
+
+python src/show.py COMMAND --help says what a command takes.
+"""
+
+import argparse
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fusebench import cli
+from fusebench.errors import ArtifactError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def main() -> None:
+    """Read the arguments, show."""
+    parser = cli.parser(__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for show in (table, verdict, diff, export):
+        text = inspect.cleandoc(show.__doc__ or "")
+        command = commands.add_parser(
+            show.__name__, help=text.splitlines()[0].rstrip("."), description=text,
+            formatter_class=parser.formatter_class,
+        )  # fmt: skip
+        command.set_defaults(show=show)
+        _add_arguments(command)
+    arguments = vars(parser.parse_args())
+    arguments.pop("show")(**arguments)
+
+
+def _add_arguments(command: argparse.ArgumentParser) -> None:
+    """Declare what a command takes; the names are those of its function's parameters."""
+    name = command.prog.split()[-1]
+    revision = "git commit, branch or tag, or name of an experiment"
+    if name == "diff":
+        command.add_argument(
+            "before", metavar="REV", nargs="?", default="HEAD~1",
+            help=f"before: {revision} (default: HEAD~1)",
+        )  # fmt: skip
+        command.add_argument(
+            "after", metavar="REV2", nargs="?", default="workspace",
+            help=f"after: {revision} (default: the workspace)",
+        )  # fmt: skip
+    elif name == "export":
+        command.add_argument("rev", metavar="REV", help=revision)
+        command.add_argument(
+            "folder", metavar="FOLDER", type=Path, help="folder to write; replaced as a whole"
+        )
+    else:
+        command.add_argument(
+            "rev", metavar="REV", nargs="?", help=f"{revision} (default: the workspace)"
+        )
+
+
+def table(rev: str | None) -> None:
+    """Show the comparison as a table, and which fusion to use.
+
+    It is metrics/comparison.csv, as stage compare wrote it.
+
+    python src/show.py table            the workspace
+    python src/show.py table notebook   an experiment
+    """
+    from fusebench.report.pairs import PAIRS, parse_pairs
+    from fusebench.report.table import SCREEN_WIDTH, TABLE, parse_comparison_table, screen_table
+    from fusebench.report.verdict import baseline_remark, on_screen, recommendation
+
+    comparison = _read(TABLE, rev, parse_comparison_table)
+    pairs = _read(PAIRS, rev, parse_pairs)
+    print(screen_table(comparison, pairs))
+    print(on_screen([recommendation(pairs), baseline_remark(comparison)], SCREEN_WIDTH))
+
+
+def verdict(rev: str | None) -> None:
+    """Say which fusion to use, and what is known of every two.
+
+    It is what metrics/pairs.csv allows to be said; the surest pair stands first.
+
+    python src/show.py verdict          the workspace
+    python src/show.py verdict HEAD~1   a commit
+    """
+    from fusebench.report.pairs import PAIRS, parse_pairs
+    from fusebench.report.table import SCREEN_WIDTH
+    from fusebench.report.verdict import on_screen
+    from fusebench.report.verdict import verdict as sentences
+
+    print(on_screen(sentences(_read(PAIRS, rev, parse_pairs)), SCREEN_WIDTH))
+
+
+def _read(path: Path, rev: str | None, parse: "Callable[[str], pd.DataFrame]") -> "pd.DataFrame":
+    """Return a table of the workspace, or of a revision."""
+    if rev is None:
+        try:
+            return parse(path.read_text("utf-8"))
+        except FileNotFoundError:
+            raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
+    from fusebench.revisions.revisions import read_text
+
+    text = read_text(path, rev)
+    try:
+        return parse(text)
+    except ArtifactError as error:
+        # Its advice is for the workspace; what is committed stays as it is.
+        reason = str(error).partition(";")[0]
+        raise ArtifactError(f"'{rev}': {reason}: of another version of fusebench") from None
+
+
+def diff(before: str, after: str) -> None:
+    """Compare each fusion with itself before a change.
+
+    Paired by seed and test sample, on every metric; compare.primary of params.yaml decides.
+    Predictions come out of DVC's cache, or a remote.
+
+    python src/show.py diff              HEAD~1 against the workspace
+    python src/show.py diff main         main against the workspace
+    python src/show.py diff main slower  main against an experiment
+    """
+    from fusebench.config import PARAMS_FILE, load_section
+    from fusebench.report.results import CompareParams
+    from fusebench.revisions.diff import Side
+    from fusebench.revisions.diff import diff as compared
+    from fusebench.revisions.diff_text import diff_text
+    from fusebench.revisions.revisions import read_fusions
+
+    primary = load_section(PARAMS_FILE, "compare", CompareParams).primary
+    old, new = (Side(name, read_fusions(name)) for name in (before, after))
+    print(diff_text(compared(old, new, primary)))
+
+
+def export(rev: str, folder: Path) -> None:
+    """Copy tables and pictures of a revision to a folder, and write verdict.md beside them.
+
+    They come out of git; the verdict is printed, too.
+
+    python src/show.py export verdict metrics/verdict
+    """
+    from fusebench.report.export import export as write
+    from fusebench.revisions.revisions import read_bytes
+
+    write(lambda path: read_bytes(path, rev), folder)
+    print((folder / "verdict.md").read_text("utf-8"), end="")
+
+
+if __name__ == "__main__":
+    cli.run(main)

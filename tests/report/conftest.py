@@ -1,0 +1,57 @@
+"""The made-up results of two fusions and the baselines, and their comparison."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from fusebench.report.results import Comparison
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project's root with results. Read-only."""
+    from tests.report.made_up import write_results
+
+    return write_results(tmp_path_factory.mktemp("results"))
+
+
+@pytest.fixture
+def root(results: Path, tmp_path: Path) -> Path:
+    """A copy of `results` that a test may spoil."""
+    return shutil.copytree(results, tmp_path / "root")
+
+
+@pytest.fixture(scope="session")
+def comparison(results: Path) -> Comparison:
+    """The comparison of `results`."""
+    from tests.report.made_up import NAMES
+
+    from fusebench.report.results import read_comparison
+
+    return read_comparison(results, NAMES)
+
+
+@pytest.fixture(scope="session")
+def compared(
+    results: Path, comparison: Comparison, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A project's root in which stage compare has run on `results`. Read-only."""
+    from tests.report.made_up import PAIR, pairs_table
+
+    from fusebench.files import write_json, write_table
+    from fusebench.report.figures import write_plots
+    from fusebench.report.pairs import PAIRS
+    from fusebench.report.table import TABLE, comparison_json, comparison_table
+
+    root = shutil.copytree(results, tmp_path_factory.mktemp("compared") / "root")
+    pairs = pairs_table(PAIR, PAIR._replace(metric="nll", role="descriptive"))
+    write_table(root / TABLE, comparison_table(comparison))
+    write_table(root / PAIRS, pairs)
+    write_json(root / "metrics/comparison.json", comparison_json(comparison))
+    write_plots(comparison, pairs, root / "plots")
+    return root

@@ -1,0 +1,100 @@
+"""What the stages before compare would have written, made up: two fusions and the baselines."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fusebench.evaluation.measure import fusion_metrics
+from fusebench.files import write_json, write_table
+from fusebench.models.registry import BASELINES
+from fusebench.prediction.predictions import (
+    SCHEMA,
+    PartPredictions,
+    read_predictions,
+    write_seed,
+)
+from fusebench.report.pairs import Pair
+
+NAMES = ("late", "hadamard")
+MAJORITY, THRESHOLD = BASELINES
+CLASSES = ["cubes", "spheres"]
+SIZES = {"val": 30, "test": 60}
+
+
+def part_of(seed: int, part: str, quality: float) -> PartPredictions:
+    """Make predictions that are the better, the higher `quality` is; 0: a constant answer."""
+    # The labels of a part are the same for every fusion; only the logits differ.
+    size = SIZES[part]
+    labels = np.arange(size) % 5 == 0
+    noise = np.random.default_rng([seed, size, int(10 * quality)]).normal(size=(size, 2))
+    logits = noise + quality * np.stack((~labels, labels), axis=1)
+    if not quality:
+        logits = np.tile(np.log([0.8, 0.2]), (size, 1))
+    return PartPredictions(
+        np.array([f"{row:04d}" for row in range(size)]),
+        np.array(CLASSES)[labels.astype(int)],
+        np.array([f"{part}{row}" for row in range(size)]),
+        labels.astype(np.int64),
+        logits.astype(np.float32),
+    )
+
+
+def write_predictions(
+    root: Path, name: str, quality: float, seeds: Sequence[int], **info: Any
+) -> None:
+    """Write predictions/<name>/ and metrics/fusions/<name>.json."""
+    folder = root / "predictions" / name
+    folder.mkdir(parents=True)
+    for seed in seeds:
+        write_seed(folder, seed, {part: part_of(seed, part, quality) for part in SIZES})
+    content = {
+        "schema": SCHEMA, "fusion": name, "inputs": ["rgb", "lidar"], "parameters": 3_336_662,
+        "strategy": "late" if name == "late" else "intermediate", "classes": CLASSES,
+        "positive": "spheres", "synthetic": True, "seeds": list(seeds),
+        "train_counts": {str(seed): {"cubes": 80, "spheres": 20} for seed in seeds},
+    }  # fmt: skip
+    write_json(folder / "info.json", content | info)
+    write_json(root / f"metrics/fusions/{name}.json", fusion_metrics(read_predictions(folder)))
+
+
+def write_fusion(root: Path, name: str, quality: float, seeds: Sequence[int]) -> None:
+    """Write all that is kept of a trained fusion."""
+    write_predictions(root, name, quality, seeds)
+    measured = {"seconds_per_epoch": {"median": 1.5}, "memory": {"peak_mb": 900.0}}
+    write_json(root / f"metrics/training/{name}.json", measured)
+    losses = [
+        {"seed": seed, "epoch": epoch, "val_loss": 1 / epoch + seed / 10}
+        for seed in seeds
+        for epoch in (1, 2, 3)
+    ]
+    write_table(root / f"plots/training/{name}.csv", pd.DataFrame(losses))
+
+
+def write_results(root: Path, names: Sequence[str] = NAMES, seeds: Sequence[int] = (0, 1)) -> Path:
+    """Write all that is kept of fusions and baselines; the first fusion is the best."""
+    for number, name in enumerate(names):
+        write_fusion(root, name, 3 / (1 + 5 * number), seeds)
+    none = {"strategy": "none", "parameters": 0}
+    write_predictions(root, MAJORITY, 0.0, seeds, **none, inputs=[])
+    write_predictions(root, THRESHOLD, 1.0, seeds, **none | {"parameters": 1}, inputs=["lidar"])
+    return root
+
+
+# Ten seeds; the first fusion is shown to be better.
+PAIR = Pair(
+    metric="balanced_accuracy", role="primary", first="late", second="hadamard", difference=8.0,
+    fixed_low=6.9, fixed_high=9.1, fixed_p=0.0, fixed_holm=0.0,
+    retrained_low=4.5, retrained_high=11.5, retrained_error=1.5, retrained_df=9.0,
+    retrained_p=0.001, retrained_holm=0.001, minimum_detectable=5.1, exact_bound=1.99,
+    bootstrap_low=4.7, bootstrap_high=11.2, seed_deviation=3.2, id_deviation=1.1,
+    seed_id_deviation=2.2, discordant=30, first_mean=97.5, second_mean=89.5, first_collapsed=0,
+    second_collapsed=0, seeds=10, ids=60,
+)  # fmt: skip
+
+
+def pairs_table(*pairs: Pair) -> pd.DataFrame:
+    """Return lines of metrics/pairs.csv."""
+    return pd.DataFrame(pairs, columns=Pair._fields)

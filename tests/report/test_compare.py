@@ -1,0 +1,50 @@
+"""Stage compare on made-up results: what it writes and says."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.report.made_up import NAMES
+
+import compare as stage
+from fusebench.device import present_environment
+from fusebench.files import read_json, write_json
+from fusebench.report.pairs import PAIRS, primary_pairs, read_pairs
+from fusebench.report.results import read_comparison
+from fusebench.report.table import TABLE, comparison_json, parse_comparison_table, screen_table
+
+PARAMS = {
+    "fusion": "late",
+    "fusions": list(NAMES),
+    "compare": {"primary": "f1"},
+    "runtime": {"device": "cpu", "threads": 1, "progress": "off"},
+}
+
+
+def _trained(root: Path, name: str, rate: float) -> None:
+    path = root / "predictions" / name / "info.json"
+    environment = {"device": "cpu", **present_environment(1)}
+    write_json(path, read_json(path) | {"settings": {"lr": rate}, "environment": environment})
+
+
+@pytest.mark.parametrize("rate", [0.001, 0.1])
+def test_stage_writes_what_it_shows_and_tells_of_unlike_trainings(
+    rate: float, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "params.yaml").write_text(yaml.safe_dump(PARAMS), "utf-8")
+    _trained(root, "late", 0.001)
+    _trained(root, "hadamard", rate)
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(sys, "argv", ["compare.py"])
+    stage.main()
+    shown = capsys.readouterr().out
+    table, pairs = parse_comparison_table(TABLE.read_text("utf-8")), read_pairs(PAIRS)
+    assert [pair.metric for pair in primary_pairs(pairs)] == ["f1"]
+    assert shown.startswith(screen_table(table, pairs))
+    content = json.loads(Path("metrics/comparison.json").read_text("utf-8"))
+    assert content == comparison_json(read_comparison(root, NAMES))
+    unlike = [line for line in shown.splitlines() if "trained with" in line]
+    assert unlike == ["late was trained with lr 0.001, hadamard with 0.1"] * (rate == 0.1)
+    assert Path("plots/metrics.png").exists()

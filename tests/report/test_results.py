@@ -1,0 +1,68 @@
+"""What is compared: complete, and on the same samples and seeds."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.report.made_up import (
+    MAJORITY,
+    NAMES,
+    THRESHOLD,
+    part_of,
+    write_predictions,
+    write_results,
+)
+
+from fusebench.errors import ArtifactError
+from fusebench.prediction.predictions import write_seed
+from fusebench.report.results import Comparison, read_comparison
+
+
+def test_comparison_has_the_fusions_then_the_baselines(comparison: Comparison) -> None:
+    assert [result.name for result in comparison.results] == [*NAMES, MAJORITY, THRESHOLD]
+    assert list(comparison.fusions) == list(NAMES)
+    assert [result.measured is None for result in comparison.results] == [False, False, True, True]
+    assert (comparison.seeds, comparison.samples) == ([0, 1], "synthetic")
+
+
+def test_results_of_other_fusions_are_ignored(root: Path) -> None:
+    (root / "predictions/stale").mkdir()
+    (root / "predictions/stale/info.json").write_text("broken", "utf-8")
+    assert list(read_comparison(root, ("late",)).fusions) == ["late"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "predictions/late/info.json",
+        "metrics/fusions/hadamard.json",
+        "metrics/training/late.json",
+        "predictions/majority_class/info.json",
+        "metrics/fusions/threshold.json",
+    ],
+)
+def test_missing_result_is_one_line_with_what_to_do(path: str, root: Path) -> None:
+    (root / path).unlink()
+    with pytest.raises(ArtifactError) as caught:
+        read_comparison(root, NAMES)
+    assert str(caught.value) == f"{root / path}: no such file; 'dvc repro' makes it"
+
+
+@pytest.mark.parametrize("name", ["hadamard", THRESHOLD])
+def test_results_of_other_seeds_are_refused(name: str, root: Path) -> None:
+    shutil.rmtree(root / "predictions" / name)
+    write_predictions(root, name, 1.0, (0, 2))
+    with pytest.raises(ArtifactError, match=rf"predictions/{name}: seeds \[0, 2\] .* of late"):
+        read_comparison(root, NAMES)
+
+
+def test_results_on_other_samples_are_refused(root: Path) -> None:
+    parts = {"val": part_of(0, "val", 1.0), "test": part_of(0, "val", 1.0)}
+    write_seed(root / "predictions/hadamard", 0, parts)
+    with pytest.raises(ArtifactError, match="predictions/hadamard: test samples of seed 0"):
+        read_comparison(root, NAMES)
+
+
+def test_one_fusion_is_compared_with_the_baselines(tmp_path: Path) -> None:
+    comparison = read_comparison(write_results(tmp_path, ("late",)), ("late",))
+    assert [result.name for result in comparison.results] == ["late", MAJORITY, THRESHOLD]

@@ -1,0 +1,100 @@
+"""src/show.py on the tables of a workspace; revisions are read in tests/test_show.py."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from tests.report.made_up import PAIR, pairs_table
+
+import show
+from fusebench.errors import ArtifactError
+from fusebench.files import write_table
+from fusebench.report.pairs import PAIRS
+from fusebench.report.results import Comparison
+from fusebench.report.table import SCREEN_WIDTH, TABLE, comparison_table, screen_table
+from fusebench.report.verdict import on_screen, recommendation, verdict
+from fusebench.revisions import revisions
+
+
+@pytest.fixture
+def workspace(comparison: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    write_table(tmp_path / TABLE, comparison_table(comparison))
+    write_table(tmp_path / PAIRS, pairs_table(PAIR))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["show.py", *arguments])
+    show.main()
+
+
+def test_table_is_shown_with_what_to_use(
+    workspace: Path,
+    comparison: Comparison,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert workspace.exists()
+    _run(monkeypatch, "table")
+    shown, pairs = capsys.readouterr().out, pairs_table(PAIR)
+    assert shown.startswith(screen_table(comparison_table(comparison), pairs))
+    assert on_screen([recommendation(pairs)], SCREEN_WIDTH) in shown
+
+
+def test_verdict_is_shown_whole(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert workspace.exists()
+    _run(monkeypatch, "verdict")
+    expected = on_screen(verdict(pairs_table(PAIR)), SCREEN_WIDTH)
+    assert capsys.readouterr().out == expected + "\n"
+
+
+@pytest.mark.parametrize(("command", "path"), [("table", TABLE), ("verdict", PAIRS)])
+def test_missing_table_says_what_makes_it(
+    command: str, path: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (workspace / path).unlink()
+    with pytest.raises(ArtifactError, match=f"^{path}: no such file; 'dvc repro' makes it$"):
+        _run(monkeypatch, command)
+
+
+def test_table_of_an_earlier_version_is_refused_by_its_revision(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (workspace / TABLE).read_text("utf-8").replace("Samples", "Origin")
+    monkeypatch.setattr(revisions, "read_text", lambda _path, _rev: text)
+    with pytest.raises(ArtifactError) as caught:
+        _run(monkeypatch, "table", "HEAD~9")
+    assert str(caught.value) == (
+        "'HEAD~9': metrics/comparison.csv: column 'Samples' is missing: of another "
+        "version of fusebench"
+    )
+
+
+@pytest.mark.parametrize("command", ["table", "verdict", "diff", "export"])
+def test_help_of_each_command_shows_how_to_call_it(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        _run(monkeypatch, command, "--help")
+    shown = capsys.readouterr().out
+    assert f"python src/show.py {command}" in shown
+    assert "name of an experiment" in " ".join(shown.split())
+
+
+def test_diff_compares_the_commit_before_with_the_workspace(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    called: list[tuple[str, str]] = []
+
+    def diff(before: str, after: str) -> None:
+        """Say nothing."""
+        called.append((before, after))
+
+    monkeypatch.setattr(show, "diff", diff)
+    _run(monkeypatch, "diff")
+    _run(monkeypatch, "diff", "one")
+    _run(monkeypatch, "diff", "one", "two")
+    assert called == [("HEAD~1", "workspace"), ("one", "workspace"), ("one", "two")]
