@@ -1,4 +1,4 @@
-"""A small rendered archive, what the first stages make of it, and tiny inputs for training."""
+"""A small synthetic archive, what the first stages make of it, and tiny inputs for training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import yaml
 from tests.project import Project, make_project
 
 if TYPE_CHECKING:
@@ -18,8 +17,17 @@ if TYPE_CHECKING:
     from fusebench.samples.samples import Samples
     from fusebench.training.loop import Task
 
-ROOT = Path(__file__).parents[1]
 SEEDS = (0, 1)
+DATA = {
+    "classes": ["cubes", "spheres"],
+    "positive": "spheres",
+    "image_size": [64, 64],
+    "lidar_size": [64, 64],
+    "max_range": 50.0,
+    "focal_length": 73.3,
+    "quarter_turns": 1,
+    "on_bad_sample": "error",
+}
 TRAIN = {
     "seeds": SEEDS,
     "epochs": 2,
@@ -35,13 +43,13 @@ TRAIN = {
 
 @pytest.fixture(scope="session")
 def params_text() -> str:
-    """The params.yaml of the repository."""
-    return (ROOT / "params.yaml").read_text("utf-8")
+    """A complete, valid params.yaml: the tests' own, whatever the project's says."""
+    return Path(__file__).with_name("default_params.yaml").read_text("utf-8")
 
 
 @pytest.fixture(scope="session")
 def samples_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What stage extract makes of 60 rendered cubes and 40 spheres. Read-only."""
+    """What stage extract makes of 60 synthetic cubes and 40 spheres. Read-only."""
     from fusebench.data.archive import DataParams
     from fusebench.data.extract import extract
     from fusebench.synthetic.archive import SynthesizeParams, write_archive
@@ -51,9 +59,8 @@ def samples_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         root / "small.zip",
         SynthesizeParams.model_validate({"counts": {"cubes": 60, "spheres": 40}, "seed": 1}),
     )
-    params = yaml.safe_load((ROOT / "params.yaml").read_text("utf-8"))["data"]
-    params |= {"archive": str(root / "small.zip")}
-    extract(DataParams.model_validate(params), root / "samples", root / "data.json")
+    params = DataParams.model_validate({**DATA, "archive": str(root / "small.zip")})
+    extract(params, root / "samples", root / "data.json")
     return root / "samples"
 
 
@@ -69,14 +76,14 @@ def samples(samples_folder: Path) -> Samples:
 def manifest_file(samples: Samples, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A split of the small samples: 30 % train, 20 % val, 30 % test, for `SEEDS`. Read-only."""
     from fusebench.data.split import SplitParams, draw
-    from fusebench.samples.manifest import write_manifest
+    from fusebench.files import write_table
 
     shares = {"train": 0.3, "val": 0.2, "test": 0.3}
     params = SplitParams.model_validate(
         {**shares, "group": "id", "draws": "per_seed", "seed": 0},
     )
     path = tmp_path_factory.mktemp("split") / "split.csv"
-    write_manifest(path, samples.rows, draw(samples.rows, params, SEEDS))
+    write_table(path, draw(samples.table, params, SEEDS))
     return path
 
 
@@ -113,9 +120,9 @@ def trained(
 ) -> Path:
     """A project's root in which fusion `add` was trained with two seeds. Read-only: copy it."""
     from fusebench.inputs.lidar import LidarParams
-    from fusebench.training.progress import Progress
+    from fusebench.progress import Progress
     from fusebench.training.settings import TrainParams
-    from fusebench.training.train import Places, Recipe, train_fusion
+    from fusebench.training.train import OutputPaths, Recipe, train_fusion
 
     root = tmp_path_factory.mktemp("project")
     (root / "params.yaml").write_text(params_text, "utf-8")
@@ -123,14 +130,13 @@ def trained(
     shutil.copytree(samples_folder, root / "data/samples")
     shutil.copy(manifest_file, root / "data/split.csv")
     lidar = LidarParams(projection="spherical", align="none", normalize=True)
-    places = Places.of("add")
     train_fusion(
         Recipe("add", TrainParams.model_validate(TRAIN), lidar, "fp32"),
         samples,
         manifest,
         cpu,
         Progress("off", len(SEEDS)),
-        Places(root / places.models, root / places.curve, root / places.metrics),
+        OutputPaths.of("add", root),
     )
     return root
 
@@ -153,13 +159,13 @@ def tiny_inputs() -> Callable[..., Inputs]:
 
     def make(labels: list[int], seed: int = 0, contrast: float = 0.3) -> Inputs:
         generator = torch.Generator().manual_seed(seed)
-        held = torch.tensor(labels)
+        label_tensor = torch.tensor(labels)
         maps = {
             name: torch.rand(len(labels), 4, 16, 16, generator=generator)
-            + contrast * held[:, None, None, None]
+            + contrast * label_tensor[:, None, None, None]
             for name in ("rgb", "lidar")
         }
-        return Inputs(maps, held)
+        return Inputs(maps, label_tensor)
 
     return make
 

@@ -9,13 +9,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 
 import check
 from fusebench import cli
+from fusebench.config import Off, Real, load
 from fusebench.errors import BadSamplesError, FusebenchError, ParamsError
 from fusebench.models import registry
+from fusebench.params import Params
+from fusebench.training.settings import TrainParams, read_settings
 
 SOURCE = Path(cli.__file__).parents[1]
 SCRIPTS = sorted(path.name for path in SOURCE.glob("*.py"))
@@ -63,8 +67,18 @@ def test_stage_that_is_done_exits_with_0(capsys: pytest.CaptureFixture[str]) -> 
         (OSError("something odd"), "error: something odd"),
         (KeyboardInterrupt(), "error: interrupted"),
         (MemoryError("Unable to allocate 5 GiB"), "error: out of memory (Unable to allocate 5 GiB"),
+        (MemoryError(), "error: out of memory; close other programs"),
     ],
-    ids=["params", "percent", "full disk", "permission", "other", "interrupt", "memory"],
+    ids=[
+        "params",
+        "percent",
+        "full disk",
+        "permission",
+        "other",
+        "interrupt",
+        "memory",
+        "no words",
+    ],
 )
 def test_what_the_user_can_mend_is_one_line(
     error: BaseException, line: str, capsys: pytest.CaptureFixture[str]
@@ -75,12 +89,7 @@ def test_what_the_user_can_mend_is_one_line(
     assert shown.count("\n") == 1
 
 
-def test_memory_error_without_words_has_no_empty_brackets(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert "()" not in outcome(raising(MemoryError()), capsys)[1]
-
-
+@pytest.mark.slow
 def test_torch_out_of_memory_is_one_line_too(capsys: pytest.CaptureFixture[str]) -> None:
     import torch
 
@@ -166,92 +175,127 @@ def edit(project: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new), "utf-8")
 
 
+def contents(project: Path) -> dict[str, bytes]:
+    folder = project / "checked"
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
 def checked(project: Path) -> dict[str, bytes]:
     check.main()
-    folder = project / "checked"
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
+    return contents(project)
+
+
+SETTINGS = {f"settings/{name}.json" for name in registry.names()}
+
+
+def test_check_writes_the_seeds_and_what_each_fusion_is_trained_with(project: Path) -> None:
+    """Features that are off are left out: weight decay, schedule, class weights, align."""
+    files = checked(project)
+    assert set(files) == {"params.json", "seeds.json", *SETTINGS}
+    assert json.loads(files["seeds.json"]) == {"seeds": [0, 1, 2]}
+    assert {files[name] for name in SETTINGS} == {files["settings/add.json"]}
+    assert json.loads(files["settings/add.json"]) == {
+        "train": {
+            "seeds": [0, 1, 2],
+            "epochs": 15,
+            "batch_size": 32,
+            "lr": 0.001,
+            "pooling": "max",
+            "precision": "auto",
+        },
+        "lidar": {"projection": "spherical", "normalize": True},
     }
 
 
-def test_check_writes_a_constant_and_an_override_per_fusion(project: Path) -> None:
-    found = checked(project)
-    assert set(found) == {
-        "params.json",
-        *(f"override/{name}.json" for name in registry.names()),
-    }
-    assert {json.dumps(json.loads(found[name])) for name in found if "/" in name} == {"{}"}
+def test_training_reads_the_settings_that_check_wrote(project: Path) -> None:
+    edit(project, "  hadamard:\n    lr:", "  hadamard:\n    lr: 3e-4\n    schedule: cosine")
+    edit(project, "  align: none", "  align: camera")
+    checked(project)
+    for name in ("add", "hadamard"):
+        params = load(project / "params.yaml", Params)
+        train, lidar = read_settings(project / "checked/settings" / f"{name}.json")
+        assert train == params.effective_train(name)
+        assert lidar == params.lidar
+    assert (train.lr, train.schedule, train.weight_decay) == (0.0003, "cosine", 0.0)
 
 
 @pytest.mark.parametrize(
-    ("old", "new"),
+    ("old", "new", "files"),
     [
-        ("  lr: 0.001", "  lr: 0.0003"),
-        ("fusion: concat", "fusion: late"),
-        ("- hadamard\n", ""),
-        ("  epochs: 15", "  epochs: 3"),
-        ("  device: auto", "  device: cpu"),
-        ("  cubes: 9999", "  cubes: 10"),
-        ("  - 2\n", ""),
-        ("# The fusion under study", "# Another comment"),
+        ("fusion: concat", "fusion: late", set()),
+        ("- hadamard\n", "", set()),
+        ("  device: auto", "  device: cpu", set()),
+        ("  cubes: 9999", "  cubes: 10", set()),
+        ("  lr: 0.001", "  lr: 1e-3", set()),
+        ("  late:\n    lr:", "  late:\n    lr: 0.001\n    schedule: constant", set()),
+        ("  lr: 0.001", "  lr: 0.0003", SETTINGS),
+        ("  normalize: true", "  normalize: false", SETTINGS),
+        ("  - 2\n", "", {"seeds.json", *SETTINGS}),
+        ("  weight_decay: 0.0", "  weight_decay: 0.1", SETTINGS),
+        ("  late:\n    lr:", "  late:\n    lr: 3e-4", {"settings/late.json"}),
     ],
 )
-def test_check_writes_the_same_bytes_when_another_value_changes(
-    old: str, new: str, project: Path
+def test_a_change_reaches_the_files_of_those_that_it_concerns(
+    old: str, new: str, files: set[str], project: Path
 ) -> None:
     before = checked(project)
     edit(project, old, new)
-    assert checked(project) == before
-
-
-def test_override_of_one_fusion_changes_only_its_file(project: Path) -> None:
-    before = checked(project)
-    edit(project, "  hadamard:\n    lr:", "  hadamard:\n    lr: 3e-4\n    pooling: strided")
     after = checked(project)
-    assert {name for name in after if after[name] != before[name]} == {"override/hadamard.json"}
-    changed = json.loads(after["override/hadamard.json"])
-    assert changed == {"lr": 0.0003, "pooling": "strided"}
+    assert {name for name in after if after[name] != before[name]} == files
 
 
-@pytest.mark.parametrize("written", ["0.0003", "3e-4", "3.0e-4", "'0.0003'", "0.00030"])
-def test_same_override_is_the_same_bytes_however_it_is_written(written: str, project: Path) -> None:
-    edit(project, "  late:\n    lr:", f"  late:\n    lr: {written}")
-    assert json.loads(checked(project)["override/late.json"]) == {"lr": 0.0003}
+def test_a_key_that_is_new_and_off_changes_no_byte(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the next feature of training will be: declared with its Off, and listed in the params."""
 
+    class WithDropout(TrainParams):
+        dropout: Annotated[Real, Off(0.0)]
 
-def test_wrong_value_leaves_what_was_checked_before(project: Path) -> None:
+    class WithNewTrain(Params):
+        train: WithDropout
+
     before = checked(project)
-    edit(project, "  lr: 0.001", "  lr: abc")
-    with pytest.raises(ParamsError):
-        check.main()
-    folder = project / "checked"
-    assert {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()} == set(before)
+    monkeypatch.setattr("fusebench.params.Params", WithNewTrain)
+    monkeypatch.setattr("fusebench.params.TrainParams", WithDropout)
+    edit(project, "  lr: 0.001", "  lr: 0.001\n  dropout: 0.0")
+    assert checked(project) == before
+    edit(project, "  dropout: 0.0", "  dropout: 0.5")
+    assert json.loads(checked(project)["settings/add.json"])["train"]["dropout"] == 0.5
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "parts"),
+    ("old", "new", "message"),
     [
-        ("  lr: 0.001", "  lr: abc", ["train.lr = 'abc'", "above 0"]),
-        ("  lr: 0.001", "  learnrate: 0.001\n  lr: 0.001", ["'train.learnrate'"]),
-        ("fusion: concat", "fusion: concatenate", ["fusion = 'concatenate'", "late, concat"]),
+        ("  lr: 0.001", "  lr: abc", "train.lr = 'abc': must be a valid number"),
+        ("  lr: 0.001", "  learnrate: 1\n  lr: 1", "unknown key 'train.learnrate'; did you mean"),
+        ("fusion: concat", "fusion: none", "fusion = 'none': must be one of fusions: late, conc"),
+        ("  late:\n    lr:", "  late:\n    lr: 11", "override.late.lr = 11: must be less than"),
+        ("  late:\n", "  late:\n    seeds: [1]\n", "override.late.seeds: must be empty"),
     ],
-    ids=["wrong type", "unknown key", "unknown fusion"],
 )
-def test_wrong_params_stop_the_real_script_with_one_line(
-    old: str, new: str, parts: list[str], project: Path
+def test_wrong_params_are_refused_and_an_earlier_result_stays(
+    old: str, new: str, message: str, project: Path
 ) -> None:
+    before = checked(project)
     edit(project, old, new)
+    with pytest.raises(ParamsError) as caught:
+        check.main()
+    assert str(caught.value).startswith(f"params.yaml: {message}")
+    assert contents(project) == before
+
+
+@pytest.mark.slow
+def test_wrong_params_stop_the_real_script_with_one_line(project: Path) -> None:
+    edit(project, "  lr: 0.001", "  lr: abc")
     done = subprocess.run(
         [sys.executable, SOURCE / "check.py", "checked"],
         cwd=project, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
-    assert done.returncode == 1
-    assert done.stdout == ""
-    assert done.stderr.startswith("error: params.yaml: ")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: params.yaml: train.lr = 'abc': must be ")
     assert done.stderr.count("\n") == 1
-    assert not [part for part in parts if part not in done.stderr]
     assert [path.name for path in project.iterdir()] == ["params.yaml"]
 
 

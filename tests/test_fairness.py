@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from fusebench.training.optimizer import Adam
+from fusebench.training.progress import Progress
 from torch import Tensor, nn
 
 from fusebench.baselines.threshold import predict_threshold
@@ -29,8 +31,6 @@ from fusebench.samples.manifest import Manifest
 from fusebench.samples.samples import SampleRow, Samples
 from fusebench.training import train
 from fusebench.training.loop import Task, TrainingState, fit, start
-from fusebench.training.optimizer import Adam
-from fusebench.training.progress import Progress
 from fusebench.training.settings import TrainOverride, TrainParams, with_override
 
 NAMES = registry.names()

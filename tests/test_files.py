@@ -1,12 +1,28 @@
-import json
+"""Files are written whole or not at all, and read with errors that name them."""
+
+import errno
 import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fusebench.errors import ArtifactError
-from fusebench.files import read_json, replace_file, replace_folder, write_json, write_text
+from fusebench.files import (
+    parse_table,
+    read_json,
+    read_npz,
+    read_table,
+    replace_file,
+    replace_folder,
+    write_json,
+    write_table,
+    write_text,
+)
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -38,20 +54,15 @@ def fill_folder(path: Path, files: dict[str, str], error: BaseException | None =
             raise error
 
 
-ERRORS = [ValueError("wrong"), OSError(28, "No space left"), KeyboardInterrupt(), SystemExit(1)]
+ERRORS = [ValueError("wrong"), OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt()]
 
 # --- A file ---
 
 
-def test_a_file_is_written_with_the_folders_above_it(tmp_path: Path) -> None:
-    fill_file(tmp_path / "a/b/some.txt", "new")
-    assert contents(tmp_path) == {"a/b/some.txt": "new"}
-
-
-def test_a_file_is_replaced(tmp_path: Path) -> None:
+def test_a_file_is_replaced_and_the_folders_above_it_made(tmp_path: Path) -> None:
     for text in ("a long old text", "new"):
-        fill_file(tmp_path / "some.txt", text)
-    assert contents(tmp_path) == {"some.txt": "new"}
+        fill_file(tmp_path / "a/b/some.txt", text)
+    assert contents(tmp_path) == {"a/b/some.txt": "new"}
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=repr)
@@ -75,10 +86,12 @@ def test_the_old_file_stays_in_place_until_the_new_one_is_whole(tmp_path: Path) 
     assert path.read_text("utf-8") == "new"
 
 
-def test_what_a_killed_run_left_is_no_obstacle(tmp_path: Path) -> None:
+def test_the_remains_of_a_killed_run_are_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / ".some.txt.partial").write_text("half, and longer than the whole", "utf-8")
     fill_file(tmp_path / "some.txt", "new")
-    assert contents(tmp_path) == {"some.txt": "new"}
+    fill_folder(tmp_path / ".out.partial", {"left.txt": "half"})
+    fill_folder(tmp_path / "out", {"one.txt": "new"})
+    assert contents(tmp_path) == {"some.txt": "new", "out/one.txt": "new"}
 
 
 def test_nothing_written_is_an_error_and_keeps_the_old_file(tmp_path: Path) -> None:
@@ -88,11 +101,24 @@ def test_nothing_written_is_an_error_and_keeps_the_old_file(tmp_path: Path) -> N
     assert contents(tmp_path) == {"some.txt": "old"}
 
 
-def test_a_folder_in_the_files_place_is_kept(tmp_path: Path) -> None:
-    fill_folder(tmp_path / "some.txt", {"a.txt": "kept"})
-    with pytest.raises(OSError, match=r"some\.txt"):
-        fill_file(tmp_path / "some.txt", "new")
-    assert contents(tmp_path) == {"some.txt/a.txt": "kept"}
+def test_a_folder_in_the_files_place_is_kept_and_the_other_way_round(tmp_path: Path) -> None:
+    fill_folder(tmp_path / "folder", {"a.txt": "kept"})
+    fill_file(tmp_path / "file", "kept")
+    with pytest.raises(OSError, match="folder"):
+        fill_file(tmp_path / "folder", "new")
+    with pytest.raises(OSError, match="file"):
+        fill_folder(tmp_path / "file", {"one.txt": "new"})
+    assert contents(tmp_path) == {"folder/a.txt": "kept", "file": "kept"}
+
+
+def test_an_error_of_the_disk_without_a_name_gets_that_of_the_file(tmp_path: Path) -> None:
+    full = errno.ENOSPC, "No space left"
+    with pytest.raises(OSError, match="No space left") as file_error:
+        fill_file(tmp_path / "some", "half", OSError(*full))
+    with pytest.raises(OSError, match="No space left") as folder_error:
+        fill_folder(tmp_path / "some", {}, OSError(*full))
+    for caught in (file_error, folder_error):
+        assert caught.value.filename == str(tmp_path / "some")
 
 
 # --- A folder ---
@@ -133,26 +159,13 @@ def test_the_old_folder_is_kept_where_the_new_one_cannot_take_its_place(
 
     def failing(source: Path, target: Path) -> None:
         if (Path(source) / "two.txt").exists() and Path(target) == tmp_path / "out":
-            raise OSError(5, "Input/output error", str(target))
+            raise OSError(errno.EIO, "Input/output error", str(target))
         replace(source, target)
 
     monkeypatch.setattr("os.replace", failing)
     with pytest.raises(OSError, match="Input/output error"):
         fill_folder(tmp_path / "out", {"two.txt": "new"})
     assert contents(tmp_path) == {"out/one.txt": "old"}
-
-
-def test_a_killed_runs_folder_is_no_obstacle_and_not_part_of_the_next(tmp_path: Path) -> None:
-    fill_folder(tmp_path / ".out.partial", {"left.txt": "half"})
-    fill_folder(tmp_path / "out", {"one.txt": "new"})
-    assert contents(tmp_path) == {"out/one.txt": "new"}
-
-
-def test_a_file_in_the_folders_place_is_kept(tmp_path: Path) -> None:
-    fill_file(tmp_path / "out", "kept")
-    with pytest.raises(OSError, match="out"):
-        fill_folder(tmp_path / "out", {"one.txt": "new"})
-    assert contents(tmp_path) == {"out": "kept"}
 
 
 # --- Text and JSON ---
@@ -173,8 +186,10 @@ def test_json_comes_back_in_order_and_readable(tmp_path: Path) -> None:
     assert text.endswith("}\n")
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), {1, 2}, b"x"])
-def test_what_is_no_json_is_refused_and_the_old_file_kept(tmp_path: Path, value: Any) -> None:
+@pytest.mark.parametrize("value", [float("nan"), -float("inf"), {1, 2}, b"x"])
+def test_values_that_are_no_json_are_refused_and_the_old_file_kept(
+    tmp_path: Path, value: Any
+) -> None:
     write_json(tmp_path / "some.json", {"value": 1})
     with pytest.raises((ValueError, TypeError)):
         write_json(tmp_path / "some.json", {"value": [value]})
@@ -189,21 +204,147 @@ def test_what_is_no_json_is_refused_and_the_old_file_kept(tmp_path: Path, value:
         (b'{"half": ', "not valid JSON"),
         (b"\xff\xfe", "not valid JSON"),
         (b"[1, 2]", "must be a JSON object, not list"),
-        (b"1", "must be a JSON object, not int"),
         (b"null", "must be a JSON object, not NoneType"),
     ],
 )
-def test_errors_name_the_file(tmp_path: Path, content: bytes | None, message: str) -> None:
+def test_a_broken_json_file_is_named(tmp_path: Path, content: bytes | None, message: str) -> None:
     path = tmp_path / "some.json"
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ArtifactError) as caught:
         read_json(path)
-    assert str(caught.value).startswith(f"{path}: ")
-    assert message in str(caught.value)
+    assert str(caught.value).startswith(f"{path}: {message}")
     assert "\n" not in str(caught.value)
 
 
-def test_json_is_written_as_any_program_reads_it(tmp_path: Path) -> None:
-    write_json(tmp_path / "some.json", {"rate": 99.5})
-    assert json.loads((tmp_path / "some.json").read_bytes()) == {"rate": 99.5}
+# --- Tables ---
+
+KINDS = {"id": str, "count": int, "share": float}
+ALL_TEXT = st.text(st.characters(exclude_characters="\r", exclude_categories=["Cs"]), max_size=8)
+AWKWARD = st.sampled_from(["NA", "nan", "null", "None", "", "0001", "1e5", '",', "a\r\nb"])
+
+
+def test_a_table_is_written_without_index_with_unix_line_ends(tmp_path: Path) -> None:
+    columns = {"id": ["0001", "a,b", ""], "count": [1, 2, 3], "share": [0.1, np.nan, 1.0]}
+    write_table(tmp_path / "new/some.csv", pd.DataFrame(columns, index=[7, 8, 9]))
+    assert contents(tmp_path) == {"new/some.csv": 'id,count,share\n0001,1,0.1\n"a,b",2,\n,3,1.0\n'}
+    assert b"\r" not in (tmp_path / "new/some.csv").read_bytes()
+
+
+def test_a_table_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    fill_file(tmp_path / "some.csv", "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_table(tmp_path / "some.csv", pd.DataFrame({"id": ["a", "\ud800"]}, dtype=object))
+    assert contents(tmp_path) == {"some.csv": "old"}
+
+
+@settings(deadline=None, max_examples=60, derandomize=True, database=None)
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.one_of(ALL_TEXT, AWKWARD),
+            st.integers(-(2**63), 2**63 - 1),
+            st.floats(),
+        ),
+        max_size=8,
+    )
+)
+def test_any_table_comes_back_to_the_bit(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, int, float]]
+) -> None:
+    path = tmp_path_factory.mktemp("table") / "some.csv"
+    table = pd.DataFrame(rows, columns=list(KINDS)).astype({"count": "int64", "share": "float64"})
+    write_table(path, table)
+    back = read_table(path, KINDS)
+    assert [str(dtype) for dtype in back.dtypes] == ["str", "int64", "float64"]
+    assert back["id"].tolist() == [text for text, _, _ in rows]
+    assert back["count"].tolist() == [count for _, count, _ in rows]
+    np.testing.assert_array_equal(back["share"], [share for _, _, share in rows])
+    write_table(path.with_name("again.csv"), back)
+    assert path.with_name("again.csv").read_bytes() == path.read_bytes()
+
+
+def test_an_empty_cell_alone_on_its_line_comes_back(tmp_path: Path) -> None:
+    write_table(tmp_path / "some.csv", pd.DataFrame({"problem": ["a", "", "b"]}))
+    assert read_table(tmp_path / "some.csv", {})["problem"].tolist() == ["a", "", "b"]
+
+
+def test_columns_that_are_not_asked_for_are_text_in_the_files_order() -> None:
+    table = parse_table(Path("some.csv"), "b,count,a\n01,7,NA\n", {"count": int})
+    assert table.to_dict("list") == {"b": ["01"], "count": [7], "a": ["NA"]}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_windows_line_ends_and_a_header_alone_are_read(end: str) -> None:
+    text = f"id,count,share{end}"
+    assert parse_table(Path("some.csv"), text, KINDS).empty
+    table = parse_table(Path("some.csv"), f"{text}1,2,{end}", KINDS)
+    assert table["id"].tolist() == ["1"]
+    assert np.isnan(table.loc[0, "share"])
+
+
+HEAD = b"id,count,share\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no such file; 'dvc repro' makes it"),
+        (b"", "is empty"),
+        (b"id,share\n1,2\n", "column 'count' is missing"),
+        (b"\xef\xbb\xbf" + HEAD, "column 'id' is missing"),
+        (b"id,count,share,id\n1,2,3,4\n", "two columns of one name"),
+        (HEAD + b"1,2\n", "line 2 has 2 cells, the header has 3"),
+        (HEAD + b"1,2,3\n1,2,3,\n", "line 3 has 4 cells, the header has 3"),
+        (HEAD + b"\n1,2,3\n", "line 2 has 0 cells, the header has 3"),
+        (HEAD + b"1,2,3\n1,x,3\n", "line 3: count = 'x': must be int"),
+        (HEAD + b"1,1.0,3\n", "line 2: count = '1.0': must be int"),
+        (HEAD + b"1,,3\n", "line 2: count = '': must be int"),
+        (HEAD + b"1,True,3\n", "line 2: count = 'True': must be int"),
+        (HEAD + b"1,99999999999999999999,3\n", "line 2: count = '99999999999999999999': must"),
+        (HEAD + b"1,2,true\n", "line 2: share = 'true': must be float"),
+        (HEAD + b"1,2,NA\n", "line 2: share = 'NA': must be float"),
+        (HEAD + b"\xff,2,3\n", "broken ('utf-8' codec can't decode byte 0xff"),
+        (HEAD + b'"1,2,3\n', "line 2 has 1 cells"),
+        (HEAD + b"x" * 200_000 + b",2,3\n", "broken (field larger than field limit"),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_a_broken_table_is_named_with_its_line(
+    tmp_path: Path, content: bytes | None, message: str
+) -> None:
+    path = tmp_path / "some.csv"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ArtifactError) as caught:
+        read_table(path, KINDS)
+    assert str(caught.value).startswith(f"{path}: {message}")
+    assert "\n" not in str(caught.value)
+
+
+# --- Arrays ---
+
+
+def test_arrays_of_an_npz_file_come_back_by_name(tmp_path: Path) -> None:
+    np.savez(tmp_path / "some.npz", allow_pickle=False, a=np.arange(3), b=np.ones((2, 2)))
+    arrays = read_npz(tmp_path / "some.npz", ("b", "a"))
+    assert list(arrays) == ["b", "a"]
+    np.testing.assert_array_equal(arrays["a"], [0, 1, 2])
+
+
+def test_a_broken_npz_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "some.npz"
+    with pytest.raises(ArtifactError, match="no such file; 'dvc repro' makes it"):
+        read_npz(path, ("a",))
+    np.savez(path, a=np.arange(300))
+    whole = path.read_bytes()
+    with pytest.raises(ArtifactError, match="'b is not a file"):
+        read_npz(path, ("b",))
+    np.savez(path, allow_pickle=True, a=np.array([{}], dtype=object))
+    pickled = path.read_bytes()
+    np.save(path.with_suffix(".npy"), np.arange(3))
+    for content in (b"", whole[:-1], whole[:50], pickled, path.with_suffix(".npy").read_bytes()):
+        path.write_bytes(content)
+        with pytest.raises(ArtifactError) as caught:
+            read_npz(path, ("a",))
+        assert str(caught.value).startswith(f"{path}: broken (")

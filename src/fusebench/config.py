@@ -53,20 +53,20 @@ class Off:
     value: Any
 
 
-def _off_values(kind: type[Section]) -> list[tuple[str, Any]]:
+def _off_values(section: type[Section]) -> list[tuple[str, Any]]:
     return [
         (key, mark.value)
-        for key, field in kind.model_fields.items()
+        for key, field in section.model_fields.items()
         for mark in field.metadata
         if isinstance(mark, Off)
     ]
 
 
-def from_settings(kind: type[Loaded], content: object, source: str) -> Loaded:
+def from_settings(section: type[Loaded], content: object, source: str) -> Loaded:
     """Return the section whose `settings` were written to `source`; raise ParamsError."""
     if isinstance(content, Mapping):
-        content = {**dict(_off_values(kind)), **content}
-    return validate(kind, content, source)
+        content = {**dict(_off_values(section)), **content}
+    return validate(section, content, source)
 
 
 def _number(value: object) -> object:
@@ -128,30 +128,30 @@ def read(path: Path) -> dict[str, Any]:
     return content
 
 
-def load(path: Path, kind: type[Loaded]) -> Loaded:
-    """Return the whole params file as `kind`; raise ParamsError in one line."""
-    return validate(kind, read(path), str(path))
+def load(path: Path, section: type[Loaded]) -> Loaded:
+    """Return the whole params file as `section`; raise ParamsError in one line."""
+    return validate(section, read(path), str(path))
 
 
-def load_section(path: Path, name: str, kind: type[Loaded]) -> Loaded:
+def load_section(path: Path, name: str, section: type[Loaded]) -> Loaded:
     """Return the section `name` of a params file; raise ParamsError in one line."""
     content = read(path)
     if name not in content:
         raise ParamsError(f"{path}: key '{name}' is missing")
-    return validate(kind, content[name], str(path), (name,))
+    return validate(section, content[name], str(path), (name,))
 
 
-def load_keys(path: Path, kind: type[Loaded]) -> Loaded:
-    """Return the top-level keys that `kind` declares; raise ParamsError in one line."""
+def load_keys(path: Path, section: type[Loaded]) -> Loaded:
+    """Return the top-level keys that `section` declares; raise ParamsError in one line."""
     content = read(path)
-    declared = {name: content[name] for name in kind.model_fields if name in content}
-    return validate(kind, declared, str(path))
+    declared = {name: content[name] for name in section.model_fields if name in content}
+    return validate(section, declared, str(path))
 
 
 def validate(
-    kind: type[Loaded], content: object, source: str, prefix: tuple[str, ...] = ()
+    section: type[Loaded], content: object, source: str, prefix: tuple[str, ...] = ()
 ) -> Loaded:
-    """Return `content` as a checked `kind`.
+    """Return `content` as a checked `section`.
 
     Parameters
     ----------
@@ -161,12 +161,12 @@ def validate(
         Keys that lead from the file's top to `content`.
     """
     try:
-        return kind.model_validate(content)
+        return section.model_validate(content)
     except ValidationError as error:
         details = error.errors(include_url=False)
         # A key that does not exist explains a key that is missing, so it is named first.
         details.sort(key=lambda detail: detail["type"] not in _UNKNOWN)
-        lines = _lines(kind, details, prefix)
+        lines = _lines(section, details, prefix)
         more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
         raise ParamsError(_printable(f"{source}: {lines[0]}{more}")) from None
 
@@ -183,12 +183,14 @@ def _printable(text: str) -> str:
     )
 
 
-def _lines(kind: type[Section], details: list[ErrorDetails], prefix: tuple[str, ...]) -> list[str]:
-    """Return a line per key; a value of several kinds fails once per kind, which is joined."""
+def _lines(
+    section: type[Section], details: list[ErrorDetails], prefix: tuple[str, ...]
+) -> list[str]:
+    """Return a line per key; a value of several types fails once per type, which is joined."""
     reasons: dict[str, list[str]] = {}
     for detail in details:
-        location = _location(kind, detail["loc"])
-        key, reason = _explain(kind, detail, prefix, location)
+        location = _location(section, detail["loc"])
+        key, reason = _explain(section, detail, prefix, location)
         reasons.setdefault(key, []).append(reason)
     return [
         f"{key}{' or '.join(dict.fromkeys(several)).replace(' or must be ', ' or ')}"
@@ -197,37 +199,44 @@ def _lines(kind: type[Section], details: list[ErrorDetails], prefix: tuple[str, 
 
 
 def _explain(
-    kind: type[Section], detail: ErrorDetails, prefix: tuple[str, ...], location: tuple[str, ...]
+    section: type[Section], detail: ErrorDetails, prefix: tuple[str, ...], location: tuple[str, ...]
 ) -> tuple[str, str]:
     """Return the beginning of an error's line, which names key and value, and the reason."""
     key = ".".join(prefix + location)
     if detail["type"] in _UNKNOWN:
-        section = _section_at(kind, location[:-1])
-        known, last = section.model_fields, location[-1]
-        nearest = section.renamed.get(last) or _nearest(last, list(known))
+        innermost = _section_at(section, location[:-1])
+        known, last = innermost.model_fields, location[-1]
+        nearest = innermost.renamed.get(last) or _nearest(last, list(known))
         meant = ".".join((*prefix, *location[:-1], nearest))
         return f"unknown key '{key}'; did you mean '{meant}'?", ""
-    message = detail["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     if detail["type"] == "value_error":
         # A section's own check begins with the key that it speaks of; a value's check does not.
-        joint = "." if _is_section(kind, location) else ": "
-        return (f"{key}{joint}" if key else ""), message
+        joint = "." if _is_section(section, location) else ": "
+        return (f"{key}{joint}" if key else ""), detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "missing":
         return f"key '{key}' is missing", ""
     value = detail["input"]
+    value = list(value) if isinstance(value, tuple) else value
     shown = repr(value) if isinstance(value, str | Mapping) else str(value)
-    return (f"{key} = {shown}: " if key else f"{shown}: "), message
+    return (f"{key} = {shown}: " if key else f"{shown}: "), _in_yaml_words(detail["msg"])
+
+
+def _in_yaml_words(message: str) -> str:
+    """Return pydantic's message with the words of the file for those of Python."""
+    message = message.partition(" or instance of ")[0].replace(" after validation", "")
+    message = re.sub("^(Input|Tuple|String) should", "must", message)
+    return message.replace("valid tuple", "valid list").replace("valid dictionary", "valid mapping")
 
 
 def _nearest(word: str, known: list[str]) -> str:
     return difflib.get_close_matches(word, known, n=1, cutoff=0.0)[0]
 
 
-def _location(kind: type[Section], location: tuple[int | str, ...]) -> tuple[str, ...]:
-    """Return a location without what pydantic adds to it: the kind of a value of several kinds."""
+def _location(section: type[Section], location: tuple[int | str, ...]) -> tuple[str, ...]:
+    """Return a location without what pydantic adds to it: the type of a value of several types."""
     parts = tuple(str(part) for part in location if part != "[key]")
     for length in range(1, len(parts)):
-        if not _is_section(kind, parts[:length]):
+        if not _is_section(section, parts[:length]):
             # Below a value there is nothing that the file names, except positions in a list.
             return parts[:length] + tuple(part for part in parts[length:] if part.isdigit())
     return parts
@@ -240,19 +249,19 @@ def _section_in(annotation: object) -> type[Section] | None:
     return next(filter(None, map(_section_in, get_args(annotation))), None)
 
 
-def _section_at(kind: type[Section], location: tuple[str, ...]) -> type[Section]:
-    """Return the innermost section on the way from `kind` down a location."""
+def _section_at(section: type[Section], location: tuple[str, ...]) -> type[Section]:
+    """Return the innermost section on the way from `section` down a location."""
     for part in location:
-        if part in kind.model_fields:
-            kind = _section_in(kind.model_fields[part].annotation) or kind
-    return kind
+        if part in section.model_fields:
+            section = _section_in(section.model_fields[part].annotation) or section
+    return section
 
 
-def _is_section(kind: type[Section], location: tuple[str, ...]) -> bool:
+def _is_section(section: type[Section], location: tuple[str, ...]) -> bool:
     """Tell whether a location is a section or a mapping of sections."""
     is_section = True
     for part in location:
-        if part in kind.model_fields:
-            inner = _section_in(kind.model_fields[part].annotation)
-            kind, is_section = inner or kind, inner is not None
+        if part in section.model_fields:
+            inner = _section_in(section.model_fields[part].annotation)
+            section, is_section = inner or section, inner is not None
     return is_section

@@ -148,7 +148,8 @@ def read_table(path: Path, kinds: Mapping[str, type]) -> "pd.DataFrame":
         The file is missing or broken, lacks a column, or holds a cell of another kind.
     """
     try:
-        return parse_table(path, path.read_text("utf-8"), kinds)
+        # Not read_text, which would turn a line end inside a quoted cell into another.
+        return parse_table(path, path.read_bytes().decode("utf-8"), kinds)
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
     except UnicodeDecodeError as error:
@@ -159,37 +160,51 @@ def parse_table(path: Path, text: str, kinds: Mapping[str, type]) -> "pd.DataFra
     """Return the table that a CSV file's text holds; raise ArtifactError as `read_table` does."""
     import pandas as pd
 
-    lines = _csv_lines(path, text)
-    header = next(lines)
+    header, lines = _read_csv(path, text)
     for column in kinds:
         if column not in header:
             raise ArtifactError(f"{path}: column '{column}' is missing; 'dvc repro -f' remakes it")
+    if len(set(header)) < len(header):
+        raise ArtifactError(f"{path}: two columns of one name in {header}; 'dvc checkout' mends it")
     for number, line in enumerate(lines, start=2):
         if len(line) != len(header):
             raise ArtifactError(
                 f"{path}: line {number} has {len(line)} cells, the header has {len(header)}; "
                 "'dvc checkout' mends it"
             )
-    floats = [column for column, kind in kinds.items() if kind is float]
-    try:
-        return pd.read_csv(
-            io.StringIO(text),
-            dtype={column: kinds.get(column, str) for column in header},
-            keep_default_na=False,
-            na_values={column: [""] for column in floats},
-        )
-    except (ValueError, OverflowError) as error:
-        raise ArtifactError(f"{path}: {error}; 'dvc checkout' mends it") from None
+    table = pd.DataFrame(lines, columns=header, dtype=str)
+    for column, kind in kinds.items():
+        if kind is not str:
+            table[column] = _numbers(path, column, table[column].tolist(), kind)
+    return table
 
 
-def _csv_lines(path: Path, text: str) -> Iterator[list[str]]:
-    """Yield the lines of a CSV file, one at least; pandas would pad and drop cells in silence."""
-    lines = csv.reader(io.StringIO(text, newline=""))
+def _read_csv(path: Path, text: str) -> tuple[list[str], list[list[str]]]:
+    """Return header and lines; pandas would pad lines and rename columns in silence."""
     try:
-        yield next(lines, [])
-        yield from lines
+        lines = list(csv.reader(io.StringIO(text, newline="")))
     except csv.Error as error:
         raise ArtifactError(f"{path}: broken ({error}); 'dvc checkout' mends it") from None
+    if not lines:
+        raise ArtifactError(f"{path}: is empty; 'dvc checkout' mends it")
+    return lines[0], lines[1:]
+
+
+def _numbers(path: Path, column: str, cells: Sequence[str], kind: type) -> Any:
+    """Return an array of int64 or float64; pandas would take "True" for 1."""
+    import numpy as np
+
+    number = np.int64 if kind is int else np.float64
+    values = np.empty(len(cells), number)
+    for row, cell in enumerate(cells):
+        try:
+            values[row] = np.nan if kind is float and not cell else number(cell)
+        except (ValueError, OverflowError):
+            raise ArtifactError(
+                f"{path}: line {row + 2}: {column} = '{cell}': must be {kind.__name__}; "
+                "'dvc checkout' mends it"
+            ) from None
+    return values
 
 
 def read_npz(path: Path, names: Sequence[str]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """All of params.yaml, for stage check, which refuses a wrong file before any work is done."""
 
-from typing import Any
+from typing import Any, Self
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from fusebench.config import PARAMS_FILE, validate
 from fusebench.data.archive import DataParams
@@ -15,8 +15,6 @@ from fusebench.report.results import CompareParams
 from fusebench.synthetic.archive import SynthesizeParams
 from fusebench.training.settings import TrainParams
 
-Override = dict[str, Any] | None
-
 
 class Params(FusionParams):
     """The whole file: the sections that the rooms of the library declare."""
@@ -26,16 +24,24 @@ class Params(FusionParams):
     split: SplitParams
     lidar: LidarParams
     train: TrainParams
-    override: dict[str, Override]
+    override: dict[str, Any]
     compare: CompareParams
     runtime: RuntimeParams
 
     @field_validator("override")
     @classmethod
-    def _known(cls, overrides: dict[str, Override]) -> dict[str, Override]:
+    def _known(cls, overrides: dict[str, Any]) -> dict[str, Any]:
         for name in overrides:
             checked_fusion(name)
         return overrides
+
+    @model_validator(mode="after")
+    def _mappings(self) -> Self:
+        for name, override in self.override.items():
+            if not isinstance(override, dict | None):
+                wrong = f"override.{name} = {override!r}: must be a mapping, or empty"
+                raise ValueError(wrong)  # noqa: TRY004 (pydantic passes on no TypeError)
+        return self
 
     def effective_train(self, fusion: str) -> TrainParams:
         """Return `train` with what `override` changes of it for one fusion.

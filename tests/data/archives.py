@@ -51,10 +51,10 @@ def angle_array(count: int) -> NDArray[np.float32]:
     return np.asarray(np.radians(degrees), np.float32)
 
 
-def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+def encoded(image: Image.Image, file_format: str = "PNG", **options: Any) -> bytes:
     """An image as the bytes of a file."""
     buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
+    image.save(buffer, file_format, **options)
     return buffer.getvalue()
 
 
@@ -96,15 +96,15 @@ def members(
     suffix: str = ".png",
 ) -> dict[str, bytes]:
     """The members of a whole archive, by their names below the folder of the classes."""
-    found: dict[str, bytes] = {}
+    content: dict[str, bytes] = {}
     for class_name, keys in ids.items():
-        found[f"{class_name}/azimuth.npy"] = npy(angle_array(lidar_size[0]))
-        found[f"{class_name}/zenith.npy"] = npy(angle_array(lidar_size[1]))
+        content[f"{class_name}/azimuth.npy"] = npy(angle_array(lidar_size[0]))
+        content[f"{class_name}/zenith.npy"] = npy(angle_array(lidar_size[1]))
         for key in keys:
             image = png(image_array(class_name, key, image_size), mode)
-            found[f"{class_name}/rgb/{key}{suffix}"] = image
-            found[f"{class_name}/lidar/{key}.npy"] = npy(range_array(class_name, key, lidar_size))
-    return found
+            content[f"{class_name}/rgb/{key}{suffix}"] = image
+            content[f"{class_name}/lidar/{key}.npy"] = npy(range_array(class_name, key, lidar_size))
+    return content
 
 
 def write_zip(
@@ -138,15 +138,15 @@ def write_zip(
     if unknown:
         raise KeyError(f"not in the archive: {unknown}")
     below = {**content, **(overrides or {})}
-    items = [(f"{prefix}{name}", held) for name, held in below.items() if name not in omit]
+    items = [(f"{prefix}{name}", data) for name, data in below.items() if name not in omit]
     items += (beside or {}).items()
     if shuffle is not None:
         order = np.random.default_rng(shuffle).permutation(len(items))
-        items = [items[place] for place in order]
+        items = [items[position] for position in order]
     with zipfile.ZipFile(path, "w", compression) as archive:
         archive.comment = comment
-        for name, held in items:
-            archive.writestr(name, held)
+        for name, data in items:
+            archive.writestr(name, data)
     return path
 
 
@@ -166,7 +166,7 @@ def params(archive: Path | str, /, **changes: Any) -> DataParams:
     return DataParams.model_validate({**content, **changes})
 
 
-def _place_of(path: Path, name: str) -> tuple[zipfile.ZipInfo, int]:
+def _start_of(path: Path, name: str) -> tuple[zipfile.ZipInfo, int]:
     """Where a member's content begins in the zip."""
     with zipfile.ZipFile(path) as archive:
         info = archive.getinfo(name)
@@ -177,7 +177,7 @@ def _place_of(path: Path, name: str) -> tuple[zipfile.ZipInfo, int]:
 
 def damage_member(path: Path, name: str) -> None:
     """Turn one byte in the middle of what the zip stores of a member."""
-    info, start = _place_of(path, name)
+    info, start = _start_of(path, name)
     content = bytearray(path.read_bytes())
     content[start + info.compress_size // 2] ^= 0xFF
     path.write_bytes(content)
@@ -193,7 +193,7 @@ def _entry_of(content: bytearray, name: str) -> int:
 
 def encrypt_member(path: Path, name: str) -> None:
     """Mark a member as encrypted, in its own header and in the directory."""
-    info, _ = _place_of(path, name)
+    info, _ = _start_of(path, name)
     content = bytearray(path.read_bytes())
     content[info.header_offset + 6] |= 1
     content[_entry_of(content, name) + 8] |= 1

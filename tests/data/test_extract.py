@@ -1,4 +1,3 @@
-import csv
 import gc
 import json
 import tracemalloc
@@ -12,7 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from tests.data.archives import (
     CLASSES,
     IDS,
@@ -31,10 +29,11 @@ from tests.data.archives import (
     write_zip,
 )
 
-from fusebench.data.archive import RENDERED_COMMENT
+from fusebench.data.archive import SYNTHETIC_COMMENT
 from fusebench.data.extract import ArrayWriter, extract, report_lines
-from fusebench.errors import ArchiveError, ArtifactError, BadSamplesError, FusebenchError
-from fusebench.samples.samples import open_samples, read_dataset, read_rows
+from fusebench.errors import ArchiveError, BadSamplesError, FusebenchError
+from fusebench.files import read_table
+from fusebench.samples.samples import SCHEMA, open_samples, read_dataset, read_samples_table
 
 OUTPUTS = {"rgb.npy", "lidar.npy", "angles.npz", "samples.csv", "skipped.csv", "dataset.json"}
 
@@ -61,13 +60,15 @@ class Place:
 
     def keys(self) -> list[tuple[str, str]]:
         """Class and id of every row."""
-        return [(row.class_name, row.id) for row in read_rows(self.samples)]
+        table = read_samples_table(self.samples)
+        assert table["row"].tolist() == list(range(len(table)))
+        return list(zip(table["class"], table["id"], strict=True))
 
     def skipped(self) -> list[str]:
-        with (self.samples / "skipped.csv").open(encoding="utf-8", newline="") as file:
-            header, *lines = csv.reader(file)
-        assert header == ["problem"]
-        return [line for (line,) in lines]
+        problems: list[str] = read_table(self.samples / "skipped.csv", {"problem": str})[
+            "problem"
+        ].tolist()
+        return problems
 
 
 @pytest.fixture
@@ -124,16 +125,10 @@ def test_what_later_stages_need_stands_beside_the_arrays(place: Place) -> None:
         "max_range": 60.0,
         "focal_length": 50.5,
         "quarter_turns": 3,
-        "rendered": False,
+        "schema": SCHEMA,
+        "synthetic": False,
     }
-    samples = open_samples(place.samples)
-    assert samples.dataset == read_dataset(place.samples)
-    assert samples.dataset.classes == CLASSES
-    assert samples.rgb.shape == (7, *IMAGE_SIZE, 3)
-    assert samples.lidar.shape == (7, *LIDAR_SIZE)
-    np.testing.assert_array_equal(samples.azimuth, angle_array(LIDAR_SIZE[0]))
-    np.testing.assert_array_equal(samples.zenith, angle_array(LIDAR_SIZE[1]))
-    assert len(samples.rows) == 7
+    assert open_samples(place.samples).dataset == read_dataset(place.samples)
 
 
 def test_three_classes(place: Place) -> None:
@@ -141,34 +136,27 @@ def test_three_classes(place: Place) -> None:
     write_zip(place.zip, members(ids), prefix="deep/in/the/zip/")
     summary = place.extract(classes=list(ids))
     assert_holds(place.samples, expected_keys(ids))
-    assert [row.label for row in read_rows(place.samples)] == [0, 1, 1, 2, 2, 2]
+    assert read_samples_table(place.samples)["label"].tolist() == [0, 1, 1, 2, 2, 2]
     assert summary["pairs"] == {"cones": 1, "cubes": 2, "spheres": 3}
-    assert summary["twins"] == 2
+    assert summary["shared_ids"] == 2
 
 
-@pytest.mark.parametrize(
-    ("image_size", "lidar_size"), [((16, 16), (1, 1)), ((48, 16), (3, 50)), ((16, 64), (50, 3))]
-)
-def test_other_sizes(
-    place: Place, image_size: tuple[int, int], lidar_size: tuple[int, int]
-) -> None:
+def test_other_sizes(place: Place) -> None:
+    image_size, lidar_size = (48, 16), (3, 50)
     content = members(image_size=image_size, lidar_size=lidar_size)
     write_zip(place.zip, content)
     place.extract(image_size=list(image_size), lidar_size=list(lidar_size))
     samples = open_samples(place.samples)
-    for row in samples.rows:
-        image = image_array(row.class_name, row.id, image_size)
-        np.testing.assert_array_equal(samples.rgb[row.row], image)
-        ranges = range_array(row.class_name, row.id, lidar_size)
-        np.testing.assert_array_equal(samples.lidar[row.row], ranges)
+    for row, key in enumerate(place.keys()):
+        np.testing.assert_array_equal(samples.rgb[row], image_array(*key, image_size))
+        np.testing.assert_array_equal(samples.lidar[row], range_array(*key, lidar_size))
     assert samples.azimuth.shape == (lidar_size[0],)
     assert samples.zenith.shape == (lidar_size[1],)
 
 
-@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
-def test_images_may_have_mixed_sizes_and_kinds(place: Place, mode: str) -> None:
+def test_images_may_have_mixed_sizes_and_modes(place: Place) -> None:
     small = np.full((5, 90, 3), (10, 20, 30), np.uint8)
-    write_zip(place.zip, members(mode=mode), overrides={"cubes/rgb/0001.png": png(small, "RGB")})
+    write_zip(place.zip, members(mode="RGBA"), overrides={"cubes/rgb/0001.png": png(small, "RGB")})
     place.extract()
     rgb = np.load(place.samples / "rgb.npy", allow_pickle=False)
     np.testing.assert_array_equal(rgb[1], np.broadcast_to([10, 20, 30], (*IMAGE_SIZE, 3)))
@@ -185,7 +173,7 @@ def test_big_endian_maps_are_stored_as_little_endian(place: Place) -> None:
 
 
 def test_ids_of_any_kind_come_through(place: Place) -> None:
-    keys = ("a,b", 'say "x"', " lead", "ünï", "0001", "1", "2024.01.31")
+    keys = ("a,b", 'say "x"', " lead", "ünï", "0001", "1", "2024.01.31", "NA", "nan", "null", "1e5")
     write_zip(place.zip, members(dict.fromkeys(CLASSES, keys)))
     place.extract()
     assert place.keys() == expected_keys(dict.fromkeys(CLASSES, keys))
@@ -217,37 +205,26 @@ def test_name_and_order_of_the_archive_change_no_byte(place: Place, tmp_path: Pa
     assert {name: place.contents()[name] for name in theirs} == theirs
 
 
-def test_a_result_takes_the_place_of_an_older_one(place: Place) -> None:
-    place.samples.mkdir(parents=True)
-    (place.samples / "old.npy").write_bytes(b"old")
-    write_zip(place.zip, members())
-    place.extract()
-    assert {path.name for path in place.samples.iterdir()} == OUTPUTS
-    assert [path.name for path in place.samples.parent.iterdir()] == ["samples"]
-
-
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_archive(tmp_path: Path) -> None:
-    size, few, many = (64, 64), 20, 120
+    size, few, many = (64, 64), 10, 70
 
     def peak(count: int) -> int:
+        place = Place(tmp_path)
         ids = {name: [f"{i:04}" for i in range(count)] for name in CLASSES}
-        place = Place(tmp_path / str(count))
-        place.zip.parent.mkdir()
         write_zip(place.zip, members(ids, image_size=size, lidar_size=size))
-        # Among many objects of other tests cycles are collected late, and would count as growth.
         gc.collect()
-        gc.freeze()
         tracemalloc.start()
         try:
             place.extract(image_size=list(size), lidar_size=list(size))
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-            gc.unfreeze()
 
-    peak(2)  # What is imported and cached on first use.
-    grown = peak(many) - peak(few)
-    per_sample = grown / (len(CLASSES) * (many - few))
+    # The least of two: Python's table of interned strings, which pathlib fills, doubles now and
+    # then, by megabytes where many libraries are loaded; and the first run imports.
+    least_many, least_few = (min(peak(count) for _ in range(2)) for count in (many, few))
+    per_sample = (least_many - least_few) / (len(CLASSES) * (many - few))
     # The arrays of one sample take 28,672 bytes. What a name in a zip and a row take, remains.
     assert per_sample < 0.2 * (64 * 64 * 3 + 64 * 64 * 4)
 
@@ -255,14 +232,14 @@ def test_memory_does_not_grow_with_the_archive(tmp_path: Path) -> None:
 # --- What it says ---
 
 
-def test_summary_counts_pairs_unmatched_twins_and_duplicates(place: Place) -> None:
+def test_summary_counts_pairs_unmatched_shared_ids_and_duplicates(place: Place) -> None:
     content = members(
         {"cubes": ("0000", "0001", "0002", "0003", "0004"), "spheres": ("0001", "0004", "0009")}
     )
     # 0002 and 0003 as 0000; the sphere 0009 as the cube 0001; the sphere 0004 as no other.
     for key in ("0002", "0003"):
-        for kind, suffix in (("rgb", ".png"), ("lidar", ".npy")):
-            content[f"cubes/{kind}/{key}{suffix}"] = content[f"cubes/{kind}/0000{suffix}"]
+        for folder, suffix in (("rgb", ".png"), ("lidar", ".npy")):
+            content[f"cubes/{folder}/{key}{suffix}"] = content[f"cubes/{folder}/0000{suffix}"]
     content["spheres/rgb/0009.png"] = content["cubes/rgb/0001.png"]
     content["spheres/lidar/0009.npy"] = content["cubes/lidar/0001.npy"]
     # The same image is no duplicate where the map is another.
@@ -272,30 +249,21 @@ def test_summary_counts_pairs_unmatched_twins_and_duplicates(place: Place) -> No
         "spheres/lidar/0100.npy": b"",
         "spheres/lidar/1.npy": b"",
     }
-    write_zip(place.zip, content, comment=RENDERED_COMMENT)
+    write_zip(place.zip, content, comment=SYNTHETIC_COMMENT)
     summary = place.extract()
     assert summary == {
-        "rendered": True,
+        "synthetic": True,
         "pairs": {"cubes": 5, "spheres": 3},
         "unmatched": {"cubes": {"rgb": 1, "lidar": 0}, "spheres": {"rgb": 0, "lidar": 2}},
-        "twins": 2,
+        "shared_ids": 2,
         "content_duplicates": {"samples": 3, "across_classes": 1},
         "bad_samples": 0,
     }
     assert json.loads(place.metrics.read_text("utf-8")) == summary
-    assert read_dataset(place.samples).rendered is True
+    assert read_dataset(place.samples).synthetic is True
     text = "\n".join(report_lines(params(place.zip), summary))
-    for said in ("rendered samples", "8 pairs", "cubes: 5 pairs", "1 images", "2 LiDAR maps"):
+    for said in ("synthetic samples", "8 pairs", "cubes: 5 pairs", "1 images", "2 LiDAR maps"):
         assert said in text
-
-
-def test_an_archive_without_oddities_counts_none(place: Place) -> None:
-    write_zip(place.zip, members({"cubes": ("0000",), "spheres": ("0001",)}))
-    summary = place.extract()
-    assert summary["twins"] == summary["bad_samples"] == 0
-    assert summary["content_duplicates"] == {"samples": 0, "across_classes": 0}
-    assert "recorded samples" in report_lines(params(place.zip), summary)[0]
-    assert place.skipped() == []
 
 
 # --- Bad samples ---
@@ -312,7 +280,7 @@ GOOD = [key for key in expected_keys() if not any(f"{key[0]}/{m}/{key[1]}" in na
         for m in ("rgb", "lidar"))]  # fmt: skip
 
 
-def test_all_bad_samples_are_listed_by_member_and_nothing_is_written(place: Place) -> None:
+def test_all_bad_samples_are_listed_and_an_older_result_stays(place: Place) -> None:
     write_zip(place.zip, members(), overrides=BAD)
     with pytest.raises(BadSamplesError) as caught:
         place.extract()
@@ -325,11 +293,8 @@ def test_all_bad_samples_are_listed_by_member_and_nothing_is_written(place: Plac
         assert sum(f"assessment/{name}: " in line for line in lines) == 1
     assert place.contents() == {}
     assert not place.samples.exists()
-
-
-def test_bad_samples_leave_an_older_result_as_it_was(place: Place) -> None:
     write_zip(place.zip, members())
-    place.extract()
+    assert "recorded samples" in report_lines(params(place.zip), place.extract())[0]
     before = place.contents()
     assert len(before) == len(OUTPUTS) + 1
     write_zip(place.zip, members(), overrides=BAD)
@@ -343,23 +308,14 @@ def test_skip_leaves_bad_samples_out_and_names_them(place: Place) -> None:
     summary = place.extract(on_bad_sample="skip")
     assert len(GOOD) == 3
     assert place.keys() == GOOD
-    assert [row.row for row in read_rows(place.samples)] == [0, 1, 2]
     assert_holds(place.samples, GOOD)
     assert summary["bad_samples"] == 4
     assert summary["pairs"] == {"cubes": 2, "spheres": 1}
-    assert summary["twins"] == 0
+    assert summary["shared_ids"] == 0
     skipped = place.skipped()
     assert len(skipped) == 4
     for name in BAD:
         assert sum(line.startswith(f"assessment/{name}: ") for line in skipped) == 1
-
-
-def test_skip_changes_nothing_where_no_sample_is_bad(place: Place) -> None:
-    write_zip(place.zip, members())
-    place.extract()
-    before = place.contents()
-    place.extract(on_bad_sample="skip")
-    assert place.contents() == before
 
 
 @pytest.mark.parametrize("on_bad_sample", ["error", "skip"])
@@ -397,15 +353,13 @@ def test_two_images_of_one_id_are_a_bad_sample(place: Place) -> None:
     assert_holds(place.samples, kept)
 
 
-@pytest.mark.parametrize("member", ["cubes/rgb/0003.png", "spheres/lidar/0002.npy"])
 @pytest.mark.parametrize(
     "compression",
     [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA],
     ids=["stored", "deflated", "bzip2", "lzma"],
 )
-def test_a_member_damaged_in_the_zip_is_a_bad_sample(
-    place: Place, member: str, compression: int
-) -> None:
+def test_a_member_damaged_in_the_zip_is_a_bad_sample(place: Place, compression: int) -> None:
+    member = "spheres/lidar/0002.npy"
     write_zip(place.zip, members(), compression=compression)
     place.extract()
     damage_member(place.zip, f"assessment/{member}")
@@ -472,22 +426,20 @@ def test_a_damaged_zip_is_refused_in_words_or_gives_checked_samples(
         assert place.contents() == {}
         return
     summary = json.loads(place.metrics.read_text("utf-8"))
-    assert len(open_samples(place.samples).rows) == sum(summary["pairs"].values())
+    assert len(open_samples(place.samples).table) == sum(summary["pairs"].values())
 
 
 # --- Angles ---
 
 
-@pytest.mark.parametrize("angle", ["azimuth", "zenith"])
-@pytest.mark.parametrize("class_name", CLASSES)
-def test_missing_angles_are_an_error(place: Place, angle: str, class_name: str) -> None:
+@pytest.mark.parametrize(("class_name", "angle"), [("cubes", "zenith"), ("spheres", "azimuth")])
+def test_missing_angles_are_an_error(place: Place, class_name: str, angle: str) -> None:
     write_zip(place.zip, members(), omit=[f"{class_name}/{angle}.npy"])
     with pytest.raises(ArchiveError, match=rf"assessment/{class_name}/{angle}\.npy is missing"):
         place.extract(on_bad_sample="skip")
     assert place.contents() == {}
 
 
-@pytest.mark.parametrize("angle", ["azimuth", "zenith"])
 @pytest.mark.parametrize(
     "content",
     [
@@ -504,10 +456,10 @@ def test_missing_angles_are_an_error(place: Place, angle: str, class_name: str) 
     ids=["empty", "text", "length", "2-d", "float64", "int32", "nan", "0-d", "cut"],
 )
 def test_ill_shaped_angles_are_an_error_even_where_bad_samples_are_skipped(
-    place: Place, angle: str, content: bytes
+    place: Place, content: bytes
 ) -> None:
-    write_zip(place.zip, members(lidar_size=(8, 8)), overrides={f"spheres/{angle}.npy": content})
-    with pytest.raises(ArchiveError, match=rf"assessment/spheres/{angle}\.npy: "):
+    write_zip(place.zip, members(lidar_size=(8, 8)), overrides={"spheres/zenith.npy": content})
+    with pytest.raises(ArchiveError, match=r"assessment/spheres/zenith\.npy: "):
         place.extract(on_bad_sample="skip", lidar_size=[8, 8])
     assert place.contents() == {}
 
@@ -541,27 +493,6 @@ def test_damaged_angles_are_an_error(place: Place) -> None:
         place.extract()
 
 
-# --- Archives that cannot be used at all ---
-
-
-def test_a_missing_archive_is_refused(place: Place) -> None:
-    with pytest.raises(ArchiveError, match=r"some\.zip: no such file"):
-        place.extract()
-    assert place.contents() == {}
-
-
-def test_a_folder_in_place_of_the_archive_is_refused(place: Place) -> None:
-    place.zip.mkdir()
-    with pytest.raises(ArchiveError, match=r"some\.zip: is a folder"):
-        place.extract()
-
-
-def test_what_is_no_zip_is_refused(place: Place) -> None:
-    place.zip.write_bytes(b"<html>not found</html>")
-    with pytest.raises(ArchiveError, match=r"some\.zip: not a readable zip"):
-        place.extract()
-
-
 # --- The writer of arrays ---
 
 
@@ -580,9 +511,9 @@ def test_any_number_of_arrays_comes_back(
         for value in values:
             writer.append(np.asarray(value))
         assert writer.count == count
-    found = np.load(path, allow_pickle=False)
-    assert found.dtype == values.dtype
-    np.testing.assert_array_equal(found, values)
+    stored = np.load(path, allow_pickle=False)
+    assert stored.dtype == values.dtype
+    np.testing.assert_array_equal(stored, values)
 
 
 def test_an_interrupted_file_of_arrays_claims_to_hold_none(tmp_path: Path) -> None:
@@ -595,73 +526,6 @@ def test_an_interrupted_file_of_arrays_claims_to_hold_none(tmp_path: Path) -> No
     with pytest.raises(KeyboardInterrupt):
         interrupted(writer)
     assert np.load(tmp_path / "some.npy", allow_pickle=False).shape == (0, 3)
-
-
-# --- Reading it again ---
-
-
-@pytest.fixture
-def written(place: Place) -> Path:
-    write_zip(place.zip, members())
-    place.extract()
-    return place.samples
-
-
-@pytest.mark.parametrize("name", sorted(OUTPUTS - {"skipped.csv"}))
-def test_a_missing_file_is_named(written: Path, name: str) -> None:
-    (written / name).unlink()
-    with pytest.raises(ArtifactError) as caught:
-        open_samples(written)
-    assert str(written / name) in str(caught.value)
-
-
-@pytest.mark.parametrize("kept", [0, 10, -1])
-@pytest.mark.parametrize("name", ["rgb.npy", "lidar.npy", "angles.npz"])
-def test_a_file_cut_off_is_named(written: Path, name: str, kept: int) -> None:
-    (written / name).write_bytes((written / name).read_bytes()[:kept])
-    with pytest.raises(ArtifactError) as caught:
-        open_samples(written)
-    assert str(written / name) in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("samples.csv", b""),
-        ("samples.csv", b"row,id,class,label\n0,0000,cubes,0\n"),
-        ("samples.csv", b"row,id,class,label,digest\nzero,0000,cubes,0,ab\n"),
-        ("samples.csv", b"row,id,class,label,digest\n0,0000,cubes\n"),
-        ("samples.csv", b"row,id,class,label,digest\n0,\xff,cubes,0,ab\n"),
-        ("dataset.json", b"{}"),
-        ("dataset.json", b"[]"),
-        ("dataset.json", b"{"),
-        ("dataset.json", b"\xff"),
-        ("angles.npz", npy(np.zeros(3, np.float32))),
-        ("rgb.npy", b"no array"),
-    ],
-    ids=lambda value: value if isinstance(value, str) else repr(value[:50]),
-)
-def test_a_file_with_other_content_is_refused(written: Path, name: str, content: bytes) -> None:
-    (written / name).write_bytes(content)
-    with pytest.raises(ArtifactError) as caught:
-        open_samples(written)
-    assert str(written) in str(caught.value)
-
-
-def test_a_table_with_fewer_rows_than_the_arrays_is_refused(written: Path) -> None:
-    lines = (written / "samples.csv").read_text("utf-8").splitlines(keepends=True)
-    (written / "samples.csv").write_text("".join(lines[:-1]), "utf-8")
-    with pytest.raises(ArtifactError, match="numbers of samples differ"):
-        open_samples(written)
-
-
-def test_arrays_are_mapped_and_cannot_be_written(written: Path) -> None:
-    samples = open_samples(written)
-    assert isinstance(samples.rgb, np.memmap)
-    assert isinstance(samples.lidar, np.memmap)
-    array: NDArray[np.uint8] = samples.rgb
-    with pytest.raises(ValueError, match="read-only"):
-        array[0] = 0
 
 
 def test_angles_in_degrees_are_refused(place: Place) -> None:

@@ -3,9 +3,11 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.typing import NDArray
+from tests.synthetic.silhouettes import silhouettes
 
 from fusebench.errors import ParamsError
 from fusebench.inputs.inputs import lidar_batch
@@ -18,7 +20,7 @@ from fusebench.inputs.lidar import (
     notebook_points,
     spherical_points,
 )
-from fusebench.samples.samples import Dataset, SampleRow, Samples
+from fusebench.samples.samples import Dataset, Samples
 from fusebench.synthetic.archive import draw_scenes
 from fusebench.synthetic.render import (
     FOCAL_LENGTH,
@@ -27,7 +29,6 @@ from fusebench.synthetic.render import (
     Scenes,
     lidar_angles,
     lidar_ranges,
-    silhouettes,
 )
 
 Floats = NDArray[np.float32]
@@ -115,12 +116,6 @@ def test_azimuth_is_of_rows_and_zenith_of_columns_where_they_are_not_equally_man
             np.testing.assert_allclose(points[:, :, row, column], expected, rtol=1e-6, atol=1e-5)
 
 
-def test_a_points_distance_is_its_range() -> None:
-    ranges = random_ranges(3)
-    distance = np.linalg.norm(spherical_points(ranges, ANGLES, ANGLES), axis=1)
-    np.testing.assert_allclose(distance, ranges, rtol=1e-6)
-
-
 def test_the_notebook_uses_one_angle_for_the_whole_map() -> None:
     """Id 5 has azimuth and zenith (5 − 32)·0.5° = −13.5°, whatever the cell."""
     ranges = random_ranges(1)
@@ -128,22 +123,6 @@ def test_the_notebook_uses_one_angle_for_the_whole_map() -> None:
     sine, cosine = math.sin(math.radians(13.5)), math.cos(math.radians(13.5))
     for channel, factor in enumerate((sine * cosine, cosine * cosine, sine)):
         np.testing.assert_allclose(points[channel], ranges[0] * factor, rtol=1e-6)
-
-
-@pytest.mark.parametrize("key", [64, 65, 1000, 9998])
-def test_the_notebook_has_no_angle_past_the_64th_id(key: int) -> None:
-    ranges = random_ranges(1)
-    x, y, z = notebook_points(ranges, np.array([key]), REAL)[0]
-    np.testing.assert_array_equal(x, 0)
-    np.testing.assert_array_equal(y, ranges[0])
-    np.testing.assert_array_equal(z, 0)
-
-
-def test_the_notebooks_last_angle_is_that_of_id_63() -> None:
-    """(63 − 32)·0.5° = 15.5°, to the left and down."""
-    x, _, z = notebook_points(random_ranges(1), np.array([63]), REAL)[0]
-    assert (x < 0).all()
-    assert (z < 0).all()
 
 
 def test_the_notebooks_angles_are_looked_up_apart_where_they_are_not_equally_many() -> None:
@@ -183,9 +162,9 @@ def test_normalized_maps_are_in_units_of_the_largest_range_with_background_0() -
     maps = maps_of(ranges, params(normalize=True))
     hit = ranges < 50
     points = np.moveaxis(spherical_points(ranges, ANGLES, ANGLES), 1, -1)
-    found = np.moveaxis(maps[:, :3], 1, -1)
-    np.testing.assert_allclose(found[hit], points[hit] / 50, rtol=1e-6)
-    np.testing.assert_array_equal(found[~hit], 0)
+    normalized = np.moveaxis(maps[:, :3], 1, -1)
+    np.testing.assert_allclose(normalized[hit], points[hit] / 50, rtol=1e-6)
+    np.testing.assert_array_equal(normalized[~hit], 0)
     assert maps.dtype == np.float32
     assert np.abs(maps).max() <= 1
 
@@ -318,9 +297,9 @@ def test_every_pixel_in_view_gets_the_nearest_ray(
     zenith = -np.arcsin(look[..., 2] / np.linalg.norm(look, axis=-1))
     row, column = np.divmod(cells, lidar_size[1])
     outside = np.zeros(image_size, np.bool_)
-    for wanted, held, place in ((azimuth, sensors.azimuth, row), (zenith, sensors.zenith, column)):
-        off = np.abs(held.astype(np.float64)[:, None, None] - wanted)
-        chosen = np.take_along_axis(off, place[None], 0)[0]
+    for wanted, angle, cell in ((azimuth, sensors.azimuth, row), (zenith, sensors.zenith, column)):
+        off = np.abs(angle.astype(np.float64)[:, None, None] - wanted)
+        chosen = np.take_along_axis(off, cell[None], 0)[0]
         np.testing.assert_allclose(chosen, off.min(0), atol=1e-7)
         outside |= off.min(0) > math.radians(0.25) + 1e-6
     np.testing.assert_array_equal(inside, ~outside)
@@ -369,13 +348,13 @@ def test_a_turned_map_is_turned_before_it_is_brought_onto_the_grid() -> None:
     np.testing.assert_array_equal(maps[3] > 0, expected)
 
 
-@pytest.mark.parametrize("held", [1, 5, 16, 17, 100])
-def test_grid_cells_are_those_at_the_same_relative_place(held: int) -> None:
-    cells = grid_cells(geometry((held, held), (16, 48)), (held, held))
-    rows, columns = np.divmod(cells, held)
-    for found, count in ((rows[:, 0], 16), (columns[0], 48)):
-        middle = (np.arange(count) + 0.5) / count
-        assert ((found <= middle * held) & (middle * held <= found + 1)).all()
+@pytest.mark.parametrize("count", [1, 5, 16, 17, 100])
+def test_grid_cells_are_those_at_the_same_relative_place(count: int) -> None:
+    cells = grid_cells(geometry((count, count), (16, 48)), (count, count))
+    rows, columns = np.divmod(cells, count)
+    for indices, wanted in ((rows[:, 0], 16), (columns[0], 48)):
+        middle = (np.arange(wanted) + 0.5) / wanted
+        assert ((indices <= middle * count) & (middle * count <= indices + 1)).all()
     assert (rows == rows[:, :1]).all()
     assert (columns == columns[:1]).all()
 
@@ -384,13 +363,15 @@ def test_grid_cells_are_those_at_the_same_relative_place(held: int) -> None:
 
 
 def samples_with(ids: list[str]) -> Samples:
-    rows = [SampleRow(row, key, "cubes", 0, "digest") for row, key in enumerate(ids)]
+    table = pd.DataFrame(
+        {"row": range(len(ids)), "id": ids, "class": "cubes", "label": 0, "digest": "digest"}
+    )
     return Samples(
         rgb=np.zeros((len(ids), 64, 64, 3), np.uint8),
         lidar=random_ranges(len(ids)),
         azimuth=ANGLES,
         zenith=ANGLES,
-        rows=tuple(rows),
+        table=table,
         dataset=Dataset(("cubes", "spheres"), "spheres", MAX_RANGE, FOCAL_LENGTH, 1, False),
     )
 
@@ -398,7 +379,7 @@ def samples_with(ids: list[str]) -> Samples:
 @pytest.mark.parametrize("align", ALIGNS)
 def test_a_batch_holds_the_maps_of_its_rows(align: Align) -> None:
     samples = samples_with(["0004", "0063", "9000"])
-    chosen = [samples.rows[2], samples.rows[0]]
+    chosen = samples.table.iloc[[2, 0]]
     for projection in ("spherical", "notebook"):
         how = LidarParams(projection=projection, align=align, normalize=True)
         batch = lidar_batch(samples, chosen, how)
@@ -410,9 +391,9 @@ def test_a_batch_holds_the_maps_of_its_rows(align: Align) -> None:
 @pytest.mark.parametrize("key", ["a7", "", "-1", "1.5", "0x1", "²", "1 2"])
 def test_ids_that_are_no_numbers_are_refused_by_the_notebooks_projection_only(key: str) -> None:
     samples = samples_with(["0001", key])
-    assert lidar_batch(samples, samples.rows, params()).shape == (2, 4, 64, 64)
+    assert lidar_batch(samples, samples.table, params()).shape == (2, 4, 64, 64)
     with pytest.raises(ParamsError) as caught:
-        lidar_batch(samples, samples.rows, params(projection="notebook"))
+        lidar_batch(samples, samples.table, params(projection="notebook"))
     assert "lidar.projection = 'notebook'" in str(caught.value)
     assert f"'{key}'" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -421,18 +402,10 @@ def test_ids_that_are_no_numbers_are_refused_by_the_notebooks_projection_only(ke
 @pytest.mark.parametrize("key", ["64", "20240131120000", "1706702400123456789", "9" * 30])
 def test_large_ids_have_no_angle_in_the_notebooks_projection(key: str) -> None:
     samples = samples_with(["0001", key])
-    maps = lidar_batch(samples, samples.rows, params(projection="notebook")).numpy()
+    maps = lidar_batch(samples, samples.table, params(projection="notebook")).numpy()
     np.testing.assert_array_equal(maps[1, [0, 2]], 0)
     np.testing.assert_array_equal(maps[1, 1], samples.lidar[1])
     assert (maps[0, 0] != 0).all()
-
-
-def test_params_out_of_range_are_refused() -> None:
-    content = {"projection": "spherical", "align": "none", "normalize": True}
-    LidarParams.model_validate(content)
-    for change in ({"projection": "flat"}, {"align": "turn"}, {"normalize": 1}):
-        with pytest.raises(ValueError, match=next(iter(change))):
-            LidarParams.model_validate({**content, **change})
 
 
 def test_unnormalised_pixels_past_the_field_of_view_are_background_at_the_maximum_range() -> None:

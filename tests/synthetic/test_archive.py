@@ -4,17 +4,18 @@ import os
 import subprocess
 import sys
 import zipfile
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from tests.synthetic.silhouettes import silhouettes
 
 from fusebench.config import load_section
-from fusebench.data.archive import RENDERED_COMMENT
 from fusebench.errors import ParamsError
-from fusebench.synthetic import archive as simulate
+from fusebench.synthetic import archive as synthetic
 from fusebench.synthetic import render
 from fusebench.synthetic.archive import (
     SynthesizeParams,
@@ -29,7 +30,6 @@ from fusebench.synthetic.render import (
     lidar_angles,
     lidar_ranges,
     rgb_images,
-    silhouettes,
 )
 
 Floats = NDArray[np.float64]
@@ -37,7 +37,7 @@ Floats = NDArray[np.float64]
 SHAPES: tuple[Shape, ...] = ("cubes", "spheres")
 SEED = 20
 MANY = 1000
-SCRIPT = Path(simulate.__file__).parents[2] / "synthesize.py"
+SCRIPT = Path(synthetic.__file__).parents[2] / "synthesize.py"
 
 
 def params(cubes: int = 3, spheres: int = 2, seed: int = SEED) -> SynthesizeParams:
@@ -81,18 +81,22 @@ def test_same_params_give_the_same_bytes_and_another_seed_gives_others(tmp_path:
     assert first != other
 
 
-def test_archive_has_the_real_layout(tmp_path: Path) -> None:
+def test_the_archive_is_that_of_earlier_versions(tmp_path: Path) -> None:
+    """Digest of what the code wrote before the rooms were moved: old results stay comparable.
+
+    Members are taken unpacked: the packed bytes differ between builds of zlib.
+    """
     write_archive(tmp_path / "demo.zip", params(cubes=3, spheres=2))
-    expected = set()
-    for shape, count in (("cubes", 3), ("spheres", 2)):
-        expected |= {f"assessment/{shape}/{name}.npy" for name in ("azimuth", "zenith")}
-        expected |= {f"assessment/{shape}/rgb/{i:04}.png" for i in range(count)}
-        expected |= {f"assessment/{shape}/lidar/{i:04}.npy" for i in range(count)}
+    digest = blake2b(digest_size=16)
     with zipfile.ZipFile(tmp_path / "demo.zip") as archive:
-        assert archive.comment == RENDERED_COMMENT
-        assert archive.testzip() is None
-        assert sorted(archive.namelist()) == sorted(expected)
-        assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+        digest.update(archive.comment)
+        for member in archive.infolist():
+            content = archive.read(member)
+            if member.filename.endswith(".png"):
+                content = np.asarray(Image.open(io.BytesIO(content))).tobytes()
+            head = (member.filename, member.date_time, member.compress_type, member.external_attr)
+            digest.update(repr(head).encode() + content)
+    assert digest.hexdigest() == "e1b8dd2d924a49022d986a87c9a30d37"
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -132,7 +136,7 @@ def test_a_failed_write_leaves_the_old_archive(
     path = tmp_path / "demo.zip"
     path.write_bytes(b"old")
     left = 3
-    encode = simulate._png
+    encode = synthetic._png
 
     def interrupted(image: NDArray[np.uint8]) -> bytes:
         nonlocal left
@@ -141,7 +145,7 @@ def test_a_failed_write_leaves_the_old_archive(
             raise KeyboardInterrupt
         return encode(image)
 
-    monkeypatch.setattr(simulate, "_png", interrupted)
+    monkeypatch.setattr(synthetic, "_png", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_archive(path, params())
     assert path.read_bytes() == b"old"
@@ -152,34 +156,20 @@ def test_a_failed_write_leaves_the_old_archive(
 
 
 @pytest.mark.parametrize(
-    ("written", "message"),
+    ("counts", "message"),
     [
-        (
-            "{counts: {cubes: 0, spheres: 2}, seed: 1}",
-            "counts.cubes = 0: must be an integer from 1",
-        ),
-        ("{counts: {cubes: 1, spheres: 10000}, seed: 1}", "counts.spheres = 10000: must be an int"),
-        ("{counts: {cubes: 1.5, spheres: 2}, seed: 1}", "counts.cubes = 1.5: must be an integer"),
-        ("{counts: {cubes: 1}, seed: 1}", "key 'synthesize.counts.spheres' is missing; must be an"),
-        ("{counts: {cube: 1, spheres: 1}, seed: 1}", "did you mean 'synthesize.counts.cubes'?"),
-        ("{counts: 5, seed: 1}", "counts = 5: must be a mapping with cubes and spheres"),
-        ("{counts: {cubes: 1, spheres: 1}, seed: -1}", "seed = -1: must be an integer, 0 or more"),
-        ("{counts: {cubes: 1, spheres: 1}, seed: true}", "seed = True: must be an integer, 0"),
+        ("{cubes: 1.5, spheres: 2}", "synthesize.counts.cubes = 1.5: must be a valid integer"),
+        ("{cubes: 1}", "key 'synthesize.counts.spheres' is missing"),
+        ("{cube: 1, spheres: 1}", "unknown key 'synthesize.counts.cube'; did you mean 'synthesi"),
+        ("5", "synthesize.counts = 5: must be a valid mapping"),
     ],
 )
-def test_params_out_of_range_are_refused(tmp_path: Path, written: str, message: str) -> None:
+def test_wrong_counts_are_refused(tmp_path: Path, counts: str, message: str) -> None:
     path = tmp_path / "params.yaml"
-    path.write_text(f"synthesize: {written}\n", "utf-8")
+    path.write_text(f"synthesize: {{counts: {counts}, seed: 1}}\n", "utf-8")
     with pytest.raises(ParamsError) as caught:
         load_section(path, "synthesize", SynthesizeParams)
-    assert message in str(caught.value)
-    assert "synthesize." in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("count", [1, 9999])
-def test_the_ends_of_the_range_are_allowed(count: int) -> None:
-    assert params(count, count, seed=0).counts.cubes == count
+    assert str(caught.value).startswith(f"{path}: {message}")
 
 
 # --- The draw ---
@@ -210,14 +200,14 @@ def test_draws_have_the_described_distribution() -> None:
     np.testing.assert_allclose((scenes.turn_n33**2).mean(0), 1 / 3, atol=0.045)
 
 
-def test_twins_share_place_and_colour() -> None:
+def test_samples_of_one_id_share_centre_and_colour() -> None:
     scenes = draw_scenes(SEED, range(200))
     cubes, spheres = (rgb_images(shape, scenes)[..., :3] for shape in SHAPES)
     full = np.rint(255 * scenes.colour_n3 ** (1 / 2.2))
     brightest = spheres.max(axis=(1, 2))
     np.testing.assert_array_equal(brightest, full)
     assert (cubes.max(axis=(1, 2)) <= full).all()
-    # A cube's colour is its twin's, darkened: the ratio is the same in every channel.
+    # A cube has the colour of the sphere of its id, darkened: equally in every channel.
     ratio = cubes.max(axis=(1, 2)) / full
     bright = (ratio.max(1) > 0.3) & (full.min(1) > 100)
     assert bright.sum() > 50
@@ -253,7 +243,7 @@ def test_hits_of_a_cube_lie_on_its_faces() -> None:
 @pytest.mark.parametrize("shape", SHAPES)
 def test_hits_are_the_near_side_and_none_is_missed(shape: Shape) -> None:
     """Every ray of the map, by a search along it that knows only what is inside the object."""
-    scenes = draw_scenes(SEED, range(8))
+    scenes = draw_scenes(SEED, range(4))
     ranges = lidar_ranges(shape, scenes)
     directions = points(np.ones((1, 64, 64), np.float32))[0]
     for index, (centre, turn) in enumerate(zip(scenes.centre_n3, scenes.turn_n33, strict=True)):
@@ -267,19 +257,12 @@ def test_hits_are_the_near_side_and_none_is_missed(shape: Shape) -> None:
                 else np.linalg.norm(own, axis=-1) < RADIUS
             )
             first = np.where(inside & np.isinf(first), step, first)
-        found = np.isfinite(first)
-        assert (ranges[index][found] <= first[found] + 1e-5).all()
+        met = np.isfinite(first)
+        assert (ranges[index][met] <= first[met] + 1e-5).all()
         # The search steps over chords shorter than a step, so the map may have a few rays more.
-        assert 0 <= (ranges[index] < MAX_RANGE).sum() - found.sum() <= 12
-        near_side = ranges[index][found] >= first[found] - 0.05 - 1e-5
+        assert 0 <= (ranges[index] < MAX_RANGE).sum() - met.sum() <= 12
+        near_side = ranges[index][met] >= first[met] - 0.05 - 1e-5
         assert near_side.mean() > 0.97
-
-
-def test_lidar_sees_the_middle_of_a_straight_cube_at_its_front() -> None:
-    ranges = lidar_ranges("cubes", scene_at(0, 25, 0))[0]
-    assert ranges[32, 32] == pytest.approx(25 - RADIUS)
-    half = math.degrees(math.atan(RADIUS / (25 - RADIUS))) / 0.5
-    assert (ranges[:, 32] < MAX_RANGE).sum() == 2 * math.floor(half) + 1
 
 
 # --- The two sensors against each other ---
@@ -295,22 +278,6 @@ def test_a_quarter_turn_gives_a_map_the_orientation_of_the_image(shape: Shape) -
     assert turned_row < 31 < 33 < turned_column
     untouched_row, untouched_column = mean_place(ranges < MAX_RANGE)
     assert not (untouched_row < 31 and untouched_column > 33)
-
-
-@pytest.mark.parametrize("shape", SHAPES)
-def test_a_map_is_magnified_against_the_image(shape: Shape) -> None:
-    """One pixel of the map is 0.5°, one of the image about 1/73.3 rad: 114.6 / 73.3 = 1.56."""
-    scenes = draw_scenes(SEED, range(300))
-    hits = np.rot90(lidar_ranges(shape, scenes), -1, axes=(1, 2)) < MAX_RANGE
-    whole = ~(hits[:, [0, -1]].any((1, 2)) | hits[:, :, [0, -1]].any((1, 2)))
-    seen = silhouettes(shape, scenes)
-    area = np.sqrt(hits[whole].sum((1, 2)).mean() / seen[whole].sum((1, 2)).mean())
-    assert area == pytest.approx(1.56, abs=0.06)
-    lidar_places = np.array([mean_place(mask) for mask in hits[whole]])
-    image_places = np.array([mean_place(mask) for mask in seen[whole]])
-    for axis in range(2):
-        slope = np.polyfit(image_places[:, axis], lidar_places[:, axis], 1)[0]
-        assert slope == pytest.approx(1.56, abs=0.06)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -441,11 +408,6 @@ def test_the_real_share_leaves_the_field_of_view(
     assert low - error <= touching <= high + error
 
 
-def test_most_of_a_map_is_background(many: Many) -> None:
-    background = {shape: (many[shape][1] == MAX_RANGE).mean((1, 2)) for shape in SHAPES}
-    assert 0.92 <= background["cubes"].mean() <= background["spheres"].mean() <= 0.97
-
-
 def test_hits_times_squared_range_separate_the_classes(many: Many) -> None:
     """On clean data one threshold is enough, as on the real set, if the object is in view."""
     size = {}
@@ -480,14 +442,3 @@ def test_stage_writes_the_archive_and_says_what_is_in_it(tmp_path: Path) -> None
     assert done.stdout == "data/demo.zip: 3 cubes and 2 spheres, seed 20, 0.0 MB\n"
     write_archive(tmp_path / "here.zip", params())
     assert (tmp_path / "data/demo.zip").read_bytes() == (tmp_path / "here.zip").read_bytes()
-
-
-def test_stage_refuses_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_text(
-        "synthesize:\n  counts: {cubes: 3, spheres: 0}\n  seed: 20\n", "utf-8"
-    )
-    done = run_stage(tmp_path, "demo.zip")
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: params.yaml: synthesize.counts.spheres = 0: must be an")
-    assert done.stderr.count("\n") == 1
-    assert not (tmp_path / "demo.zip").exists()

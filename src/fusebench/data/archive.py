@@ -13,7 +13,7 @@ from fusebench.config import AsTuple, Real, Section, Size
 from fusebench.errors import ArchiveError
 
 SYNTHETIC_COMMENT = b"fusebench: rendered demonstration archive"
-"""Comment of a zip whose samples stage synthesize rendered, not recorded."""
+"""Comment of a zip with synthetic samples, which stage synthesize made. Its bytes never change."""
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 ANGLES = ("azimuth", "zenith")
@@ -77,7 +77,7 @@ class Layout:
     ambiguous : tuple of str
         One line per id that has two images or two maps.
     synthetic : bool
-        Whether the archive says of itself that stage synthesize rendered it.
+        Whether the archive says of itself that stage synthesize made it.
     """
 
     root: str
@@ -123,7 +123,7 @@ def read_layout(archive: zipfile.ZipFile, classes: Sequence[str]) -> Layout:
     ambiguous: list[str] = []
     for class_name in classes:
         images, maps = (
-            _members_by_id(members, f"{root}{class_name}/{modality}/", suffixes)
+            _members_by_id(members, f"{root}{class_name}/{modality}/", suffixes, source)
             for modality, suffixes in _SUFFIXES.items()
         )
         both = sorted(images.keys() & maps.keys())
@@ -133,15 +133,15 @@ def read_layout(archive: zipfile.ZipFile, classes: Sequence[str]) -> Layout:
                 f"({', '.join(IMAGE_SUFFIXES)}), {len(maps)} map(s) in lidar/ (.npy), no id in both"
             )
         for key in both:
-            found = [*images[key], *maps[key]]
-            if len(found) == 2:
-                pairs.append(Pair(key, class_name, *found))
+            of_id = [*images[key], *maps[key]]
+            if len(of_id) == 2:
+                pairs.append(Pair(key, class_name, *of_id))
             else:
-                ambiguous.append(f"{', '.join(found)}: more than one image or map of one id")
+                ambiguous.append(f"{', '.join(of_id)}: more than one image or map of one id")
         unmatched[class_name] = {"rgb": len(images) - len(both), "lidar": len(maps) - len(both)}
     angles = _find_angles(members, root, classes, source)
-    rendered = archive.comment == SYNTHETIC_COMMENT
-    return Layout(root, tuple(pairs), angles, unmatched, tuple(ambiguous), rendered)
+    synthetic = archive.comment == SYNTHETIC_COMMENT
+    return Layout(root, tuple(pairs), angles, unmatched, tuple(ambiguous), synthetic)
 
 
 def _members_by_path(archive: zipfile.ZipFile, source: str) -> dict[str, str]:
@@ -176,13 +176,13 @@ def _find_angles(
 
 def _find_root(paths: Sequence[str], classes: Sequence[str], source: str) -> str:
     """Return the one folder below which all class folders lie."""
-    found: dict[str, set[str]] = defaultdict(set)
+    classes_below: dict[str, set[str]] = defaultdict(set)
     for path in paths:
         parts = path.split("/")
-        for place, part in enumerate(parts[:-1]):
-            if part in classes and _is_content(parts[place + 1 :]):
-                found["".join(f"{parent}/" for parent in parts[:place])].add(part)
-    roots = [root for root, held in found.items() if held == set(classes)]
+        for depth, part in enumerate(parts[:-1]):
+            if part in classes and _is_content(parts[depth + 1 :]):
+                classes_below["".join(f"{parent}/" for parent in parts[:depth])].add(part)
+    roots = [root for root, below in classes_below.items() if below == set(classes)]
     if len(roots) > 1:
         shown = " and ".join(f"'{root or './'}'" for root in sorted(roots))
         raise ArchiveError(
@@ -190,10 +190,12 @@ def _find_root(paths: Sequence[str], classes: Sequence[str], source: str) -> str
             "leave one in the zip"
         )
     if not roots:
-        held = [f"{sorted(held)} in '{root or './'}'" for root, held in sorted(found.items())]
+        seen = [
+            f"{sorted(names)} in '{root or './'}'" for root, names in sorted(classes_below.items())
+        ]
         raise ArchiveError(
             f"{source}: no folder holds all classes {list(classes)} (data.classes), each with rgb/ "
-            f"and lidar/; found: {'; '.join(held) or 'none of them'}"
+            f"and lidar/; found: {'; '.join(seen) or 'none of them'}"
         )
     return roots[0]
 
@@ -206,13 +208,16 @@ def _is_content(parts: Sequence[str]) -> bool:
 
 
 def _members_by_id(
-    members: Mapping[str, str], folder: str, suffixes: Sequence[str]
+    members: Mapping[str, str], folder: str, suffixes: Sequence[str], source: str
 ) -> dict[str, list[str]]:
     """Return the members of each id in one folder; files of other kinds are passed over."""
-    found: dict[str, list[str]] = {}
+    of_id: dict[str, list[str]] = {}
     for path in sorted(members):
         file = PurePosixPath(path.removeprefix(folder))
         inside = path.startswith(folder) and len(file.parts) == 1
         if inside and file.suffix.lower() in suffixes:
-            found.setdefault(file.stem, []).append(members[path])
-    return found
+            if any(ord(letter) < 32 for letter in file.stem):
+                # It would break the lines of tables and messages.
+                raise ArchiveError(f"{source}: member {path!r} has a control character; rename it")
+            of_id.setdefault(file.stem, []).append(members[path])
+    return of_id

@@ -43,31 +43,10 @@ def decode_image(content: bytes, size: tuple[int, int]) -> npt.NDArray[np.uint8]
         Not a PNG or JPEG, cut off, or larger than 64 million pixels.
     """
     try:
-        with (
-            # Pillow warns of broken EXIF data, which say nothing of the pixels.
-            warnings.catch_warnings(action="ignore"),
-            Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image,
-        ):
-            if image.width * image.height > _MAX_PIXELS:
-                raise BadMemberError(
-                    f"{image.width}×{image.height} pixels; at most {_MAX_PIXELS:,} are allowed"
-                )
-            if image.format == "PNG":
-                _check_png_rows(content)
-                rgb = _to_rgb(image)
-            else:
-                rgb = _to_rgb(_upright(image))
+        rgb = _read_rgb(content)
     except UnidentifiedImageError:
         raise BadMemberError("not a PNG or JPEG image") from None
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-        KeyError,
-        struct.error,
-        zlib.error,
-    ) as error:
+    except _BROKEN as error:
         raise BadMemberError(f"broken image ({error})") from None
     height, width = size
     if rgb.size != (width, height):
@@ -75,8 +54,29 @@ def decode_image(content: bytes, size: tuple[int, int]) -> npt.NDArray[np.uint8]
     return np.asarray(rgb)
 
 
+# What Pillow and zlib raise where the bytes are not what the format says.
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, KeyError, struct.error, zlib.error)
+
+
+def _read_rgb(content: bytes) -> Image.Image:
+    """Return an image in its own size."""
+    with (
+        # Pillow warns of broken EXIF data, which say nothing of the pixels.
+        warnings.catch_warnings(action="ignore"),
+        Image.open(io.BytesIO(content), formats=("PNG", "JPEG")) as image,
+    ):
+        if image.width * image.height > _MAX_PIXELS:
+            raise BadMemberError(
+                f"{image.width}×{image.height} pixels; at most {_MAX_PIXELS:,} are allowed"
+            )
+        if image.format == "PNG":
+            _check_png_rows(content)
+            return _to_rgb(image)
+        return _to_rgb(_upright(image))
+
+
 def _upright(image: Image.Image) -> Image.Image:
-    """Turn a photograph as its camera was held; broken EXIF data count as none."""
+    """Turn a photograph by its orientation tag; broken EXIF data count as none."""
     try:
         return ImageOps.exif_transpose(image)
     except (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error):
@@ -88,12 +88,12 @@ def _check_png_rows(content: bytes) -> None:
     width, height, depth, colour, _, _, interlaced = struct.unpack(">IIBBBBB", content[16:29])
     if interlaced:
         return
-    data, place = [], 8
-    while place + 8 <= len(content):
-        length, kind = struct.unpack(">I4s", content[place : place + 8])
-        if kind == b"IDAT":
-            data.append(content[place + 8 : place + 8 + length])
-        place += 12 + length
+    data, start = [], 8
+    while start + 8 <= len(content):
+        length, chunk = struct.unpack(">I4s", content[start : start + 8])
+        if chunk == b"IDAT":
+            data.append(content[start + 8 : start + 8 + length])
+        start += 12 + length
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
     wanted = height * (1 + (width * channels * depth + 7) // 8)
     # No more than is wanted is unpacked: a small file may hold gigabytes of zeros.
@@ -142,11 +142,11 @@ def decode_npy(content: bytes, shape: tuple[int, ...]) -> npt.NDArray[np.float32
     width, code = (2, "<H") if content[6] == 1 else (4, "<I")
     (length,) = struct.unpack_from(code, content, 8)
     start = 8 + width + length
-    found, dtype = _parse_header(content[8 + width : start])
+    stored_shape, dtype = _parse_header(content[8 + width : start])
     if dtype.newbyteorder("<") != np.dtype("<f4"):
         raise BadMemberError(f"dtype {dtype}; must be float32")
-    if found != shape:
-        raise BadMemberError(f"shape {found}; must be {shape}")
+    if stored_shape != shape:
+        raise BadMemberError(f"shape {stored_shape}; must be {shape}")
     size = 4 * int(np.prod(shape))
     if len(content) - start != size:
         raise BadMemberError(f"{len(content) - start} bytes of values; must be {size}")

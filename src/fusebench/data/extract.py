@@ -64,10 +64,10 @@ class ArrayWriter:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+        self, error: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
     ) -> None:
         with self._file:
-            if kind is None:
+            if error is None:
                 self._file.seek(0)
                 self._write_header()
 
@@ -262,8 +262,8 @@ def _read_angles(
 def report_lines(params: DataParams, summary: Mapping[str, Any]) -> list[str]:
     """Return what the screen shows of an extracted archive."""
     pairs, duplicates = summary["pairs"], summary["content_duplicates"]
-    kind = "synthetic" if summary["synthetic"] else "recorded"
-    lines = [f"{params.archive} ({kind} samples): {sum(pairs.values()):,} pairs"]
+    origin = "synthetic" if summary["synthetic"] else "recorded"
+    lines = [f"{params.archive} ({origin} samples): {sum(pairs.values()):,} pairs"]
     for name in params.classes:
         lacking = summary["unmatched"][name]
         lines.append(

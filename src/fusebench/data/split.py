@@ -79,7 +79,8 @@ def draw(samples: pd.DataFrame, params: SplitParams, seeds: Sequence[int]) -> pd
             for part, chosen in zip(PARTS, (train, val, test), strict=True)
             for key in chosen
         }
-        manifest[f"seed_{seed}"] = keys.map(parts).fillna(UNUSED)
+        # Not keys.map(parts), which makes numbers of nothing where no part was drawn.
+        manifest[f"seed_{seed}"] = [parts.get(key, UNUSED) for key in keys]
     _check_classes(manifest, seeds)
     return manifest
 

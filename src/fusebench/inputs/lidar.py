@@ -19,7 +19,6 @@ from fusebench.config import Off, Section
 from fusebench.samples.samples import Samples
 
 Floats = npt.NDArray[np.float32]
-CHANNELS = ("x", "y", "z", "mask")
 
 
 class LidarParams(Section):
@@ -101,8 +100,8 @@ def notebook_points(ranges: Floats, ids: npt.NDArray[np.int64], geometry: LidarG
     """
 
     def looked_up(angles: Floats) -> Floats:
-        found = angles[np.minimum(ids, len(angles) - 1)]
-        return np.where(ids < len(angles), found, np.float32(0)).astype(np.float32)[:, None]
+        nearest = angles[np.minimum(ids, len(angles) - 1)]
+        return np.where(ids < len(angles), nearest, np.float32(0)).astype(np.float32)[:, None]
 
     return spherical_points(ranges, looked_up(geometry.azimuth), looked_up(geometry.zenith))
 
@@ -142,10 +141,10 @@ def _nearest(angles: Floats, wanted: Floats) -> tuple[npt.NDArray[np.intp], npt.
     order = np.argsort(angles)
     ascending = angles[order].astype(np.float64)
     between = (ascending[1:] + ascending[:-1]) / 2
-    place = np.searchsorted(between, wanted)
+    index = np.searchsorted(between, wanted)
     half_step = np.diff(ascending).max() / 2 if len(ascending) > 1 else np.inf
     inside = (wanted >= ascending[0] - half_step) & (wanted <= ascending[-1] + half_step)
-    return order[place], inside
+    return order[index], inside
 
 
 def grid_cells(geometry: LidarGeometry, shape: tuple[int, int]) -> npt.NDArray[np.intp]:

@@ -38,7 +38,7 @@ class Dataset:
     quarter_turns : int
         Clockwise turns that bring a LiDAR map into the image's orientation.
     synthetic : bool
-        Whether the samples were rendered by stage synthesize, not recorded.
+        Whether stage synthesize made the samples; otherwise they were recorded.
     """
 
     classes: tuple[str, ...]

@@ -50,8 +50,8 @@ def draw_scenes(seed: int, ids: Sequence[int]) -> Scenes:
     """Draw scenes, each a pure function of the seed and its own id.
 
     The centre is uniform in ±5 on each axis about (0, 25, 0), the colour uniform in [0, 1]³, the
-    rotation uniform over all rotations. A cube and a sphere of one id are twins: the shape is no
-    part of the draw, and the rotation comes from a stream of its own.
+    rotation uniform over all rotations. A cube and a sphere of one id share centre and colour: the
+    shape is no part of the draw, and the rotation comes from a stream of its own.
 
     Parameters
     ----------

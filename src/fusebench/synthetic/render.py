@@ -197,7 +197,7 @@ def rgb_images(shape: Shape, scenes: Scenes) -> NDArray[np.uint8]:
     """
     x_n, y_n, z_n = scenes.centre_n3.T
     rows_nh, columns_nw = _camera_window(shape, -z_n, y_n), _camera_window(shape, x_n, y_n)
-    rays = _camera_rays(rows_nh, columns_nw, _SUBPIXELS)
+    rays = _camera_rays(rows_nh, columns_nw)
     distance_nhw, facing_nhw = _cast(shape, scenes, rays)
     lit_nhw = np.where(np.isfinite(distance_nhw), np.clip(_GAIN * facing_nhw, 0, 1), 0)
     # Averaged after the gamma: the mean and the deviation of the real set's pixels come out so;
@@ -211,21 +211,6 @@ def rgb_images(shape: Shape, scenes: Scenes) -> NDArray[np.uint8]:
     return black_nhw4
 
 
-def silhouettes(shape: Shape, scenes: Scenes) -> NDArray[np.bool_]:
-    """Return where the camera has the object in front of it, the unlit parts included.
-
-    Returns
-    -------
-    ndarray of bool, shape (n, 64, 64)
-        True where the ray through a pixel's centre meets the object.
-    """
-    x_n, y_n, z_n = scenes.centre_n3.T
-    rows_nh, columns_nw = _camera_window(shape, -z_n, y_n), _camera_window(shape, x_n, y_n)
-    distance_nhw, _ = _cast(shape, scenes, _camera_rays(rows_nh, columns_nw, 1))
-    nothing_nhw = np.zeros((len(distance_nhw), SIZE, SIZE), np.bool_)
-    return _paste(np.isfinite(distance_nhw), rows_nh, columns_nw, nothing_nhw)
-
-
 def _mean_of_pixels(rays_nhw: Floats) -> Floats:
     """Average the rays of each pixel."""
     count, rows = rays_nhw.shape[0], rays_nhw.shape[1] // _SUBPIXELS
@@ -233,9 +218,9 @@ def _mean_of_pixels(rays_nhw: Floats) -> Floats:
     return np.asarray(blocks.mean(axis=(2, 4)))
 
 
-def _camera_rays(rows_nh: Indices, columns_nw: Indices, subpixels: int) -> _Rays:
+def _camera_rays(rows_nh: Indices, columns_nw: Indices) -> _Rays:
     """Return the rays through a window's pixels, (column, focal length, −row) from the middle."""
-    inside = (np.arange(subpixels) + 0.5) / subpixels - _MIDDLE
+    inside = (np.arange(_SUBPIXELS) + 0.5) / _SUBPIXELS - _MIDDLE
     down_nh = (rows_nh[:, :, None] + inside).reshape(len(rows_nh), -1)
     right_nw = (columns_nw[:, :, None] + inside).reshape(len(columns_nw), -1)
     zero_nh, zero_nw = np.zeros_like(down_nh), np.zeros_like(right_nw)

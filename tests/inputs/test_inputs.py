@@ -1,0 +1,48 @@
+"""A part's samples as tensors: the maps of both sensors, addressed by position."""
+
+import numpy as np
+import pytest
+import torch
+
+from fusebench.inputs.inputs import Inputs, lidar_batch, rgb_batch
+from fusebench.inputs.lidar import LidarParams
+from fusebench.samples.manifest import Manifest
+from fusebench.samples.samples import Samples
+
+LIDAR = LidarParams(projection="spherical", align="camera", normalize=True)
+
+
+def test_images_become_fractions_with_an_empty_fourth_channel(samples: Samples) -> None:
+    rows = samples.table.iloc[[70, 3]]
+    maps = rgb_batch(samples, rows, LIDAR).numpy()
+    assert maps.shape == (2, 4, 64, 64)
+    assert maps.dtype == np.float32
+    expected = samples.rgb[[70, 3]].transpose(0, 3, 1, 2)
+    np.testing.assert_array_equal(np.rint(maps[:, :3] * 255), expected)
+    assert maps[:, :3].max() <= 1
+    assert not maps[:, 3].any()
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 1000])
+def test_a_part_is_loaded_whole_however_it_is_cut(
+    samples: Samples, manifest: Manifest, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fusebench.inputs.inputs._CHUNK", chunk)
+    rows = manifest.part(0, "val")
+    inputs = Inputs.load(samples, rows, LIDAR, ("rgb", "lidar"), torch.device("cpu"))
+    assert len(inputs) == len(rows)
+    assert inputs.labels.tolist() == rows["label"].tolist()
+    assert torch.equal(inputs.maps["rgb"], rgb_batch(samples, rows, LIDAR))
+    assert torch.equal(inputs.maps["lidar"], lidar_batch(samples, rows, LIDAR))
+    positions = torch.tensor([4, 0, 4])
+    maps, labels = inputs.batch(positions)
+    assert torch.equal(maps["lidar"], inputs.maps["lidar"][positions])
+    assert labels.tolist() == rows["label"].iloc[[4, 0, 4]].tolist()
+
+
+def test_only_the_inputs_that_are_asked_for_are_computed(samples: Samples) -> None:
+    """A fusion of the image alone needs no ids that are numbers."""
+    rows = samples.table.head(2).assign(id=["a", "b"])
+    notebook = LidarParams(projection="notebook", align="none", normalize=True)
+    inputs = Inputs.load(samples, rows, notebook, ("rgb",), torch.device("cpu"))
+    assert list(inputs.maps) == ["rgb"]
