@@ -134,7 +134,7 @@ def verdict_text(folder: Path) -> str:
     """Return what the comparison kept in a folder recommends, and its table, as Markdown."""
     from fusebench.report.export import verdict_head
     from fusebench.report.pairs import read_pairs
-    from fusebench.samples.samples import read_csv
+    from fusebench.report.table import parse_comparison_table
 
-    table = read_csv(folder / "comparison.csv", ("Model",))
+    table = parse_comparison_table((folder / "comparison.csv").read_text("utf-8"))
     return verdict_head(table, read_pairs(folder / "pairs.csv"))
