@@ -1,4 +1,4 @@
-"""Predictions and paired contributions made up for tests of the comparison."""
+"""Predictions and paired contributions, made up for tests of the statistics and the report."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
-from fusebench.evaluation.metrics import seed_metrics, summarize
+from fusebench.evaluation.metrics import METRICS
 from fusebench.prediction.predictions import FusionPredictions, PartPredictions
-from fusebench.statistics.paired import Floats, Paired
+from fusebench.statistics.paired import Floats, Paired, pair
 
 NAMES = ("cubes", "spheres", "cones")
-Held = dict[int, PartPredictions]
+BySeed = dict[int, PartPredictions]
 
 
 def part_of(
@@ -29,13 +29,6 @@ def part_of(
     )
 
 
-def chosen(part: PartPredictions, rows: Any) -> PartPredictions:
-    """Return some samples of a part, in the order of `rows`."""
-    return PartPredictions(
-        *(getattr(part, name)[rows] for name in ("ids", "classes", "digests", "labels", "logits"))
-    )
-
-
 def answers(labels: Sequence[int], wrong: Sequence[int], classes: int = 2) -> npt.NDArray[Any]:
     """Return logits that are right but in the rows `wrong`."""
     said = np.array(labels)
@@ -45,8 +38,8 @@ def answers(labels: Sequence[int], wrong: Sequence[int], classes: int = 2) -> np
 
 
 @st.composite
-def couples(draw: Callable[..., Any]) -> tuple[Held, Held]:
-    """Draw two fusions' predictions of the same samples: 2 or 3 classes, twins, ties, 1-3 seeds."""
+def two_fusions(draw: Callable[..., Any]) -> tuple[BySeed, BySeed]:
+    """Draw two fusions on the same samples: 2 or 3 classes, groups, ties, 1 to 3 seeds."""
     classes = draw(st.integers(2, 3))
     labels = [*range(classes), *draw(st.lists(st.integers(0, classes - 1), max_size=40))]
     ids = [str(draw(st.integers(0, len(labels)))) for _ in labels]
@@ -61,17 +54,28 @@ def couples(draw: Callable[..., Any]) -> tuple[Held, Held]:
     return {seed: make() for seed in range(seeds)}, {seed: make() for seed in range(seeds)}
 
 
+def paired_of(first: BySeed, second: BySeed, metric: str) -> Paired:
+    """Pair predictions on a metric that is a mean, as the report does."""
+    chosen, part = METRICS[metric], next(iter(first.values()))
+    ours, theirs = (
+        np.array([chosen.per_sample(part) for part in parts.values() if chosen.per_sample])
+        for parts in (first, second)
+    )
+    weights = chosen.weights(part.labels)
+    return pair(ours, theirs, part.ids, part.labels, weights, chosen.span)
+
+
 @st.composite
 def contributions(draw: Callable[..., Any], fewest_seeds: int = 1) -> Paired:
-    """Draw contributions of 1 to 3 kinds of ids, many of them 0, with the weights of accuracy."""
+    """Draw contributions of ids of 1 to 3 strata, many 0, with the weights of accuracy."""
     shape = draw(st.integers(fewest_seeds, 6)), draw(st.integers(2, 40))
     source = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     values = source.choice([-1.0, 0.0, 1.0], shape, p=draw(st.sampled_from(SHARES)))
     values += draw(st.sampled_from([0.0, 0.5])) * source.normal(size=(shape[0], 1))
     counts = np.array([shape[1] // 2, shape[1] - shape[1] // 2])
     weights = np.full(2, 100 / shape[1])
-    kinds = source.integers(0, draw(st.integers(1, 3)), shape[1])
-    return Paired(values * weights[0], kinds, weights, counts)
+    strata = source.integers(0, draw(st.integers(1, 3)), shape[1])
+    return Paired(values * weights[0], strata, weights, counts)
 
 
 SHARES = ([0.0, 1.0, 0.0], [0.02, 0.96, 0.02], [0.3, 0.4, 0.3], [0.0, 0.5, 0.5])
@@ -84,7 +88,7 @@ def crossed(
     id_: float = 0.0,
     both: float = 0.0,
 ) -> Paired:
-    """Simulate normal contributions of one kind, in a metric without bounds.
+    """Simulate normal contributions of one stratum, in a metric without bounds.
 
     Parameters
     ----------
@@ -99,17 +103,17 @@ def crossed(
 
 
 def unbounded(values: Floats, strata: Any = None) -> Paired:
-    """Return contributions in a metric without bounds, of one kind unless `strata` says more."""
-    kinds = np.zeros(values.shape[1], np.int64) if strata is None else np.array(strata)
-    return Paired(values, kinds, np.zeros(2), np.array([1, values.shape[1] - 1]))
+    """Return contributions in a metric without bounds, of one stratum unless `strata` says more."""
+    chosen = np.zeros(values.shape[1], np.int64) if strata is None else np.array(strata)
+    return Paired(values, chosen, np.zeros(2), np.array([1, values.shape[1] - 1]))
 
 
-def fusion(name: str, parts: Held) -> FusionPredictions:
+def fusion(name: str, parts: BySeed) -> FusionPredictions:
     """Return a fusion whose test part is given by seed; its val part is the same."""
     classes = list(NAMES[: next(iter(parts.values())).logits.shape[1]])
     info = {
         "fusion": name, "strategy": "intermediate", "inputs": ["rgb", "lidar"], "parameters": 3,
-        "classes": classes, "positive": "spheres", "rendered": True, "seeds": list(parts),
+        "classes": classes, "positive": "spheres", "synthetic": True, "seeds": list(parts),
         "train_counts": {str(seed): dict.fromkeys(classes, 1) | {"cubes": 9} for seed in parts},
     }  # fmt: skip
     return FusionPredictions(
@@ -117,12 +121,26 @@ def fusion(name: str, parts: Held) -> FusionPredictions:
     )
 
 
-def metrics_of(fusions: dict[str, FusionPredictions]) -> dict[str, dict[str, Any]]:
-    """Return what metrics/fusions/<name>.json would hold, as far as pairs need it."""
-    found: dict[str, dict[str, Any]] = {}
-    for name, held in fusions.items():
-        seeds = seed_metrics(held, "test")
-        stuck = sum(each["stuck_at_majority"] for each in seeds.values())
-        test = {**summarize(list(seeds.values())), "seeds": seeds}
-        found[name] = {"stuck_seeds": stuck, "test": test}
-    return found
+LABELS = [0] * 40 + [1] * 20 + [0] * 6 + [1] * 6
+"""40 ids of cubes alone, 20 of spheres alone, 6 of both."""
+IDS = [f"{row:02}" for row in [*range(66), *range(60, 66)]]
+_SHARES = {"late": 0.3, "concat": 0.16, "add": 0.08}
+
+
+def study(seeds: int = 5) -> dict[str, FusionPredictions]:
+    """Make three fusions, each with fewer wrong answers than the one before it.
+
+    Seed 3 of the first has collapsed to the majority class.
+    """
+    fusions = {}
+    for place, (name, share) in enumerate(_SHARES.items()):
+        source, parts = np.random.default_rng(place), {}
+        for seed in range(seeds):
+            wrong = np.flatnonzero(source.random(len(LABELS)) < share).tolist()
+            noise = source.normal(0, 0.5, (len(LABELS), 2))
+            logits = answers(LABELS, wrong) + noise
+            if (name, seed) == ("late", 3):
+                logits = answers(LABELS, np.flatnonzero(LABELS).tolist())
+            parts[seed] = part_of(LABELS, logits, IDS)
+        fusions[name] = fusion(name, parts)
+    return fusions

@@ -1,5 +1,6 @@
 """A fusion before and after: what is paired, what is refused, what is said."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -7,46 +8,47 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.parts import Held, answers, chosen, fusion, metrics_of, part_of
+from tests.parts import BySeed, answers, fusion, part_of
 
 from fusebench.errors import ArtifactError
+from fusebench.evaluation.measure import fusion_metrics
+from fusebench.evaluation.metrics import METRICS
 from fusebench.prediction.predictions import FusionPredictions, PartPredictions
-from fusebench.report.pairs import all_pairs
+from fusebench.report.pairs import pair_rows, pairs_of
 from fusebench.report.table import SCREEN_WIDTH
-from fusebench.revisions.diff import METRICS, Diff, diff
+from fusebench.revisions.diff import Diff, diff
 from fusebench.revisions.diff_text import diff_text
 from fusebench.revisions.matching import Side, match
-from fusebench.statistics.estimates import exact_bound, holm, trained_again
-from fusebench.statistics.paired import pair
+from fusebench.statistics.estimates import holm
 
-# 40 ids of cubes alone, 12 of spheres alone and 8 twins.
+# 40 ids of cubes alone, 12 of spheres alone and 8 of both.
 LABELS = [0] * 40 + [1] * 12 + [0] * 8 + [1] * 8
 IDS = [f"{row:02}" for row in [*range(60), *range(52, 60)]]
 
 
-def _parts(wrong: float, seeds: Iterable[int] = range(6), draw: int = 0) -> Held:
+def _parts(wrong: float, seeds: Iterable[int] = range(6), draw: int = 0) -> BySeed:
     """Make a share of answers wrong, others in each seed."""
-    found = {}
+    parts = {}
     for seed in seeds:
         source = np.random.default_rng([seed, draw])
         rows = np.flatnonzero(source.random(len(LABELS)) < wrong).tolist()
         logits = answers(LABELS, rows) + source.normal(0, 0.1, (len(LABELS), 2))
-        found[seed] = part_of(LABELS, logits, IDS)
-    return found
+        parts[seed] = part_of(LABELS, logits, IDS)
+    return parts
 
 
-def _side(name: str, **fusions: Held) -> Side:
+def _side(name: str, **fusions: BySeed) -> Side:
     return Side(name, {each: fusion(each, parts) for each, parts in fusions.items()})
 
 
 def _diff(
-    before: dict[str, Held], after: dict[str, Held], primary: str = "balanced_accuracy"
+    before: dict[str, BySeed], after: dict[str, BySeed], primary: str = "balanced_accuracy"
 ) -> Diff:
     return diff(_side("HEAD~1", **before), _side("workspace", **after), primary)
 
 
-def _only(parts: Held, rows: list[int]) -> Held:
-    return {seed: chosen(part, rows) for seed, part in parts.items()}
+def _only(parts: BySeed, rows: list[int]) -> BySeed:
+    return {seed: part.take(rows) for seed, part in parts.items()}
 
 
 BEFORE = _parts(0.3)
@@ -56,69 +58,57 @@ AFTER = _parts(0.1, draw=1)
 # --- What is compared ---
 
 
-def test_after_is_compared_with_before() -> None:
-    found = _diff({"add": BEFORE}, {"add": AFTER})
-    (change,) = found.changes
-    fusions = {"after": fusion("add", AFTER), "before": fusion("add", BEFORE)}
-    metrics = metrics_of(fusions)
-    expected = all_pairs(fusions, metrics, "balanced_accuracy")[0]
-    assert change.pair == replace(
-        expected, first="add (workspace)", second="add (HEAD~1)",
-        hidden=change.pair.hidden, detectable=change.pair.detectable,
-    )  # fmt: skip
-    assert change.pair.hidden == pytest.approx(expected.hidden, abs=1e-6)
-    assert change.pair.detectable == pytest.approx(expected.detectable, abs=1e-6)
-    assert change.pair.difference > 0
+@pytest.mark.parametrize("primary", ["balanced_accuracy", "nll", "f1"])
+def test_after_is_compared_with_before(primary: str) -> None:
+    difference = _diff({"add": BEFORE}, {"add": AFTER}, primary)
+    (change,) = difference.changes
+    fusions = {"add (workspace)": fusion("add", AFTER), "add (HEAD~1)": fusion("add", BEFORE)}
+    expected = pair_rows(pairs_of(fusions, primary))[0]
+    assert change.pair == pytest.approx(expected, nan_ok=True)
     assert list(change.metrics) == list(METRICS)
+    metrics = [fusion_metrics(predictions)["test"] for predictions in reversed(fusions.values())]
     for name, values in change.metrics.items():
-        assert values == tuple(metrics[side]["test"][name]["mean"] for side in ("before", "after"))
+        assert values == pytest.approx([side[name]["mean"] for side in metrics], abs=1e-6)
     assert change.samples == len(LABELS)
-    assert (found.same, found.alone) == ((), {})
-    assert set(found.missing.values()) == {()}
+    assert (difference.same, difference.alone) == ((), {})
+    assert set(difference.missing.values()) == {()}
 
 
-def test_the_changed_fusions_share_the_level() -> None:
+def test_the_changed_fusions_are_one_family() -> None:
     before = {name: _parts(0.3, draw=place) for place, name in enumerate(("late", "add", "concat"))}
     after = {name: _parts(0.2, draw=10 + place) for place, name in enumerate(before)}
-    found = _diff(before | {"hadamard": BEFORE}, after | {"hadamard": BEFORE})
-    assert found.same == ("hadamard",)
-    assert [change.fusion for change in found.changes] == list(before)
-    for claim in ("models", "again"):
-        values = [getattr(change.pair, f"{claim}_p") for change in found.changes]
-        adjusted = [getattr(change.pair, f"{claim}_holm") for change in found.changes]
-        assert adjusted == pytest.approx(holm(values))
-    for change in found.changes:
-        paired = pair(after[change.fusion], before[change.fusion], "balanced_accuracy")
-        assert change.pair.hidden == exact_bound(paired, 3)
-        assert change.pair.detectable == trained_again(paired).detectable(3)
-
-
-def test_power_in_a_metric_that_is_no_mean_is_shared_too() -> None:
-    held = {name: (_parts(0.3, draw=place), _parts(0.2, draw=9)) for place, name in enumerate("ab")}
-    before, after = ({name: each[side] for name, each in held.items()} for side in (0, 1))
-    both = _diff(before, after, "f1").changes[0].pair
-    alone = _diff({"a": before["a"]}, {"a": after["a"]}, "f1").changes[0].pair
-    assert both.again_p == alone.again_p
-    assert both.again_low == alone.again_low
-    assert (both.detectable or 0) > 1.05 * (alone.detectable or 0) > 0
+    together = _diff(before | {"hadamard": BEFORE}, after | {"hadamard": BEFORE})
+    assert together.same == ("hadamard",)
+    assert [change.fusion for change in together.changes] == list(before)
+    for claim in ("fixed", "retrained"):
+        values = [getattr(change.pair, f"{claim}_p") for change in together.changes]
+        adjusted = [getattr(change.pair, f"{claim}_holm") for change in together.changes]
+        assert adjusted == pytest.approx(holm(values), abs=3e-6)
+    for change in together.changes:
+        name = change.fusion
+        alone = _diff({name: before[name]}, {name: after[name]}).changes[0].pair
+        assert change.pair.retrained_low == alone.retrained_low
+        assert change.pair.exact_bound > alone.exact_bound
+        assert change.pair.minimum_detectable > alone.minimum_detectable
 
 
 def test_the_other_way_round_every_difference_is_turned() -> None:
     there = _diff({"add": BEFORE}, {"add": AFTER}).changes[0]
     back = _diff({"add": AFTER}, {"add": BEFORE}).changes[0]
     assert there.pair.difference == -back.pair.difference
-    assert there.pair.again_p == back.pair.again_p
+    assert there.pair.retrained_p == back.pair.retrained_p
     assert {name: values[::-1] for name, values in there.metrics.items()} == back.metrics
 
 
 def test_a_fusion_with_one_common_seed_has_the_first_claim_alone() -> None:
     few = _parts(0.1, seeds=(0,), draw=1)
-    found = _diff({"late": BEFORE, "add": BEFORE}, {"late": AFTER, "add": few})
-    late, add = (change.pair for change in found.changes)
-    assert add.again_holm is add.again_p is None
+    difference = _diff({"late": BEFORE, "add": BEFORE}, {"late": AFTER, "add": few})
+    late, add = (change.pair for change in difference.changes)
+    assert math.isnan(add.retrained_holm)
     # Not shared with one that has none.
-    assert late.again_holm == late.again_p
-    assert None not in (late.models_holm, add.models_holm)
+    assert late.retrained_holm == late.retrained_p
+    assert 0 <= late.fixed_holm <= 1
+    assert 0 <= add.fixed_holm <= 1
 
 
 # --- What is common ---
@@ -132,13 +122,13 @@ def test_samples_are_paired_by_what_they_are_not_by_where_they_stand() -> None:
 
 
 def test_only_common_seeds_count_and_the_others_are_named() -> None:
-    found = _diff({"add": BEFORE}, {"add": {**_parts(0.1, (4, 5, 9, 11), draw=1)}})
-    (change,) = found.changes
+    difference = _diff({"add": BEFORE}, {"add": {**_parts(0.1, (4, 5, 9, 11), draw=1)}})
+    (change,) = difference.changes
     assert change.pair.seeds == 2
     kept = {seed: BEFORE[seed] for seed in (4, 5)}
-    expected = metrics_of({"add": fusion("add", kept)})["add"]["test"]["accuracy"]["mean"]
-    assert change.metrics["accuracy"][0] == expected
-    assert found.alone == {
+    expected = fusion_metrics(fusion("add", kept))["test"]["accuracy"]["mean"]
+    assert change.metrics["accuracy"][0] == pytest.approx(expected, abs=1e-6)
+    assert difference.alone == {
         ("HEAD~1", "seeds 0, 1, 2, 3"): ("add",),
         ("workspace", "seeds 9, 11"): ("add",),
     }
@@ -146,12 +136,12 @@ def test_only_common_seeds_count_and_the_others_are_named() -> None:
 
 def test_only_common_samples_count_and_the_first_others_are_named() -> None:
     first, second = list(range(5, 68)), [*range(66)]
-    found = _diff({"add": _only(BEFORE, first)}, {"add": _only(AFTER, second)})
-    (change,) = found.changes
+    difference = _diff({"add": _only(BEFORE, first)}, {"add": _only(AFTER, second)})
+    (change,) = difference.changes
     assert change.samples == 61
     common = _diff({"add": _only(BEFORE, first[:-2])}, {"add": _only(AFTER, second[5:])})
     assert change == common.changes[0]
-    assert found.alone == {
+    assert difference.alone == {
         ("HEAD~1", "2 test samples (58 of spheres, 59 of spheres)"): ("add",),
         ("workspace", "5 test samples (00 of cubes, 01 of cubes, 02 of cubes, …)"): ("add",),
     }
@@ -160,18 +150,18 @@ def test_only_common_samples_count_and_the_first_others_are_named() -> None:
 def test_what_is_so_of_several_fusions_is_said_once() -> None:
     before = {name: _parts(0.3, (0, 1, 2), place) for place, name in enumerate(("late", "add"))}
     after = {name: _parts(0.3, (1, 2, 3), place + 9) for place, name in enumerate(before)}
-    found = _diff(before | {"old": BEFORE}, after | {"film": AFTER, "new": AFTER})
-    assert found.missing == {"HEAD~1": ("old",), "workspace": ("film", "new")}
-    assert found.alone == {
+    difference = _diff(before | {"old": BEFORE}, after | {"film": AFTER, "new": AFTER})
+    assert difference.missing == {"HEAD~1": ("old",), "workspace": ("film", "new")}
+    assert difference.alone == {
         ("HEAD~1", "seeds 0"): ("late", "add"),
         ("workspace", "seeds 3"): ("late", "add"),
     }
 
 
 def test_a_fusion_without_a_common_seed_does_not_stop_the_others() -> None:
-    found = _diff({"late": BEFORE, "add": BEFORE}, {"late": AFTER, "add": _parts(0.1, (7,))})
-    assert [change.fusion for change in found.changes] == ["late"]
-    assert ("workspace", "seeds 7") in found.alone
+    difference = _diff({"late": BEFORE, "add": BEFORE}, {"late": AFTER, "add": _parts(0.1, (7,))})
+    assert [change.fusion for change in difference.changes] == ["late"]
+    assert ("workspace", "seeds 7") in difference.alone
 
 
 @pytest.mark.parametrize(
@@ -182,7 +172,7 @@ def test_a_fusion_without_a_common_seed_does_not_stop_the_others() -> None:
         ({"add": _only(BEFORE, [*range(30)])}, {"add": _only(BEFORE, [*range(30, 60)])}),
     ],
 )
-def test_nothing_in_common_is_one_line(before: dict[str, Held], after: dict[str, Held]) -> None:
+def test_nothing_in_common_is_one_line(before: dict[str, BySeed], after: dict[str, BySeed]) -> None:
     with pytest.raises(ArtifactError) as caught:
         _diff(before, after)
     assert str(caught.value) == (
@@ -201,17 +191,17 @@ def test_both_sides_come_out_with_the_same_samples_and_seeds(
     first: list[int], second: list[int], before: list[int], after: list[int]
 ) -> None:
     sides = (
-        _side(name, add=_only({seed: parts[seed] for seed in held}, chosen_rows))
-        for name, parts, held, chosen_rows in (
+        _side(name, add=_only({seed: parts[seed] for seed in kept}, chosen_rows))
+        for name, parts, kept, chosen_rows in (
             ("before", BEFORE, before, first), ("after", AFTER, after, second),
         )
     )  # fmt: skip
-    found = match("add", *sides)
+    matched = match("add", *sides)
     common = set(first) & set(second)
     expected = set(before) & set(after) if common else set()
-    assert set(found.before.seeds) == set(found.after.seeds) == expected
+    assert set(matched.before.seeds) == set(matched.after.seeds) == expected
     for seed in expected:
-        one, other = found.before.seeds[seed]["test"], found.after.seeds[seed]["test"]
+        one, other = matched.before.seeds[seed]["test"], matched.after.seeds[seed]["test"]
         assert len(one.labels) == len(common)
         for name in ("ids", "classes", "digests", "labels"):
             assert np.array_equal(getattr(one, name), getattr(other, name))
@@ -252,12 +242,12 @@ def test_a_sample_with_another_content_is_refused() -> None:
     assert "00 of cubes (and 2 more) has another content" in _refusal(_after("digests", "other", 3))
 
 
-def test_twins_are_two_samples_of_one_id() -> None:
-    # The second of two twins is another: its id and class say which.
-    rows_of_twins = {seed: part.digests.astype("U20") for seed, part in AFTER.items()}
-    for digests in rows_of_twins.values():
+def test_two_samples_of_one_id_are_told_apart_by_class() -> None:
+    # The second of the two is another: its id and class say which.
+    columns = {seed: part.digests.astype("U20") for seed, part in AFTER.items()}
+    for digests in columns.values():
         digests[-1] = "other"
-    after = {seed: replace(part, digests=rows_of_twins[seed]) for seed, part in AFTER.items()}
+    after = {seed: replace(part, digests=columns[seed]) for seed, part in AFTER.items()}
     assert "test sample 59 of spheres has another content" in _refusal(fusion("add", after))
 
 
@@ -279,30 +269,29 @@ def test_a_content_that_has_two_classes_on_one_side_is_no_contradiction() -> Non
     before = {seed: _changed(part, "digests", "same") for seed, part in BEFORE.items()}
     for part in before.values():
         part.digests[45] = "same"
-    after = {seed: chosen(part, [*range(1, 68)]) for seed, part in before.items()}
-    found = match("add", _side("HEAD~1", add=before), _side("workspace", add=after))
-    assert found.alone == (("HEAD~1", "1 test samples (00 of cubes)"),)
+    after = {seed: part.take([*range(1, 68)]) for seed, part in before.items()}
+    matched = match("add", _side("HEAD~1", add=before), _side("workspace", add=after))
+    assert matched.alone == (("HEAD~1", "1 test samples (00 of cubes)"),)
 
 
 @pytest.mark.parametrize("classes", [["spheres", "cubes"], ["cubes", "spheres", "cones"]])
 def test_other_classes_are_refused(classes: list[str]) -> None:
-    held = fusion("add", AFTER)
-    after = replace(held, info=held.info | {"classes": classes})
+    same = fusion("add", AFTER)
+    after = replace(same, info=same.info | {"classes": classes})
     assert _refusal(after) == (
         f"HEAD~1 has the classes cubes, spheres, workspace has {', '.join(classes)}: add cannot "
         "be compared"
     )
 
 
-def test_another_positive_class_is_that_of_both_sides() -> None:
-    held = fusion("add", AFTER)
-    after = replace(held, info=held.info | {"positive": "cubes"})
-    before = _side("HEAD~1", add=BEFORE)
-    found = diff(before, Side("workspace", {"add": after}), "accuracy").changes[0]
-    cubes = {"before": fusion("add", BEFORE), "after": after}
-    cubes["before"] = replace(cubes["before"], info=cubes["before"].info | {"positive": "cubes"})
-    metrics = metrics_of(cubes)
-    assert found.metrics["f1"] == tuple(metrics[side]["test"]["f1"]["mean"] for side in cubes)
+def test_the_positive_class_is_that_of_the_later_side() -> None:
+    before, after = fusion("add", BEFORE), fusion("add", AFTER)
+    after = replace(after, info=after.info | {"positive": "cubes"})
+    change = diff(Side("HEAD~1", {"add": before}), Side("workspace", {"add": after}), "f1")
+    turned = replace(before, info=before.info | {"positive": "cubes"})
+    metrics = [fusion_metrics(side)["test"]["f1"]["mean"] for side in (turned, after)]
+    assert change.changes[0].metrics["f1"] == pytest.approx(metrics, abs=1e-6)
+    assert change.changes[0].pair.second_mean == pytest.approx(metrics[0], abs=1e-6)
 
 
 # --- What is said ---
@@ -316,15 +305,16 @@ def test_the_text_of_a_change() -> None:
     assert lines[3] == "add: 6 seed(s), 68 test samples"
     words = [line.split() for line in lines]
     change = _diff({"add": BEFORE}, {"add": AFTER}).changes[0]
-    before, after = change.metrics["nll"]
-    assert ["NLL", "(nats)", f"{before:.4f}", f"{after:.4f}", f"{after - before:+.4f}"] in words
-    before, after = change.metrics["f1"]
-    assert ["F1", "(%)", f"{before:.2f}", f"{after:.2f}", f"{after - before:+.2f}"] in words
-    held = change.pair
-    for claim, start in (("models", "these trained models"), ("again", "trained again")):
-        low, high = getattr(held, f"{claim}_low"), getattr(held, f"{claim}_high")
+    for name, metric in METRICS.items():
+        before, after = change.metrics[name]
+        figures = [f"{value:.{metric.digits}f}" for value in (before, after)]
+        label = [*metric.label.split(), *([f"({metric.unit})"] if metric.unit else [])]
+        assert [*label, *figures, f"{after - before:+.{metric.digits}f}"] in words
+    pair = change.pair
+    for claim, start in (("fixed", "these trained models"), ("retrained", "retrained ")):
+        low, high = getattr(pair, f"{claim}_low"), getattr(pair, f"{claim}_high")
         (line,) = (line for line in lines if line.strip().startswith(start))
-        assert f"{held.difference:+.2f}" in line
+        assert f"{pair.difference:+.2f}" in line
         assert f"{low:+.2f} to {high:+.2f}" in line
     said = " ".join(text.split())
     assert "add (workspace) is better than add (HEAD~1): +" in said
@@ -353,7 +343,7 @@ def test_with_too_few_seeds_nothing_is_said_of_the_fusion() -> None:
     assert "is better" not in said
     one = diff_text(_diff({"add": _parts(0.4, (0,))}, {"add": AFTER}))
     assert "\n  these trained models " in one
-    assert "\n  trained again" not in one
+    assert "\n  retrained" not in one
 
 
 def test_without_a_change_there_is_no_table() -> None:
@@ -363,7 +353,7 @@ def test_without_a_change_there_is_no_table() -> None:
     )
 
 
-@pytest.mark.parametrize("primary", ["balanced_accuracy", "nll", "average_precision"])
+@pytest.mark.parametrize("primary", ["balanced_accuracy", "nll", "auroc"])
 def test_the_text_fits_a_screen(primary: str) -> None:
     name = "a_fusion_with_a_rather_long_name"
     before, after = (

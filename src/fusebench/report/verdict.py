@@ -1,29 +1,25 @@
 """What may be said of two fusions, and which one to use: sentences that never say more than shown.
 
-All facts come from lines of metrics/pairs.csv; nothing is computed here but which words fit.
+All facts come from the rows of metrics/pairs.csv; nothing is computed here but which words fit.
 """
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from enum import Enum
 
+import pandas as pd
+
+from fusebench.evaluation.metrics import METRICS
 from fusebench.models.registry import BASELINES
-from fusebench.report.pairs import Pair, better, primary_pairs
-from fusebench.report.results import THRESHOLD
-from fusebench.report.table import SCREEN_WIDTH
+from fusebench.report.pairs import Pair, primary_pairs
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
 
-_NAMES = {
-    "balanced_accuracy": "balanced accuracy",
-    "average_precision": "average precision",
-    "nll": "NLL",
-    "f1": "F1",
-    "auroc": "AUROC",
-}
+_, _THRESHOLD = BASELINES
 
 
 class State(Enum):
-    """What a pair's figures allow to be said of the fusions, trained again."""
+    """What a pair's figures allow to be said of the fusions, retrained."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -34,16 +30,24 @@ class State(Enum):
 
 def state(pair: Pair) -> State:
     """Return what a pair's figures on the primary metric allow to be said."""
-    if pair.seeds < FEWEST_SEEDS or pair.again_holm is None:
+    if pair.seeds < FEWEST_SEEDS or math.isnan(pair.retrained_holm):
         return State.TOO_FEW_SEEDS
-    if pair.again_holm <= 1 - LEVEL:
-        return State.BETTER if better(pair.metric, pair.difference) else State.WORSE
+    if pair.retrained_holm <= 1 - LEVEL:
+        return State.BETTER if _first_is_better(pair) else State.WORSE
     return State.SATURATED if _saturated(pair) else State.UNDECIDED
 
 
+def _first_is_better(pair: Pair) -> bool:
+    """Tell whether the difference speaks for the first fusion."""
+    return pair.difference > 0 if METRICS[pair.metric].higher_is_better else pair.difference < 0
+
+
 def _saturated(pair: Pair) -> bool:
-    """Tell whether less room is left above both than may hide where no id is discordant."""
-    return 100 - min(pair.first_mean, pair.second_mean) < pair.hidden
+    """Tell whether the room left above both is less than what no test of this size rules out."""
+    low, high = METRICS[pair.metric].bounds
+    means = (pair.first_mean, pair.second_mean)
+    room = high - min(means) if METRICS[pair.metric].higher_is_better else max(means) - low
+    return room < pair.exact_bound
 
 
 def sentence(pair: Pair, tests: int) -> str:
@@ -61,14 +65,14 @@ def sentence(pair: Pair, tests: int) -> str:
         State.SATURATED: _saturation,
         State.TOO_FEW_SEEDS: _too_few,
     }[state(pair)](pair, tests)
-    return said + _stuck(pair)
+    return said + _collapsed(pair)
 
 
 def _shown(pair: Pair, tests: int) -> str:
     word = "better" if state(pair) is State.BETTER else "worse"
     return (
         f"{pair.first} is {word} than {pair.second}: {_amount(pair.difference, pair)} "
-        f"({_interval(pair.again_low, pair.again_high, pair)}; {_p(pair.again_holm)}"
+        f"({_interval(pair.retrained_low, pair.retrained_high, pair)}; {_p(pair.retrained_holm)}"
         f"{_after_holm(tests)})."
     )
 
@@ -77,110 +81,115 @@ def _undecided(pair: Pair, tests: int) -> str:
     return (
         f"{pair.first} against {pair.second}: no difference shown{_after_holm(tests)}, "
         f"{_amount(pair.difference, pair)} "
-        f"({_interval(pair.again_low, pair.again_high, pair)}); a difference above "
-        f"{_plain(pair.detectable, pair)} would have been seen in four of five such studies, "
-        "if seeds differ as much as here."
+        f"({_interval(pair.retrained_low, pair.retrained_high, pair)}); a difference above "
+        f"{_unsigned(pair.minimum_detectable, pair)} would have been seen in four of five "
+        "such studies, if seeds differ as much as here."
     )
 
 
 def _saturation(pair: Pair, _tests: int) -> str:
+    end = "ceiling" if METRICS[pair.metric].higher_is_better else "floor"
     return (
-        f"{pair.first} against {pair.second}: both are at the ceiling "
-        f"({pair.first_mean:.1f} and {pair.second_mean:.1f} %), where only a difference above "
-        f"{_plain(pair.detectable, pair)} would have been seen; these samples cannot tell them "
-        "apart."
+        f"{pair.first} against {pair.second}: both are at the {end} "
+        f"({_means(pair)}), where only a difference above "
+        f"{_unsigned(pair.minimum_detectable, pair)} would have been seen; these samples "
+        "cannot tell them apart."
     )
 
 
 def _too_few(pair: Pair, tests: int) -> str:
     head = f"{pair.first} against {pair.second}: {_amount(pair.difference, pair)}"
     tail = (
-        f"; {pair.seeds} seed(s) are too few to say it of the fusions trained again "
+        f"; {pair.seeds} seed(s) are too few to say it of the fusions, retrained "
         f"(from {FEWEST_SEEDS} on)."
     )
-    if pair.models_holm is None:
+    if math.isnan(pair.fixed_holm):
         return head + tail
-    if pair.models_holm > 1 - LEVEL:
+    if pair.fixed_holm > 1 - LEVEL:
         said = "not even shown of these trained models"
     else:
-        word = "better" if better(pair.metric, pair.difference) else "worse"
+        word = "better" if _first_is_better(pair) else "worse"
         said = f"these trained models of {pair.first} are {word}"
-    interval = _interval(pair.models_low, pair.models_high, pair)
-    return f"{head}, {said} ({interval}; {_p(pair.models_holm)}{_after_holm(tests)}){tail}"
+    interval = _interval(pair.fixed_low, pair.fixed_high, pair)
+    return f"{head}, {said} ({interval}; {_p(pair.fixed_holm)}{_after_holm(tests)}){tail}"
 
 
-def _stuck(pair: Pair) -> str:
-    held = [
-        f"{name} in {count} of {pair.seeds} seeds"
-        for name, count in ((pair.first, pair.first_stuck), (pair.second, pair.second_stuck))
-        if count
-    ]
-    if not held:
+def _collapsed(pair: Pair) -> str:
+    counts = {pair.first: pair.first_collapsed, pair.second: pair.second_collapsed}
+    seeds = [f"{name} in {count} of {pair.seeds} seeds" for name, count in counts.items() if count]
+    if not seeds:
         return ""
-    return f" Stuck at the majority class, which the means include: {' and '.join(held)}."
+    return f" Collapsed to the majority class, which the means include: {' and '.join(seeds)}."
 
 
-def metric_name(metric: str) -> str:
-    """Return how sentences and pictures call a metric."""
-    return _NAMES.get(metric, metric)
+def _digits(pair: Pair) -> int:
+    # One digit less than in a table: a sentence compares.
+    return METRICS[pair.metric].digits - 1
 
 
-def unit(metric: str) -> str:
-    """Return the unit of a metric's differences."""
-    return "nats" if metric == "nll" else "points"
+def _amount(difference: float, pair: Pair) -> str:
+    metric = METRICS[pair.metric]
+    amount = f"{difference:+.{_digits(pair)}f} {metric.difference_unit}".rstrip()
+    return f"{amount} of {metric.label}"
 
 
-def _amount(value: float, pair: Pair) -> str:
-    digits = 3 if pair.metric == "nll" else 1
-    return f"{value:+.{digits}f} {unit(pair.metric)} of {metric_name(pair.metric)}"
+def _unsigned(difference: float, pair: Pair) -> str:
+    return f"{difference:.{_digits(pair)}f} {METRICS[pair.metric].difference_unit}".rstrip()
 
 
-def _plain(value: float | None, pair: Pair) -> str:
-    digits = 3 if pair.metric == "nll" else 1
-    return f"{value or 0:.{digits}f} {unit(pair.metric)}"
+def _means(pair: Pair) -> str:
+    digits, unit = _digits(pair), METRICS[pair.metric].unit
+    return f"{pair.first_mean:.{digits}f} and {pair.second_mean:.{digits}f} {unit}".rstrip()
 
 
-def _interval(low: float | None, high: float | None, pair: Pair) -> str:
-    digits = 3 if pair.metric == "nll" else 1
+def _interval(low: float, high: float, pair: Pair) -> str:
+    digits = _digits(pair)
     return f"{100 * LEVEL:.0f} % interval {low:+.{digits}f} to {high:+.{digits}f}"
 
 
-def _p(value: float | None) -> str:
-    held = value or 0.0
-    return "p < 0.0001" if held < 0.0001 else f"p = {held:.2g}"
+def _p(value: float) -> str:
+    return "p < 0.0001" if value < 0.0001 else f"p = {value:.2g}"
 
 
 def _after_holm(tests: int) -> str:
     return f" after Holm over {tests} pairs" if tests > 1 else ""
 
 
-def verdict(pairs: Sequence[Pair]) -> list[str]:
-    """Return all sentences: which fusion to use first, then each pair, the surest first."""
-    held = primary_pairs(pairs)
-    order = sorted(held, key=lambda pair: (_certainty(pair), -abs(pair.difference)))
-    return [recommendation(pairs), *(sentence(pair, len(held)) for pair in order)]
+def verdict(pairs: pd.DataFrame) -> list[str]:
+    """Return all sentences: which fusion to use first, then each pair, the surest first.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        As metrics/pairs.csv.
+    """
+    rows = primary_pairs(pairs)
+    order = sorted(rows, key=lambda pair: (_decisive_p(pair), -abs(pair.difference)))
+    return [recommendation(pairs), *(sentence(pair, len(rows)) for pair in order)]
 
 
-def _certainty(pair: Pair) -> float:
-    held = pair.again_holm if pair.seeds >= FEWEST_SEEDS else pair.models_holm
-    return 1.0 if held is None else held
+def _decisive_p(pair: Pair) -> float:
+    p = pair.retrained_holm if pair.seeds >= FEWEST_SEEDS else pair.fixed_holm
+    return 1.0 if math.isnan(p) else p
 
 
-def recommendation(pairs: Sequence[Pair]) -> str:
-    """Return which fusion to use: all that no other was shown to be better than."""
-    pairs = primary_pairs(pairs)
-    if not pairs:
+def recommendation(pairs: pd.DataFrame) -> str:
+    """Return which fusion to use: all that no other was shown to be better than.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        As metrics/pairs.csv.
+    """
+    rows = primary_pairs(pairs)
+    if not rows:
         return "There is one fusion, so nothing is compared."
-    means: dict[str, float] = {}
-    for pair in pairs:
-        means |= {pair.first: pair.first_mean, pair.second: pair.second_mean}
-    order = sorted(means, key=lambda name: means[name], reverse=not _lower(pairs[0]))
-    if any(state(pair) is State.TOO_FEW_SEEDS for pair in pairs):
+    if any(state(pair) is State.TOO_FEW_SEEDS for pair in rows):
         return (
-            f"No recommendation: {pairs[0].seeds} seed(s) are too few to tell fusions from their "
+            f"No recommendation: {rows[0].seeds} seed(s) are too few to tell fusions from their "
             f"seeds; from {FEWEST_SEEDS} on there is a verdict (make verdict trains 10)."
         )
-    beaten = _beaten(pairs)
+    order, beaten = _best_first(rows), _beaten(rows)
     left = [name for name in order if name not in beaten]
     lost = [name for name in order if name in beaten]
     if not lost:
@@ -195,30 +204,24 @@ def recommendation(pairs: Sequence[Pair]) -> str:
     )
 
 
-def baseline_remark(rows: Sequence[Mapping[str, str]]) -> str:
-    """Return what a rule without training says of the fusions, if none of them is above it.
-
-    Parameters
-    ----------
-    rows : sequence of mapping
-        The lines of metrics/comparison.csv. Empty text: some fusion is above.
-    """
-    column = "Test Balanced Accuracy"
-    held = {row["Model"]: float(row[column]) for row in rows}
-    rule = held.get(THRESHOLD)
-    best = max((value for name, value in held.items() if name not in BASELINES), default=0.0)
-    if rule is None or best > rule:
-        return ""
-    return (
-        f"A threshold on LiDAR hits × smallest range², with nothing trained, has {rule:.1f} % "
-        f"balanced accuracy; the best fusion has {best:.1f} %. Samples as easy as these need no "
-        "fusion: read the pairs as a comparison of fusions, not as a case for one."
-    )
+def _best_first(pairs: Sequence[Pair]) -> list[str]:
+    """Return the names of the fusions by their means, the best first."""
+    means: dict[str, float] = {}
+    for pair in pairs:
+        means |= {pair.first: pair.first_mean, pair.second: pair.second_mean}
+    higher_is_better = METRICS[pairs[0].metric].higher_is_better
+    return sorted(means, key=lambda name: means[name], reverse=higher_is_better)
 
 
-def on_screen(sentences: Sequence[str]) -> str:
-    """Return sentences on lines of their own, none longer than the table; empty ones left out."""
-    return "\n".join(textwrap.fill(each, SCREEN_WIDTH) for each in sentences if each)
+def _beaten(pairs: Sequence[Pair]) -> dict[str, set[str]]:
+    """Return, for each fusion that another is shown to be better than, by which ones."""
+    beaten: dict[str, set[str]] = {}
+    for pair in pairs:
+        if state(pair) is State.BETTER:
+            beaten.setdefault(pair.second, set()).add(pair.first)
+        elif state(pair) is State.WORSE:
+            beaten.setdefault(pair.first, set()).add(pair.second)
+    return beaten
 
 
 def _single(left: str, lost: Sequence[str], beaten: Mapping[str, set[str]]) -> str:
@@ -234,23 +237,32 @@ def _single(left: str, lost: Sequence[str], beaten: Mapping[str, set[str]]) -> s
     return f"Use {left}: {why}.{rest}"
 
 
-def _lower(pair: Pair) -> bool:
-    return better(pair.metric, -1.0)
-
-
-def _beaten(pairs: Sequence[Pair]) -> dict[str, set[str]]:
-    """Return, for each fusion that another is shown to be better than, by which ones."""
-    beaten: dict[str, set[str]] = {}
-    for pair in pairs:
-        found = state(pair)
-        if found is State.BETTER:
-            beaten.setdefault(pair.second, set()).add(pair.first)
-        elif found is State.WORSE:
-            beaten.setdefault(pair.first, set()).add(pair.second)
-    return beaten
-
-
 def _listed(names: Sequence[str]) -> str:
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def baseline_remark(comparison: pd.DataFrame) -> str:
+    """Return what a rule without training says of the fusions, if none of them is above it.
+
+    Parameters
+    ----------
+    comparison : DataFrame
+        As metrics/comparison.csv. Empty text: some fusion is above.
+    """
+    scores = comparison.set_index("Model")["Test Balanced Accuracy"].astype(float)
+    fusions = scores.drop(list(BASELINES), errors="ignore")
+    if _THRESHOLD not in scores or fusions.max() > scores[_THRESHOLD]:
+        return ""
+    best = f"the best fusion has {fusions.max():.1f} %"
+    return (
+        f"A threshold on LiDAR hits × smallest range², with nothing trained, has "
+        f"{scores[_THRESHOLD]:.1f} % balanced accuracy; {best}. Samples as easy as these need no "
+        "fusion: read the pairs as a comparison of fusions, not as a case for one."
+    )
+
+
+def on_screen(sentences: Sequence[str], width: int) -> str:
+    """Return sentences on lines of their own, none longer than `width`; empty ones left out."""
+    return "\n".join(textwrap.fill(sentence, width) for sentence in sentences if sentence)

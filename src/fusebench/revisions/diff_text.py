@@ -1,33 +1,37 @@
 """A diff of two states in words and figures, for a screen."""
 
+import math
 import textwrap
 from collections.abc import Iterator
 
+from fusebench.evaluation.metrics import METRICS, Metric
 from fusebench.report.pairs import Pair
 from fusebench.report.table import SCREEN_WIDTH
-from fusebench.report.verdict import metric_name, sentence
+from fusebench.report.verdict import sentence
 from fusebench.revisions.diff import Change, Diff
 
-_CLAIMS = {"these trained models": "models", "trained again": "again"}
+_CLAIMS = {"these trained models": "fixed", "retrained": "retrained"}
+# Of the columns after the first, which takes any metric's name.
+_WIDTHS = (12, 22, 18)
 
 
-def diff_text(found: Diff) -> str:
+def diff_text(difference: Diff) -> str:
     """Return all that a diff says, in lines of at most 100 columns."""
-    lines = [f"Test part, before: {found.before}, after: {found.after}."]
+    lines = [f"Test part, before: {difference.before}, after: {difference.after}."]
     lines += [
         f"Only in {side}, without a partner: fusions {', '.join(names)}."
-        for side, names in found.missing.items()
+        for side, names in difference.missing.items()
         if names
     ]
     lines += [
         f"Only in {side}, without a partner: {what}; of {', '.join(names)}."
-        for (side, what), names in found.alone.items()
+        for (side, what), names in difference.alone.items()
     ]
-    if found.same:
-        lines.append(f"The same predictions before and after: {', '.join(found.same)}.")
+    if difference.same:
+        lines.append(f"The same predictions before and after: {', '.join(difference.same)}.")
     text = [_wrapped(line) for line in lines]
-    tests = len(found.changes)
-    text += ["\n".join(["", *_block(change, tests)]) for change in found.changes]
+    tests = len(difference.changes)
+    text += ["\n".join(["", *_block(change, tests)]) for change in difference.changes]
     return "\n".join(text)
 
 
@@ -44,21 +48,23 @@ def _block(change: Change, tests: int) -> Iterator[str]:
     yield _wrapped(f"{change.fusion}: {pair.seeds} seed(s), {change.samples} test samples")
     yield _row("", "before", "after", "change")
     for name, (before, after) in change.metrics.items():
-        digits = _digits(name)
-        yield _row(
-            f"{metric_name(name)} ({'nats' if name == 'nll' else '%'})",
-            f"{before:.{digits}f}", f"{after:.{digits}f}", f"{after - before:+.{digits}f}",
-        )  # fmt: skip
-    yield _row(metric_name(pair.metric), "difference", "95 % interval", _p_heading(tests))
+        digits = METRICS[name].digits
+        change_of = f"{after - before:+.{digits}f}"
+        yield _row(_label(METRICS[name]), f"{before:.{digits}f}", f"{after:.{digits}f}", change_of)
+    yield _row(METRICS[pair.metric].label, "difference", "95 % interval", _p_heading(tests))
     for words, claim in _CLAIMS.items():
-        if getattr(pair, f"{claim}_low") is not None:
+        if not math.isnan(getattr(pair, f"{claim}_low")):
             yield _claim(words, pair, claim)
     yield _wrapped(sentence(pair, tests), "  ")
 
 
+def _label(metric: Metric) -> str:
+    return f"{metric.label} ({metric.unit})" if metric.unit else metric.label
+
+
 def _row(label: str, *cells: str) -> str:
-    widths = (12, 22, 18)
-    return f"  {label:<27}" + "".join(f"{c:>{w}}" for c, w in zip(cells, widths, strict=True))
+    width = max(len(_label(metric)) for metric in METRICS.values()) + 2
+    return f"  {label:<{width}}" + "".join(f"{c:>{w}}" for c, w in zip(cells, _WIDTHS, strict=True))
 
 
 def _p_heading(tests: int) -> str:
@@ -67,14 +73,12 @@ def _p_heading(tests: int) -> str:
 
 def _claim(words: str, pair: Pair, claim: str) -> str:
     low, high, p = (getattr(pair, f"{claim}_{name}") for name in ("low", "high", "holm"))
-    digits = _digits(pair.metric)
+    digits = METRICS[pair.metric].digits
     interval = f"{low:+.{digits}f} to {high:+.{digits}f}"
     return _row(words, f"{pair.difference:+.{digits}f}", interval, _p(p))
 
 
 def _p(value: float) -> str:
+    if math.isnan(value):
+        return ""
     return "< 0.0001" if value < 0.0001 else f"{value:.2g}"
-
-
-def _digits(metric: str) -> int:
-    return 4 if metric == "nll" else 2

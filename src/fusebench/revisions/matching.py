@@ -4,18 +4,20 @@ A sample is the same when its id, its class and its content are. Only what both 
 what has no partner is said, and samples that contradict each other are refused.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
+import pandas as pd
 
 from fusebench.errors import ArtifactError
 from fusebench.prediction.predictions import FusionPredictions, PartPredictions
-from fusebench.report.pairs import PART
 
+_PART = "test"
+_KEYS = ["id", "class", "digest"]
 # How many samples without a partner are named.
 _NAMED = 3
-Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Matched:
     def same(self) -> bool:
         """Whether both sides say the same of every sample, to the bit."""
         return all(
-            np.array_equal(parts[PART].logits, self.after.seeds[seed][PART].logits)
+            np.array_equal(parts[_PART].logits, self.after.seeds[seed][_PART].logits)
             for seed, parts in self.before.seeds.items()
         )
 
@@ -66,55 +68,64 @@ def match(fusion: str, before: Side, after: Side) -> Matched:
     ArtifactError
         The classes differ, or a sample has another content or label on the other side.
     """
-    first, second = before.fusions[fusion], after.fusions[fusion]
     _check_agree(fusion, before, after)
+    first, second = before.fusions[fusion], after.fusions[fusion]
     seeds = [seed for seed in first.seeds if seed in second.seeds]
-    rows = [{seed: _rows(each.seeds[seed][PART]) for seed in seeds} for each in (first, second)]
-    every = [held.keys() for side in rows for held in side.values()]
-    common = sorted(set.intersection(*map(set, every))) if every else []
-    kept = [
-        _restricted(each, {seed: [held[seed][key] for key in common] for seed in seeds if common})
-        for each, held in zip((first, second), rows, strict=True)
+    samples = [
+        {seed: pd.MultiIndex.from_frame(_samples(side.seeds[seed][_PART])) for seed in seeds}
+        for side in (first, second)
     ]
+    common = _common([index for side in samples for index in side.values()])
     # F1 and the ranking metrics speak of one class: on both sides of the one that it is now.
     info = {**first.info, "positive": second.info["positive"]}
-    alone = [(before.name, what) for what in _alone(first, second, rows[0], common)]
-    alone += [(after.name, what) for what in _alone(second, first, rows[1], common)]
-    return Matched(replace(kept[0], info=info), kept[1], tuple(alone))
-
-
-def _rows(part: PartPredictions) -> dict[Key, int]:
-    """Return the row of each sample, by id, class and digest."""
-    columns = (part.ids.tolist(), part.classes.tolist(), part.digests.tolist())
-    return {key: row for row, key in enumerate(zip(*columns, strict=True))}
-
-
-def _restricted(fusion: FusionPredictions, rows: Mapping[int, Sequence[int]]) -> FusionPredictions:
-    seeds = {seed: {PART: _chosen(fusion.seeds[seed][PART], rows[seed])} for seed in rows}
-    return FusionPredictions(fusion.info, seeds)
-
-
-def _chosen(part: PartPredictions, rows: Sequence[int]) -> PartPredictions:
-    return PartPredictions(
-        part.ids[rows], part.classes[rows], part.digests[rows], part.labels[rows], part.logits[rows]
+    alone = [(before.name, what) for what in _alone(first, second, samples[0], common)]
+    alone += [(after.name, what) for what in _alone(second, first, samples[1], common)]
+    return Matched(
+        replace(_restricted(first, samples[0], common), info=info),
+        _restricted(second, samples[1], common),
+        tuple(alone),
     )
+
+
+def _samples(part: PartPredictions) -> pd.DataFrame:
+    """Return what tells the samples of a part apart, a row per sample."""
+    return pd.DataFrame(dict(zip(_KEYS, (part.ids, part.classes, part.digests), strict=True)))
+
+
+def _common(indexes: list[pd.MultiIndex]) -> pd.MultiIndex:
+    """Return the samples that are in all, sorted."""
+    if not indexes:
+        return pd.MultiIndex.from_arrays([[], [], []], names=_KEYS)
+    return reduce(lambda one, other: one.intersection(other), indexes).sort_values()
+
+
+def _restricted(
+    fusion: FusionPredictions, samples: Mapping[int, pd.MultiIndex], common: pd.MultiIndex
+) -> FusionPredictions:
+    """Return a fusion with the common seeds and samples; without seeds if no sample is common."""
+    seeds = {
+        seed: {_PART: fusion.seeds[seed][_PART].take(index.get_indexer(common))}
+        for seed, index in samples.items()
+        if len(common)
+    }
+    return FusionPredictions(fusion.info, seeds)
 
 
 def _alone(
     fusion: FusionPredictions,
     other: FusionPredictions,
-    rows: Mapping[int, Mapping[Key, int]],
-    common: Sequence[Key],
+    samples: Mapping[int, pd.MultiIndex],
+    common: pd.MultiIndex,
 ) -> Iterator[str]:
     """Say which seeds and samples of a fusion have no partner."""
     seeds = [str(seed) for seed in fusion.seeds if seed not in other.seeds]
     if seeds:
         yield f"seeds {', '.join(seeds)}"
-    held = set(common)
-    samples = [key for key in next(iter(rows.values()), {}) if key not in held]
-    if samples:
-        named = ", ".join(f"{name} of {kind}" for name, kind, _ in samples[:_NAMED])
-        yield f"{len(samples)} test samples ({named}{', …' if len(samples) > _NAMED else ''})"
+    index = next(iter(samples.values()), common)
+    alone = index[~index.isin(common)].tolist()
+    if alone:
+        named = ", ".join(f"{name} of {label}" for name, label, _ in alone[:_NAMED])
+        yield f"{len(alone)} test samples ({named}{', …' if len(alone) > _NAMED else ''})"
 
 
 def _check_agree(fusion: str, before: Side, after: Side) -> None:
@@ -126,34 +137,25 @@ def _check_agree(fusion: str, before: Side, after: Side) -> None:
             f"{', '.join(second.classes)}: {fusion} cannot be compared"
         )
     # The test part is the same for every seed.
-    parts = [next(iter(each.seeds.values()))[PART] for each in (first, second)]
-    contents, contents_after = ({key[:2]: key[2] for key in _rows(part)} for part in parts)
-    others = [key for key, digest in contents.items() if contents_after.get(key, digest) != digest]
-    if others:
+    ours, theirs = (_samples(next(iter(side.seeds.values()))[_PART]) for side in (first, second))
+    named_alike = ours.merge(theirs, on=["id", "class"], suffixes=("", "_after"))
+    changed = named_alike[named_alike["digest"] != named_alike["digest_after"]]
+    if len(changed):
         raise ArtifactError(
-            f"{before.name} was made from other samples than {after.name}: {_first(others)} has "
+            f"{before.name} was made from other samples than {after.name}: {_first(changed)} has "
             f"another content; {fusion} cannot be compared"
         )
-    kinds, kinds_after = (_classes_of_contents(part) for part in parts)
-    others = [
-        (name, kind)
-        for name, kind, digest in _rows(parts[0])
-        if digest in kinds_after and not kinds[digest] & kinds_after[digest]
-    ]
-    if others:
+    # A content may have several classes on a side, being there under several names.
+    agreed = ours.merge(theirs, on=["digest", "class"])["digest"]
+    shared = ours["digest"].isin(theirs["digest"])
+    relabelled = ours[shared & ~ours["digest"].isin(agreed)]
+    if len(relabelled):
         raise ArtifactError(
-            f"{before.name} was made with other labels than {after.name}: what is {_first(others)} "
-            f"has another class in {after.name}; {fusion} cannot be compared"
+            f"{before.name} was made with other labels than {after.name}: what is "
+            f"{_first(relabelled)} has another class in {after.name}; {fusion} cannot be compared"
         )
 
 
-def _classes_of_contents(part: PartPredictions) -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for digest, kind in zip(part.digests.tolist(), part.classes.tolist(), strict=True):
-        found.setdefault(digest, set()).add(kind)
-    return found
-
-
-def _first(keys: Sequence[tuple[str, str]]) -> str:
-    more = f" (and {len(keys) - 1} more)" if len(keys) > 1 else ""
-    return f"test sample {keys[0][0]} of {keys[0][1]}{more}"
+def _first(samples: pd.DataFrame) -> str:
+    more = f" (and {len(samples) - 1} more)" if len(samples) > 1 else ""
+    return f"test sample {samples['id'].iloc[0]} of {samples['class'].iloc[0]}{more}"

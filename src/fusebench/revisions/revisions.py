@@ -9,7 +9,7 @@ import yaml
 
 from fusebench.config import PARAMS_FILE, load_keys
 from fusebench.errors import ArtifactError
-from fusebench.models.registry import StrategyParams
+from fusebench.models.registry import FusionParams
 from fusebench.prediction.predictions import FusionPredictions, read_predictions
 
 # DVC, too, calls the folder as it is so.
@@ -46,18 +46,18 @@ def read_bytes(path: Path, rev: str) -> bytes:
 
 
 def read_fusions(rev: str) -> dict[str, FusionPredictions]:
-    """Return the predictions of all `strategies` of a revision, an experiment or the workspace.
+    """Return the predictions of all `fusions` of a revision, an experiment or the workspace.
 
     Raises
     ------
     ArtifactError
         There is no such revision, it was committed without results, its predictions are not kept
-        any more (the message says how to make them), or they are of another form.
+        any more (the message says how to make them), or they are of another format.
     """
     if rev == WORKSPACE:
-        names: Sequence[str] = load_keys(PARAMS_FILE, StrategyParams).strategies
+        names: Sequence[str] = load_keys(PARAMS_FILE, FusionParams).fusions
         return {name: read_predictions(PREDICTIONS / name) for name in names}
-    names = _strategies(rev)
+    names = _fusions(rev)
     with TemporaryDirectory() as folder:
         _copy([PREDICTIONS / name for name in names], rev, Path(folder))
         try:
@@ -68,15 +68,21 @@ def read_fusions(rev: str) -> dict[str, FusionPredictions]:
             raise ArtifactError(f"'{rev}': {reason}") from None
 
 
-def _strategies(rev: str) -> list[str]:
-    """Return `strategies` of a revision; fusions that are not known any more may be among them."""
+def _fusions(rev: str) -> list[str]:
+    """Return `fusions` of a revision; some that are not known any more may be among them."""
     try:
         content = yaml.safe_load(read_text(PARAMS_FILE, rev))
     except (yaml.YAMLError, ValueError):
         content = None
-    names = content.get("strategies") if isinstance(content, dict) else None
+    params = content if isinstance(content, dict) else {}
+    if "fusions" not in params and "strategies" in params:
+        raise ArtifactError(
+            f"'{rev}' was made by an earlier version of fusebench, whose predictions this one "
+            f"cannot read; 'git checkout {rev} && dvc checkout', then its own 'python src/diff.py'"
+        )
+    names = params.get("fusions")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ArtifactError(f"{PARAMS_FILE} of '{rev}': no list 'strategies'")
+        raise ArtifactError(f"{PARAMS_FILE} of '{rev}': no list 'fusions'")
     return names
 
 

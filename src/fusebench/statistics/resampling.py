@@ -2,115 +2,143 @@
 
 Owen, Annals of Applied Statistics 1, 2007; there "pigeonhole bootstrap". It counts seed × id more
 than once, but its percentiles know nothing of how few seeds there are. A cross-check of the
-intervals for means, and the way for other metrics.
+intervals for means, and the way for other metrics: with any function of the drawn samples, or, for
+F1 and AUROC, with functions of how often each sample is drawn, which take all resamples at once.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
-from fusebench.evaluation.metrics import part_metrics
-from fusebench.prediction.predictions import PartPredictions
 from fusebench.seeds import derive_seed
-from fusebench.statistics.paired import Floats, Ints, Paired, kinds_of
+from fusebench.statistics.paired import Floats, Ints, Paired
 
-DRAWS = 2000
-# A metric that is no mean has to be computed anew for each draw, fusion and seed.
-DRAWS_OF_OTHERS = 400
+RESAMPLES = 2000
+# A metric that is no mean has to be computed anew for each resample, fusion and seed.
+RESAMPLES_OF_OTHERS = 400
 
 
 @dataclass(frozen=True)
-class Drawings:
-    """How often each seed and each id is drawn, in each of d drawings.
+class Resamples:
+    """How often each seed and each id is drawn, in each of r resamples.
 
     Attributes
     ----------
-    seeds : array of float64, whole numbers, shape (d, s)
-    ids : array of float64, whole numbers, shape (d, j)
-        Of each kind of id as many as there are.
+    seeds : array of float64, whole numbers, shape (r, s)
+    ids : array of float64, whole numbers, shape (r, j)
+        Of each stratum of ids as many as there are.
     """
 
     seeds: Floats
     ids: Floats
 
     @classmethod
-    def make(cls, seeds: int, kinds: Ints, draws: int) -> Self:
+    def make(cls, seeds: int, strata: Ints, count: int) -> Self:
         """Draw; the same for the same arguments, so that results repeat and fusions are paired."""
         source = np.random.default_rng(derive_seed("bootstrap"))
-        ids = np.zeros((draws, len(kinds)))
-        for kind in np.unique(kinds):
-            held = kinds == kind
-            count = int(held.sum())
-            ids[:, held] = source.multinomial(count, np.full(count, 1 / count), size=draws)
-        times = source.multinomial(seeds, np.full(seeds, 1 / seeds), size=draws)
+        ids = np.zeros((count, len(strata)))
+        for stratum in np.unique(strata):
+            members = strata == stratum
+            size = int(members.sum())
+            ids[:, members] = source.multinomial(size, np.full(size, 1 / size), size=count)
+        times = source.multinomial(seeds, np.full(seeds, 1 / seeds), size=count)
         return cls(times.astype(np.float64), ids)
 
+    def mean(self, values: Floats) -> Floats:
+        """Return the mean over the drawn seeds of values of shape (r, s), shape (r,)."""
+        # What a seed that is not drawn would have, does not count, even if it is no number.
+        drawn = np.where(self.seeds > 0, values, 0.0)
+        means: Floats = (drawn * self.seeds).sum(axis=1) / self.seeds.shape[1]
+        return means
 
-def of_means(paired: Paired, drawings: Drawings) -> Floats:
-    """Return the difference in each drawing, shape (d,), for a metric that is a mean."""
-    by_id = drawings.seeds @ paired.contributions / paired.seeds
-    found: Floats = (by_id * drawings.ids).sum(axis=1)
-    return found
+
+def of_means(paired: Paired, resamples: Resamples) -> Floats:
+    """Return the difference in each resample, shape (r,), for a metric that is a mean."""
+    by_id = resamples.seeds @ paired.contributions / paired.seeds
+    differences: Floats = (by_id * resamples.ids).sum(axis=1)
+    return differences
 
 
-def of_others(
-    fusions: Mapping[str, Mapping[int, PartPredictions]],
-    metric: str,
-    positive: int,
-    draws: int = DRAWS_OF_OTHERS,
-) -> dict[str, Floats]:
-    """Return any metric of each fusion, mean over the drawn seeds, in each of `draws` drawings.
-
-    Every fusion gets the same drawings, so the differences of two are paired.
+def of_any(metrics: Sequence[Callable[[Ints], float]], ids: Ints, resamples: Resamples) -> Floats:
+    """Return any metric of one fusion, mean over the drawn seeds, in each resample, shape (r,).
 
     Parameters
     ----------
-    fusions : mapping of str to (mapping of int to PartPredictions)
-        By name and seed; the same seeds and samples in all.
+    metrics : sequence of s callables
+        Of each seed: the metric on the samples at some positions, of which some come again.
+    ids : array of int, shape (n,)
+        Position of each sample's id among the j different ones.
     """
-    parts = next(iter(fusions.values()))
-    _, inverse = np.unique(next(iter(parts.values())).ids, return_inverse=True)
-    drawings = Drawings.make(len(parts), kinds_of(next(iter(parts.values()))), draws)
-    chosen = [
-        np.repeat(np.arange(len(inverse)), times[inverse].astype(np.int64))
-        for times in drawings.ids
-    ]
-    return {
-        name: np.array(
-            [
-                _drawn(list(held.values()), metric, positive, times, positions)
-                for times, positions in zip(drawings.seeds, chosen, strict=True)
-            ]
-        )
-        for name, held in fusions.items()
-    }
+    values = np.zeros(resamples.seeds.shape)
+    for row, (seeds, times) in enumerate(zip(resamples.seeds, resamples.ids, strict=True)):
+        positions = np.repeat(np.arange(len(ids)), times[ids].astype(np.int64))
+        for seed in np.flatnonzero(seeds).tolist():
+            values[row, seed] = metrics[seed](positions)
+    return resamples.mean(values)
 
 
-def _drawn(
-    parts: Sequence[PartPredictions],
-    metric: str,
-    positive: int,
-    times: Floats,
-    positions: npt.NDArray[np.intp],
-) -> float:
-    values = [
-        float(part_metrics(_chosen(part, positions), positive)[metric]) if count else 0.0
-        for part, count in zip(parts, times, strict=True)
-    ]
-    return float(np.average(values, weights=times))
+def of_weighted(
+    metrics: Sequence[Callable[[Floats], Floats]], ids: Ints, resamples: Resamples
+) -> Floats:
+    """Return what `of_any` does, from metrics that take all resamples at once.
+
+    Parameters
+    ----------
+    metrics : sequence of s callables
+        Of each seed: the metric, shape (r,), where samples count as often as an array of shape
+        (r, n) says.
+    """
+    times = resamples.ids[:, ids]
+    return resamples.mean(np.stack([metric(times) for metric in metrics], axis=1))
 
 
-def _chosen(part: PartPredictions, positions: npt.NDArray[np.intp]) -> PartPredictions:
-    return PartPredictions(
-        part.ids[positions],
-        part.classes[positions],
-        part.digests[positions],
-        part.labels[positions],
-        part.logits[positions],
-    )
+def weighted_f1(
+    labels: Ints, predicted: Ints, positive: int, classes: int, times: Floats
+) -> Floats:
+    """Return F1 in percent, shape (r,): of the positive class, or the mean over more than two.
+
+    Parameters
+    ----------
+    labels, predicted : array of int, shape (n,)
+    times : array, shape (r, n)
+        How often each sample counts.
+    """
+    chosen = [positive] if classes == 2 else range(classes)
+    scores = []
+    for label in chosen:
+        actual, said = labels == label, predicted == label
+        hits, total = 2 * times @ (actual & said), times @ actual + times @ said
+        scores.append(np.divide(hits, total, out=np.zeros(len(times)), where=total > 0))
+    percent: Floats = 100 * np.mean(scores, axis=0)
+    return percent
+
+
+def weighted_auroc(truth: npt.NDArray[np.bool_], scores: Floats, times: Floats) -> Floats:
+    """Return the area under the ROC curve in percent, shape (r,); NaN where a class is missing.
+
+    It is the share of pairs of a positive and a negative sample in which the positive one scores
+    higher, ties counting half (Hanley & McNeil, Radiology 143, 1982).
+
+    Parameters
+    ----------
+    truth : array of bool, shape (n,)
+        Whether each sample is of the positive class.
+    scores : array, shape (n,)
+    times : array, shape (r, n)
+        How often each sample counts.
+    """
+    order = np.argsort(scores, kind="stable")
+    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
+    positives = np.add.reduceat((times * truth)[:, order], starts, axis=1)
+    negatives = np.add.reduceat((times * ~truth)[:, order], starts, axis=1)
+    below = np.cumsum(negatives, axis=1) - negatives / 2
+    won = (positives * below).sum(axis=1)
+    pairs = positives.sum(axis=1) * negatives.sum(axis=1)
+    percent: Floats = 100 * np.divide(won, pairs, out=np.full(len(times), np.nan), where=pairs > 0)
+    return percent
 
 
 def percentiles(values: Floats, level: float) -> tuple[float, float]:
