@@ -20,18 +20,27 @@ from fusebench.device import (
     environment,
     peak_memory,
     prepare,
+    present_environment,
+    processor_name,
     resolve_precision,
+    thread_count,
+    usable_cores,
 )
 from fusebench.errors import DeviceError, FusebenchError
+
+CPU = Device(torch.device("cpu"), "", 1)
+with_affinity = pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity"), reason="this system has no affinity"
+)
 
 
 @pytest.fixture(autouse=True)
 def torch_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
-    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    threads, mode = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     yield
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(deterministic)
+    torch.set_deterministic_debug_mode(mode)
     os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
 
 
@@ -41,9 +50,16 @@ def machine_with(gpus: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU {device.index}")
 
 
+def capable_of(monkeypatch: pytest.MonkeyPatch, **capabilities: bool) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+
+
 def params(device: str = "cpu", threads: int | str = 1) -> RuntimeParams:
     content = {"device": device, "threads": threads, "progress": "off"}
     return validate(RuntimeParams, content, "params.yaml", ("runtime",))
+
+
+# --- The device ---
 
 
 @pytest.mark.parametrize(
@@ -51,7 +67,6 @@ def params(device: str = "cpu", threads: int | str = 1) -> RuntimeParams:
     [
         (0, "auto", "cpu", "no GPU"),
         (2, "auto", "cuda:0", "there is a GPU"),
-        (0, "cpu", "cpu", "runtime.device is cpu"),
         (1, "cpu", "cpu", "runtime.device is cpu"),
         (1, "cuda", "cuda", "runtime.device is cuda"),
         (2, "cuda:1", "cuda:1", "runtime.device is cuda:1"),
@@ -68,7 +83,14 @@ def test_device_is_taken_with_a_reason(
 
 @pytest.mark.parametrize(
     ("gpus", "wanted"),
-    [(0, "cuda"), (0, "cuda:7"), (1, "cuda:1"), (2, "cuda:99999999999"), (2, "cuda:07")],
+    [
+        (0, "cuda"),
+        (0, "cuda:7"),
+        (1, "cuda:1"),
+        (2, "cuda:99999999999"),
+        (2, "cuda:07"),
+        (2, "tpu"),
+    ],
 )
 def test_device_that_is_not_there_is_refused_in_one_line(
     gpus: int, wanted: str, monkeypatch: pytest.MonkeyPatch
@@ -78,14 +100,10 @@ def test_device_that_is_not_there_is_refused_in_one_line(
         prepare(params(wanted))
     message = str(caught.value)
     assert len(message.splitlines()) == 1
-    for part in ("params.yaml", "runtime.device", f"'{wanted}'", "'cpu'"):
+    for part in ("params.yaml: runtime.device", f"'{wanted}'", "'cpu'"):
         assert part in message
-
-
-def test_missing_gpu_is_told_with_the_number_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    machine_with(2, monkeypatch)
-    with pytest.raises(DeviceError, match=r"finds 2 GPU\(s\)"):
-        prepare(params("cuda:7"))
+    if isinstance(caught.value, DeviceError):
+        assert f"finds {gpus} GPU(s)" in message
 
 
 def test_threads_are_those_asked_for() -> None:
@@ -93,26 +111,40 @@ def test_threads_are_those_asked_for() -> None:
     assert torch.get_num_threads() == 3
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system has no affinity")
-def test_auto_takes_the_cores_that_may_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+@with_affinity
+def test_auto_takes_the_cores_that_the_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {2, 5})
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    assert prepare(params(threads="auto")).threads == 2
+    assert usable_cores() == thread_count("auto") == prepare(params(threads="auto")).threads == 2
     assert torch.get_num_threads() == 2
 
 
-def test_torch_is_made_deterministic() -> None:
-    torch.use_deterministic_algorithms(False)
+@pytest.mark.parametrize(("counted", "cores"), [(6, 6), (None, 1)])
+def test_without_affinity_all_cores_are_usable(
+    counted: int | None, cores: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: counted)
+    assert usable_cores() == cores
+
+
+def test_torch_is_made_deterministic_and_rounds_nothing_to_tf32(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    torch.set_deterministic_debug_mode("default")
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
     prepare(params())
     assert torch.are_deterministic_algorithms_enabled()
     assert not torch.is_deterministic_algorithms_warn_only_enabled()
     assert not torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     assert not torch.backends.cudnn.benchmark
+    assert not torch.backends.cudnn.allow_tf32
+    assert not torch.backends.cuda.matmul.allow_tf32
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
 
 
-def capable_of(monkeypatch: pytest.MonkeyPatch, **capabilities: bool) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+# --- Precision ---
 
 
 @pytest.mark.parametrize("wanted", ["fp32", "bf16"])
@@ -121,7 +153,7 @@ def test_precision_asked_for_is_taken(
     wanted: WantedPrecision, able: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     capable_of(monkeypatch, avx512_bf16=able, amx_bf16=able)
-    assert resolve_precision(wanted, prepare(params())) == wanted
+    assert resolve_precision(wanted, CPU) == wanted
 
 
 @pytest.mark.parametrize(
@@ -137,7 +169,7 @@ def test_auto_is_bf16_where_the_processor_multiplies_in_it(
     capabilities: dict[str, bool], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     capable_of(monkeypatch, **capabilities)
-    assert resolve_precision("auto", prepare(params())) == expected
+    assert resolve_precision("auto", CPU) == expected
 
 
 @pytest.mark.parametrize("able", [True, False])
@@ -148,40 +180,63 @@ def test_auto_on_a_gpu_is_bf16_where_it_needs_no_emulation(
     capable_of(monkeypatch, avx512_bf16=not able, amx_bf16=not able)
     monkeypatch.setattr(torch.cuda, "device", lambda _device: contextlib.nullcontext())
     monkeypatch.setattr(
-        torch.cuda,
-        "is_bf16_supported",
-        lambda including_emulation: able if not including_emulation else True,
+        torch.cuda, "is_bf16_supported", lambda including_emulation: able or including_emulation
     )
     assert resolve_precision("auto", prepare(params("cuda"))) == ("bf16" if able else "fp32")
 
 
+# --- What is recorded ---
+
+
 def test_environment_names_all_that_last_bits_depend_on() -> None:
-    found = environment(prepare(params(threads=2)), "fp32")
-    assert found["device"] == "cpu"
-    assert found["threads"] == 2
-    assert found["precision"] == "fp32"
-    assert found["python"] == platform.python_version()
-    assert found["torch"] == torch.__version__
-    assert found["numpy"] == np.__version__
-    assert found["processor"]
-    assert json.loads(json.dumps(found)) == found
+    recorded = environment(prepare(params(threads=2)), "fp32")
+    assert recorded == {
+        "device": "cpu",
+        "processor": processor_name(),
+        "threads": 2,
+        "precision": "fp32",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
+    assert json.loads(json.dumps(recorded)) == recorded
+
+
+def test_present_environment_is_that_of_a_cpu_run_without_torch() -> None:
+    recorded = environment(prepare(params(threads=2)), "fp32")
+    present = present_environment(2)
+    # torch calls itself "2.15.0+cu132", its package "2.15.0".
+    assert str(recorded["torch"]).startswith(str(present["torch"]))
+    assert present == {key: recorded[key] for key in present} | {"torch": present["torch"]}
+    assert recorded.keys() - present.keys() == {"device", "precision"}
 
 
 def test_environment_names_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     machine_with(2, monkeypatch)
-    found = environment(prepare(params("cuda:1")), "fp32")
-    assert (found["device"], found["processor"]) == ("cuda", "GPU 1")
+    recorded = environment(prepare(params("cuda:1")), "fp32")
+    assert (recorded["device"], recorded["processor"]) == ("cuda", "GPU 1")
 
 
-@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="not Linux")
-def test_processor_is_named_though_the_system_does_not_tell(
-    monkeypatch: pytest.MonkeyPatch,
+def test_processor_is_named_as_its_maker_calls_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "processor\t: 0\nmodel name\t: Maker X: 9\nflags\t: a b\nmodel name\t: Other\n"
+    monkeypatch.setattr(Path, "read_text", lambda *_: text)
+    assert processor_name() == "Maker X: 9"
+
+
+@pytest.mark.parametrize(("told", "name"), [("arm", "arm"), ("", "aarch64")])
+@pytest.mark.parametrize("readable", [True, False])
+def test_processor_is_named_where_the_file_does_not_tell(
+    told: str, name: str, readable: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def unreadable(*_: object) -> str:
-        raise PermissionError
+    def read_text(*_: object) -> str:
+        if not readable:
+            raise PermissionError
+        return "flags : a b\n"
 
-    monkeypatch.setattr(Path, "read_text", unreadable)
-    assert Device(torch.device("cpu"), "", 1).name
+    monkeypatch.setattr(Path, "read_text", read_text)
+    monkeypatch.setattr(platform, "processor", lambda: told)
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    assert processor_name() == name
 
 
 @pytest.mark.parametrize(("system", "megabytes"), [("linux", 204.8), ("darwin", 0.2)])
@@ -192,12 +247,12 @@ def test_cpu_memory_is_the_peak_of_the_process_in_megabytes(
     usage = SimpleNamespace(ru_maxrss=200_000)
     monkeypatch.setattr(resource, "getrusage", lambda who: usage if who == 0 else None)
     monkeypatch.setattr(sys, "platform", system)
-    found = peak_memory(Device(torch.device("cpu"), "", 1))
-    assert found == {"peak_mb": megabytes, "measured": "peak resident set of the process"}
+    measured = peak_memory(CPU)
+    assert measured == {"peak_mb": megabytes, "measured": "peak resident set of the process"}
 
 
 def test_gpu_memory_is_the_allocators_peak(monkeypatch: pytest.MonkeyPatch) -> None:
     machine_with(1, monkeypatch)
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _: 162_930_000)
-    found = peak_memory(prepare(params("cuda")))
-    assert found == {"peak_mb": 162.9, "measured": "GPU allocator peak"}
+    measured = peak_memory(prepare(params("cuda")))
+    assert measured == {"peak_mb": 162.9, "measured": "GPU allocator peak"}

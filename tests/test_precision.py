@@ -14,14 +14,14 @@ every_fusion = pytest.mark.parametrize("name", registry.names())
 
 
 def built(name: str, precision: Precision) -> Fusion:
-    model = registry.build(ModelSpec(name, 2, (32, 32), "max", precision))
+    model = registry.build(ModelSpec(name, 2, (16, 16), "max", precision))
     weights.initialize(model, 0)
     return model
 
 
 def maps(count: int = 8) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(0)
-    return {name: torch.rand(count, 4, 32, 32, generator=generator) for name in ("rgb", "lidar")}
+    return {name: torch.rand(count, 4, 16, 16, generator=generator) for name in ("rgb", "lidar")}
 
 
 def fits_bf16(values: Tensor) -> Tensor:
@@ -30,19 +30,9 @@ def fits_bf16(values: Tensor) -> Tensor:
 
 @every_fusion
 def test_bf16_gives_nearly_what_fp32_gives(name: str) -> None:
-    exact, rounded = (built(name, each)(maps()) for each in ("fp32", "bf16"))
+    exact, rounded = (built(name, "fp32")(maps()), built(name, "bf16")(maps()))
     assert not torch.equal(exact, rounded)
     torch.testing.assert_close(rounded, exact, rtol=0.02, atol=0.02)
-
-
-@every_fusion
-def test_convolutions_compute_in_bf16(name: str) -> None:
-    model = built(name, "bf16")
-    seen = []
-    for stem in model.stems.values():
-        stem.register_forward_hook(lambda _module, _given, out: seen.append(out.dtype))
-    model(maps())
-    assert seen == [torch.bfloat16] * len(model.stems)
 
 
 @every_fusion
@@ -77,19 +67,6 @@ def test_model_sees_its_new_weights_in_a_context_of_the_callers(name: str) -> No
 @every_fusion
 def test_fp32_rounds_nothing(name: str) -> None:
     model = built(name, "fp32")
-    expected = model.double()({key: each.double() for key, each in maps().items()})
+    expected = model.double()({key: values.double() for key, values in maps().items()})
     assert expected.dtype == torch.float64
     torch.testing.assert_close(model.float()(maps()), expected.float(), rtol=1e-5, atol=1e-6)
-
-
-def test_an_unknown_precision_is_refused_when_a_model_is_read() -> None:
-    stored = {
-        "fusion": "add",
-        "classes": 2,
-        "image_size": [32, 32],
-        "pooling": "max",
-        "precision": "fp8",
-    }
-    with pytest.raises(ValueError, match="precision 'fp8' is neither 'fp32' nor 'bf16'"):
-        ModelSpec.parse(stored)
-    assert ModelSpec.parse({**stored, "precision": "bf16"}).precision == "bf16"

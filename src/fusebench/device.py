@@ -123,8 +123,8 @@ def _has_bf16(device: "torch.device") -> bool:
     if device.type == "cuda":
         with torch.cuda.device(device):
             return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    found = torch.cpu.get_capabilities()
-    return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
 def _choose(wanted: str) -> "tuple[torch.device, str]":
@@ -162,6 +162,8 @@ def environment(device: Device, precision: str) -> dict[str, str | int]:
 
 def present_environment(threads: Literal["auto"] | int) -> dict[str, str | int]:
     """Return the environment of this machine, as far as it is known without importing torch.
+
+    torch's version is that of its package, without what torch itself appends ("+cu132").
 
     Parameters
     ----------

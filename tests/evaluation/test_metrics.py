@@ -1,267 +1,195 @@
-import json
+"""The registry: what holds for every metric in it, and what each of them is."""
+
 import math
-from collections.abc import Callable
-from typing import Any
+import re
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import softmax
 from sklearn import metrics as sk
+from tests.evaluation.made_up import part_of, parts, seeded_part
 
-from fusebench.evaluation.metrics import (
-    fusion_metrics,
-    is_stuck,
-    nll_per_sample,
-    part_metrics,
-    softmax,
-    summarize,
-)
-from fusebench.prediction.predictions import FusionPredictions, PartPredictions
+from fusebench.evaluation.metrics import MEANS, METRICS, log_odds, nll_per_sample
+from fusebench.prediction.predictions import PartPredictions
 
-Floats = npt.NDArray[np.float32]
-NAMES = ("cubes", "spheres", "cones")
+every_metric = pytest.mark.parametrize("name", METRICS)
+positives = st.integers(0, 1)
+few = settings(deadline=None, max_examples=40)
 
 
-def part_of(labels: list[int], logits: Any) -> PartPredictions:
-    text = [str(number) for number in range(len(labels))]
-    return PartPredictions(
-        ids=np.array(text),
-        classes=np.array([NAMES[label] for label in labels]),
-        digests=np.array(text),
-        labels=np.array(labels, np.int64),
-        logits=np.array(logits, np.float32),
-    )
+def value(name: str, part: PartPredictions, positive: int = 1) -> float:
+    return METRICS[name].function(part, positive)
 
 
-def fusion_of(
-    seeds: dict[int, dict[str, PartPredictions]], train_counts: dict[str, int] | None = None
-) -> FusionPredictions:
-    counts = train_counts or {"cubes": 9, "spheres": 1}
-    info = {
-        "fusion": "add",
-        "parameters": 117_314,
-        "classes": list(counts),
-        "positive": "spheres",
-        "seeds": list(seeds),
-        "train_counts": {str(seed): counts for seed in seeds},
-    }
-    return FusionPredictions(info, seeds)
+def perfect(part: PartPredictions) -> PartPredictions:
+    return part_of(part.labels.tolist(), 1000 * np.eye(part.logits.shape[1])[part.labels])
 
 
-@st.composite
-def parts(draw: Callable[..., Any], scale: float = 5) -> PartPredictions:
-    """Draw a part of 2 or 3 classes, each of which is there."""
-    classes = draw(st.integers(2, 3))
-    labels = [*range(classes), *draw(st.lists(st.integers(0, classes - 1), max_size=25))]
-    seed = draw(st.integers(0, 2**32 - 1))
-    logits = scale * np.random.default_rng(seed).standard_normal((len(labels), classes))
-    if draw(st.booleans()):
-        logits = logits.round()  # Ties.
-    return part_of(labels, logits)
+# --- Every metric ---
 
 
-# --- One part ---
+def test_names_and_labels_are_unique() -> None:
+    labels = [metric.label for metric in METRICS.values()]
+    headings = [metric.heading for metric in METRICS.values()]
+    assert [metric.name for metric in METRICS.values()] == list(METRICS)
+    assert len(set(labels)) == len(set(headings)) == len(METRICS)
+    assert all(re.fullmatch("[a-z][a-z0-9_]*", name) for name in METRICS)
 
 
-@settings(deadline=None, max_examples=100)
-@given(parts(), st.integers(0, 1))
-def test_metrics_are_scikit_learns(part: PartPredictions, positive: int) -> None:
-    classes = part.logits.shape[1]
-    probabilities = softmax(part.logits)
-    found = part_metrics(part, positive)
-    one_against_rest = [
-        # Rounded: what is a tie by the formula must not be decided by the last bit.
-        (
-            part.labels == label,
-            np.log(probabilities[:, label] / (1 - probabilities[:, label])).round(6),
-        )
-        for label in ([positive] if classes == 2 else range(classes))
-    ]
-    expected = {
-        "auroc": 100 * np.mean([sk.roc_auc_score(*each) for each in one_against_rest]),
-        "average_precision": 100
-        * np.mean([sk.average_precision_score(*each) for each in one_against_rest]),
-        "nll": sk.log_loss(part.labels, probabilities, labels=range(classes)),
-        "accuracy": 100 * sk.accuracy_score(part.labels, part.logits.argmax(1)),
-    }
-    assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-6)
-    said = part.logits.argmax(1)
-    assert found["confusion"] == sk.confusion_matrix(part.labels, said).tolist()
+@every_metric
+@few
+@given(part=parts(), positive=positives)
+def test_values_lie_in_the_bounds(name: str, part: PartPredictions, positive: int) -> None:
+    low, high = METRICS[name].bounds
+    assert low <= value(name, part, positive) <= high + 1e-9
+    per_sample = METRICS[name].per_sample
+    if per_sample is not None:
+        assert low <= per_sample(part).min() <= per_sample(part).max() <= high
 
 
-def test_metrics_have_the_documented_names_and_can_be_stored() -> None:
-    found = part_metrics(part_of([0, 1, 1], [[1, 0], [0, 1], [1, 0]]), 1)
-    assert set(found) == {
-        "accuracy", "balanced_accuracy", "precision", "recall", "f1",
-        "auroc", "average_precision", "nll", "confusion",
-    }  # fmt: skip
-    assert json.loads(json.dumps(found)) == found
+@pytest.mark.parametrize("name", MEANS)
+@few
+@given(part=parts())
+def test_mean_metric_is_its_weighted_values_per_sample(name: str, part: PartPredictions) -> None:
+    metric = METRICS[name]
+    weights = metric.weights(part.labels)
+    assert metric.per_sample is not None
+    assert weights.sum() == pytest.approx(1)
+    assert weights @ metric.per_sample(part) == pytest.approx(value(name, part), abs=1e-9)
 
 
-def test_rates_are_percent_and_nll_is_in_nats() -> None:
-    found = part_metrics(part_of([0, 1, 1, 1], [[2, 0], [0, 2], [0, 2], [2, 0]]), 1)
-    assert found["accuracy"] == 75
-    assert found["recall"] == pytest.approx(66.666667, abs=1e-6)
-    assert found["auroc"] == pytest.approx(100 * 2.5 / 3, abs=1e-6)
-    expected = math.log1p(math.exp(-2)) + 2 / 4
-    assert found["nll"] == pytest.approx(expected, abs=1e-6)
-
-
-def test_positive_class_turns_the_ranking_around() -> None:
-    part = part_of([0, 0, 1, 1], [[3, 0], [1, 0], [2, 0], [0, 3]])
-    assert part_metrics(part, 0)["auroc"] == part_metrics(part, 1)["auroc"] == 75
-    ranks = [part_metrics(part, positive)["average_precision"] for positive in (0, 1)]
-    assert ranks == pytest.approx([100 * (1 + 2 / 3) / 2, 100 * (1 + 2 / 3) / 2], abs=1e-4)
-
-
-def test_chance_and_perfect_ranking() -> None:
-    same = part_metrics(part_of([0, 1, 0, 1], [[1, 1]] * 4), 1)
-    assert (same["auroc"], same["average_precision"]) == (50, 50)
-    right = part_metrics(part_of([0, 1, 2], 3 * np.eye(3)), 1)
-    assert (right["auroc"], right["average_precision"], right["f1"]) == (100, 100, 100)
-
-
-# Logits so far apart that float64 gives a probability of exactly 1 to all of the first class.
-SURE_2 = ([0, 1, 0, 1], [[0, 60], [0, 80], [0, 50], [0, 70]])
-SURE_3 = ([0, 1, 0, 1, 2], [[0, 60, 0], [0, 80, 0], [0, 50, 0], [0, 70, 0], [0, 40, 0]])
-
-
-@pytest.mark.parametrize(("labels", "logits"), [SURE_2, SURE_3], ids=["2 classes", "3 classes"])
-def test_samples_are_ranked_where_probabilities_round_to_one(
-    labels: list[int], logits: list[list[float]]
+@every_metric
+@few
+@given(part=parts(), positive=positives)
+def test_perfect_prediction_is_at_the_better_end_and_none_beats_it(
+    name: str, part: PartPredictions, positive: int
 ) -> None:
-    scores = np.array(logits)[:, 1]
-    part = part_of(labels, logits)
-    assert len(set(softmax(part.logits)[:, 1].tolist())) == 1, "the case would show nothing"
-    found = part_metrics(part, 1)
-    truth = np.array(labels) == 1
-    if len(logits[0]) == 2:
-        assert found["auroc"] == 100 * sk.roc_auc_score(truth, scores)
-        return
-    # Class 1 is ranked perfectly; 0 and 2 are given by the rest of the logits, the same for all.
-    others = [sk.roc_auc_score(np.array(labels) == label, -scores) for label in (0, 2)]
-    assert found["auroc"] == pytest.approx(100 * (1 + sum(others)) / 3, abs=1e-4)
+    metric = METRICS[name]
+    best = value(name, perfect(part), positive)
+    assert best == pytest.approx(metric.bounds[metric.higher_is_better], abs=1e-9)
+    sign = 1 if metric.higher_is_better else -1
+    assert sign * value(name, part, positive) <= sign * best + 1e-9
 
 
-# --- Probabilities ---
+@every_metric
+@few
+@given(part=parts(), positive=positives, seed=st.integers(0, 999))
+def test_order_of_samples_has_no_effect(
+    name: str, part: PartPredictions, positive: int, seed: int
+) -> None:
+    shuffled = part.take(np.random.default_rng(seed).permutation(len(part.labels)))
+    expected = value(name, part, positive)
+    assert value(name, shuffled, positive) == pytest.approx(expected, abs=1e-9)
 
 
-def test_softmax_is_normalised_and_keeps_order() -> None:
-    found = softmax(np.array([[0, math.log(3)], [5, 5], [1000, -1000]], np.float32))
-    assert found.dtype == np.float64
-    assert found[0] == pytest.approx([0.25, 0.75])
-    assert found[1].tolist() == [0.5, 0.5]
-    assert found[2].tolist() == [1, 0]
-    assert softmax(np.float32(1e4) + np.array([[0, 1, 2]], np.float32)).sum() == pytest.approx(1)
+@every_metric
+@few
+@given(part=parts())
+def test_with_more_than_two_classes_none_is_preferred(name: str, part: PartPredictions) -> None:
+    if part.logits.shape[1] > 2:
+        assert value(name, part, 0) == value(name, part, 1)
+
+
+@every_metric
+def test_span_is_that_of_the_bounds_and_unit_fits(name: str) -> None:
+    metric = METRICS[name]
+    assert metric.span == (0 if math.inf in metric.bounds else np.ptp(metric.bounds))
+    assert (metric.unit == "%") == (metric.bounds == (0, 100))
+    assert metric.difference_unit == ("points" if metric.unit == "%" else metric.unit)
+
+
+# --- Each metric ---
+
+# What the code before scikit-learn gave for `seeded_part` (commit 729d475), by classes and label
+# of the positive class.
+BEFORE = {
+    (2, 1): {
+        "accuracy": 80.0, "balanced_accuracy": 78.125, "precision": 50.0, "recall": 75.0,
+        "f1": 60.0, "auroc": 85.503472, "average_precision": 71.464304, "nll": 0.552869,
+    },
+    (2, 0): {
+        "accuracy": 80.0, "balanced_accuracy": 78.125, "precision": 92.857143, "recall": 81.25,
+        "f1": 86.666667, "auroc": 85.503472, "average_precision": 95.968789, "nll": 0.552869,
+    },
+    (3, 1): {
+        "accuracy": 71.666667, "balanced_accuracy": 80.4329, "precision": 65.333333,
+        "recall": 80.4329, "f1": 63.174603, "auroc": 90.649163, "average_precision": 84.339236,
+        "nll": 0.809548,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("classes", "positive"), BEFORE)
+def test_metrics_are_those_from_before_scikit_learn(classes: int, positive: int) -> None:
+    part, expected = seeded_part(classes), BEFORE[classes, positive]
+    assert {name: round(value(name, part, positive), 6) for name in expected} == expected
+
+
+def test_rates_are_percent_of_the_positive_class() -> None:
+    labels = [0] * 92 + [1] * 8
+    said = [0] * 90 + [1] * 2 + [0] * 4 + [1] * 4
+    part = part_of(labels, 4.0 * np.eye(2)[said])
+    expected = {
+        "accuracy": 94, "precision": 100 * 4 / 6, "recall": 50, "f1": 100 * 8 / 14,
+        "balanced_accuracy": 100 * (90 / 92 + 0.5) / 2,
+    }  # fmt: skip
+    assert {name: value(name, part, 1) for name in expected} == pytest.approx(expected)
+    assert value("recall", part, 0) == pytest.approx(100 * 90 / 92)
+
+
+def test_majority_answer_has_half_the_balanced_accuracy_and_no_f1() -> None:
+    part = part_of([0] * 12 + [1], [[1, 0]] * 13)
+    names = ("balanced_accuracy", "precision", "recall", "f1", "auroc")
+    assert [value(name, part) for name in names] == [50, 0, 0, 0, 50]
+
+
+def test_classes_that_a_resample_lacks_are_left_out_of_balanced_accuracy() -> None:
+    part = part_of([0, 0, 2], [[1, 0, 0], [0, 1, 0], [0, 0, 1]])
+    assert value("balanced_accuracy", part) == 75
+
+
+@few
+@given(part=parts())
+def test_nll_is_scikit_learns_log_loss_and_finite_where_that_is_cut_off(
+    part: PartPredictions,
+) -> None:
+    probabilities = softmax(part.logits.astype(np.float64), axis=1)
+    nll = value("nll", part)
+    assert math.isfinite(nll)
+    true = probabilities[np.arange(len(part.labels)), part.labels]
+    if true.min() > 1e-12:
+        expected = sk.log_loss(part.labels, probabilities, labels=range(part.logits.shape[1]))
+        assert nll == pytest.approx(expected, abs=1e-9)
+    else:
+        assert nll > -math.log(1e-12) / len(part.labels)
 
 
 @pytest.mark.parametrize("margin", [0.0, 0.5, 20.0, 37.0, 100.0, 3e4, 3e38])
 def test_nll_is_exact_for_extreme_logits(margin: float) -> None:
-    logits = np.array([[margin, 0], [margin, 0], [0, -margin], [-margin / 2, margin / 2]])
-    found = nll_per_sample(logits.astype(np.float32), np.array([0, 1, 1, 0]))
+    part = part_of(
+        [0, 1, 1, 0], [[margin, 0], [margin, 0], [0, -margin], [-margin / 2, margin / 2]]
+    )
     right = float(np.float32(margin))
     small, large = math.log1p(math.exp(-right)), right + math.log1p(math.exp(-right))
-    assert found == pytest.approx([small, large, large, large], rel=1e-7, abs=1e-12)
+    assert nll_per_sample(part) == pytest.approx([small, large, large, large], rel=1e-7, abs=1e-12)
 
 
-@settings(deadline=None, max_examples=100)
-@given(parts(scale=300))
-def test_nll_is_that_of_float64(part: PartPredictions) -> None:
-    logits = part.logits.astype(np.float64)
-    rows = np.arange(len(logits))
-    expected = np.logaddexp.reduce(logits, axis=1) - logits[rows, part.labels]
-    assert nll_per_sample(part.logits, part.labels) == pytest.approx(expected, abs=1e-9)
+# Logits so far apart that a probability of the second class rounds to 1 everywhere.
+SURE = [[0.0, 60, 0], [0, 80, 0], [0, 50, 0], [0, 70, 0], [0, 40, 0]]
 
 
-# --- Stuck ---
+@pytest.mark.parametrize("classes", [2, 3])
+def test_samples_are_ranked_where_probabilities_round_to_one(classes: int) -> None:
+    part = part_of([0, 1, 0, 1, 0], np.array(SURE)[:, :classes])
+    assert set(softmax(part.logits.astype(float), axis=1)[:, 1]) == {1}, "the case shows nothing"
+    assert np.argsort(log_odds(part.logits, 1)).tolist() == [4, 2, 0, 3, 1]
+    if classes == 2:
+        assert value("auroc", part) == value("average_precision", part) == 100
 
 
-@pytest.mark.parametrize(
-    ("logits", "majority", "stuck"),
-    [
-        ([[2, 1], [9, 0]], 0, True),
-        ([[2, 1], [9, 0]], 1, False),
-        ([[1, 2], [0, 9]], 1, True),
-        ([[2, 1], [0, 9]], 0, False),
-    ],
-)
-def test_stuck_is_to_say_the_majority_of_every_sample(
-    logits: list[list[float]], majority: int, stuck: bool
-) -> None:
-    assert is_stuck(part_of([0, 1], logits), majority) is stuck
-
-
-def both_parts(*logits: list[float]) -> dict[str, PartPredictions]:
-    return dict.fromkeys(("val", "test"), part_of([0, 1], logits))
-
-
-CUBES, SPHERES, RIGHT = (
-    both_parts([1, 0], [1, 0]),
-    both_parts([0, 1], [0, 1]),
-    both_parts([1, 0], [0, 1]),
-)
-
-
-def test_stuck_seeds_are_counted_and_marked() -> None:
-    found = fusion_metrics(fusion_of({3: CUBES, 4: SPHERES, 5: RIGHT}))
-    assert found["stuck_seeds"] == 1
-    for part in ("test", "val"):
-        marks = {seed: each["stuck_at_majority"] for seed, each in found[part]["seeds"].items()}
-        assert marks == {"3": True, "4": False, "5": False}
-
-
-def test_each_part_says_for_itself_whether_a_seed_is_stuck() -> None:
-    mixed = {"val": RIGHT["val"], "test": CUBES["test"]}
-    found = fusion_metrics(fusion_of({3: mixed}))
-    assert found["stuck_seeds"] == 1
-    assert found["test"]["seeds"]["3"]["stuck_at_majority"]
-    assert not found["val"]["seeds"]["3"]["stuck_at_majority"]
-
-
-def test_majority_is_that_of_the_training_part() -> None:
-    mostly_spheres = fusion_of({3: CUBES, 4: SPHERES}, {"cubes": 2, "spheres": 8})
-    assert fusion_metrics(mostly_spheres)["test"]["seeds"]["4"]["stuck_at_majority"]
-
-
-# --- Over seeds ---
-
-
-def test_mean_and_deviation_are_over_seeds() -> None:
-    found = fusion_metrics(fusion_of({0: CUBES, 1: RIGHT, 2: RIGHT}))
-    accuracies = [50.0, 100.0, 100.0]
-    assert found["parameters"] == 117_314
-    assert found["test"]["accuracy"]["mean"] == pytest.approx(np.mean(accuracies), abs=1e-6)
-    expected = np.std(accuracies, ddof=1)
-    assert found["test"]["accuracy"]["deviation"] == pytest.approx(expected, abs=1e-6)
-    assert {name for name in found["test"] if name != "seeds"} == {
-        "accuracy", "balanced_accuracy", "precision", "recall", "f1",
-        "auroc", "average_precision", "nll",
-    }  # fmt: skip
-
-
-def test_one_seed_has_no_deviation() -> None:
-    found = fusion_metrics(fusion_of({7: RIGHT}))
-    assert found["test"]["accuracy"] == {"mean": 100, "deviation": None}
-    assert '"deviation": null' in json.dumps(found, allow_nan=False)
-
-
-def test_equal_seeds_have_a_deviation_of_zero() -> None:
-    values = [part_metrics(RIGHT["test"], 1)] * 3
-    assert all(each["deviation"] == 0 for each in summarize(values).values())
-
-
-def test_val_and_test_are_kept_apart() -> None:
-    found = fusion_metrics(fusion_of({0: {"val": CUBES["val"], "test": RIGHT["test"]}}))
-    assert found["val"]["accuracy"]["mean"] == 50
-    assert found["test"]["accuracy"]["mean"] == 100
-    assert found["stuck_seeds"] == 0
-
-
-def test_three_classes_give_macro_means() -> None:
-    three = part_of([0, 0, 1, 2], [[1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1]])
-    counts = {"cubes": 3, "spheres": 2, "cones": 1}
-    found = fusion_metrics(fusion_of({0: {"val": three, "test": three}}, counts))
-    assert found["test"]["recall"]["mean"] == pytest.approx(100 * 2.5 / 3, abs=1e-6)
-    assert found["test"]["seeds"]["0"]["confusion"] == [[1, 1, 0], [0, 1, 0], [0, 0, 1]]
+def test_equal_odds_are_ties_though_their_sums_round_differently() -> None:
+    logits = np.array([[0.1, 0.7, 0.3], [0.7, 0.1, 0.3]], np.float32)
+    swapped = log_odds(logits, 2), log_odds(logits[::-1], 2)
+    assert set(np.concatenate(swapped).tolist()) == {swapped[0][0]}

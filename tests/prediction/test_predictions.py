@@ -1,43 +1,46 @@
-import io
 import json
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+import pandas as pd
 import pytest
 
 from fusebench.errors import ArtifactError
-from fusebench.prediction.predictions import PartPredictions, read_predictions, write_seed
-from fusebench.samples.samples import SampleRow
+from fusebench.prediction.predictions import (
+    SCHEMA,
+    PartPredictions,
+    read_predictions,
+    write_seed,
+)
 
-ARRAYS = {"part", "id", "class", "label", "digest", "logits"}
+FIELDS = ("ids", "classes", "digests", "labels", "logits")
+CLASSES = ["cubes", "spheres", "cones"]
+INFO: dict[str, Any] = {
+    "schema": SCHEMA, "fusion": "add", "strategy": "intermediate", "inputs": ["rgb", "lidar"],
+    "synthetic": False, "parameters": 3, "classes": CLASSES, "positive": "spheres",
+    "seeds": [0, 12],
+    "train_counts": {
+        "0": {"cubes": 5, "spheres": 2, "cones": 1}, "12": {"cones": 3, "cubes": 1, "spheres": 0},
+    },
+}  # fmt: skip
 
 
-def part_of(first: int, count: int) -> PartPredictions:
-    rows = [
-        SampleRow(n, f"{n:04}", ("cubes", "spheres", "cones")[n % 3], n % 3, f"{n:032x}")
-        for n in range(first, first + count)
-    ]
-    logits = np.random.default_rng(first).standard_normal((count, 3)).astype(np.float32)
+def part_of(ids: list[str]) -> PartPredictions:
+    numbers = np.arange(len(ids))
+    rows = pd.DataFrame(
+        {"id": ids, "class": [CLASSES[n % 3] for n in numbers], "label": numbers % 3,
+         "digest": [f"{n:032x}" for n in numbers]},
+        index=numbers + 40,
+    )  # fmt: skip
+    logits = np.random.default_rng(len(ids)).standard_normal((len(ids), 3)).astype(np.float32)
     return PartPredictions.of(rows, logits)
 
 
-PARTS = {"val": part_of(0, 4), "test": part_of(10, 7)}
-INFO = {
-    "fusion": "add",
-    "strategy": "intermediate",
-    "inputs": ["rgb", "lidar"],
-    "rendered": False,
-    "parameters": 3,
-    "classes": ["cubes", "spheres", "cones"],
-    "positive": "spheres",
-    "seeds": [0, 12],
-    "train_counts": {
-        "0": {"cubes": 5, "spheres": 2, "cones": 1},
-        "12": {"cones": 3, "cubes": 1, "spheres": 0},
-    },
+PARTS = {
+    "val": part_of(["0000", "0001", "Straße 7, links", "1"]),
+    "test": part_of([f"{number:04}" for number in range(7)]),
 }
 
 
@@ -49,40 +52,41 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_file_has_the_documented_arrays_and_needs_no_pickle(folder: Path) -> None:
+def arrays_of(folder: Path) -> dict[str, Any]:
     with np.load(folder / "seed_12.npz", allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    assert set(arrays) == ARRAYS
-    assert {len(values) for values in arrays.values()} == {11}
+        return {name: stored[name] for name in stored.files}
+
+
+def test_file_has_the_documented_arrays_and_needs_no_pickle(folder: Path) -> None:
+    arrays = arrays_of(folder)
+    assert {name: array.dtype.kind for name, array in arrays.items()} == {
+        "part": "U", "id": "U", "class": "U", "digest": "U", "label": "i", "logits": "f",
+    }  # fmt: skip
     assert arrays["part"].tolist() == ["val"] * 4 + ["test"] * 7
     assert (arrays["logits"].dtype, arrays["logits"].shape) == (np.float32, (11, 3))
     assert arrays["label"].dtype == np.int64
-    assert {arrays[name].dtype.kind for name in ("part", "id", "class", "digest")} == {"U"}
-    assert arrays["id"][:4].tolist() == ["0000", "0001", "0002", "0003"]
-    named = [INFO["classes"][label] for label in arrays["label"]]  # type: ignore[index]
-    assert arrays["class"].tolist() == named
+    assert arrays["id"][:4].tolist() == ["0000", "0001", "Straße 7, links", "1"]
+    assert arrays["class"].tolist() == [CLASSES[label] for label in arrays["label"]]
 
 
 def test_what_was_written_is_read(folder: Path) -> None:
     predictions = read_predictions(folder)
     assert predictions.info == INFO
     assert list(predictions.seeds) == [0, 12]
-    assert predictions.classes == ["cubes", "spheres", "cones"]
-    assert predictions.positive == 1
+    assert (predictions.classes, predictions.positive) == (CLASSES, 1)
     assert predictions.train_counts(0).tolist() == [5, 2, 1]
     assert predictions.train_counts(12).tolist() == [1, 0, 3]
     for part, written in PARTS.items():
-        found = predictions.seeds[12][part]
-        for name in ("ids", "classes", "digests", "labels", "logits"):
-            assert np.array_equal(getattr(found, name), getattr(written, name)), name
+        for name in FIELDS:
+            stored = getattr(predictions.seeds[12][part], name)
+            assert np.array_equal(stored, getattr(written, name)), name
 
 
-def test_long_and_foreign_ids_are_kept(tmp_path: Path) -> None:
-    rows = [SampleRow(0, "Straße 7, links", "cubes", 0, "a"), SampleRow(1, "1", "cubes", 0, "b")]
-    part = PartPredictions.of(rows, np.zeros((2, 3), np.float32))
-    write_seed(tmp_path, 0, {"val": part, "test": part_of(0, 2)})
-    with np.load(tmp_path / "seed_0.npz", allow_pickle=False) as stored:
-        assert stored["id"][:2].tolist() == ["Straße 7, links", "1"]
+def test_taken_samples_keep_what_belongs_to_them() -> None:
+    part, positions = PARTS["test"], [6, 0, 0]
+    taken = part.take(positions)
+    for name in FIELDS:
+        assert getattr(taken, name).tolist() == getattr(part, name)[positions].tolist()
 
 
 def test_same_content_gives_the_same_bytes_at_any_time(folder: Path) -> None:
@@ -97,87 +101,70 @@ def test_same_content_gives_the_same_bytes_at_any_time(folder: Path) -> None:
 def refusal(folder: Path, file: str) -> str:
     with pytest.raises(ArtifactError) as caught:
         read_predictions(folder)
-    message = str(caught.value)
-    assert str(folder / file) in message
-    assert len(message.splitlines()) == 1
-    return message
+    assert str(caught.value).startswith(f"{folder / file}: ")
+    assert len(str(caught.value).splitlines()) == 1
+    return str(caught.value)
 
 
-def test_missing_seed_is_named(folder: Path) -> None:
-    (folder / "seed_12.npz").unlink()
-    assert "no such file" in refusal(folder, "seed_12.npz")
-
-
-def spoilt(content: bytes, how: str) -> bytes:
-    return {
-        "empty": b"",
-        "half": content[: len(content) // 2],
-        "last byte gone": content[:-1],
-        "text": b"not at all " * 9,
-        "byte before": b"\xff" + content,
-    }[how]
-
-
-@pytest.mark.parametrize("file", ["info.json", "seed_0.npz"])
-@pytest.mark.parametrize("how", ["empty", "half", "last byte gone", "text", "byte before"])
-def test_broken_file_is_named(folder: Path, file: str, how: str) -> None:
-    path = folder / file
-    path.write_bytes(spoilt(path.read_bytes(), how))
-    refusal(folder, file)
+@pytest.mark.parametrize("file", ["info.json", "seed_12.npz"])
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda path: path.unlink(), "no such file"),
+        (lambda path: path.write_bytes(b""), ""),
+        (lambda path: path.write_bytes(path.read_bytes()[:-1]), ""),
+        (lambda path: path.write_bytes(b"\xff" + path.read_bytes()), ""),
+    ],
+    ids=["missing", "empty", "last byte gone", "byte before"],
+)
+def test_missing_or_broken_file_is_named(folder: Path, file: str, spoil: Any, reason: str) -> None:
+    spoil(folder / file)
+    assert reason in refusal(folder, file)
 
 
 def test_spoilt_bytes_inside_are_noticed(folder: Path) -> None:
-    path = folder / "seed_0.npz"
+    path = folder / "seed_12.npz"
     with zipfile.ZipFile(path) as archive:
         info = archive.getinfo("logits.npy")
     content = bytearray(path.read_bytes())
     middle = info.header_offset + 60 + info.compress_size // 2
     content[middle : middle + 8] = bytes(8)
     path.write_bytes(content)
-    refusal(folder, "seed_0.npz")
+    refusal(folder, "seed_12.npz")
 
 
-def arrays_of(folder: Path) -> dict[str, npt.NDArray[Any]]:
-    with np.load(folder / "seed_0.npz", allow_pickle=False) as stored:
-        return {name: stored[name] for name in stored.files}
-
-
-@pytest.mark.parametrize("name", sorted(ARRAYS))
+@pytest.mark.parametrize("name", ["part", "id", "class", "label", "digest", "logits"])
 def test_lacking_array_is_named_with_its_file(folder: Path, name: str) -> None:
     arrays = arrays_of(folder)
     del arrays[name]
-    np.savez(folder / "seed_0.npz", allow_pickle=False, **arrays)
-    assert name in refusal(folder, "seed_0.npz")
+    np.savez(folder / "seed_12.npz", allow_pickle=False, **arrays)
+    assert name in refusal(folder, "seed_12.npz")
 
 
 def test_arrays_of_different_length_are_refused(folder: Path) -> None:
     arrays = arrays_of(folder)
     arrays["logits"] = arrays["logits"][:-1]
-    np.savez(folder / "seed_0.npz", allow_pickle=False, **arrays)
-    refusal(folder, "seed_0.npz")
+    np.savez(folder / "seed_12.npz", allow_pickle=False, **arrays)
+    assert "lengths differ" in refusal(folder, "seed_12.npz")
 
 
 def test_pickled_array_is_refused(folder: Path) -> None:
-    arrays = arrays_of(folder)
-    arrays["id"] = np.array([{"a": 1}] * 11, dtype=object)
-    np.savez(folder / "seed_0.npz", allow_pickle=True, **arrays)
-    refusal(folder, "seed_0.npz")
+    arrays = arrays_of(folder) | {"id": np.array([{"a": 1}] * 11, dtype=object)}
+    np.savez(folder / "seed_12.npz", allow_pickle=True, **arrays)
+    refusal(folder, "seed_12.npz")
 
 
-def test_plain_array_in_place_of_the_archive_is_refused(folder: Path) -> None:
-    buffer = io.BytesIO()
-    np.save(buffer, np.zeros(3), allow_pickle=False)
-    (folder / "seed_0.npz").write_bytes(buffer.getvalue())
-    refusal(folder, "seed_0.npz")
+@pytest.mark.parametrize("name", [name for name in INFO if name != "schema"])
+def test_info_that_lacks_something_is_named(folder: Path, name: str) -> None:
+    info = {key: value for key, value in INFO.items() if key != name}
+    (folder / "info.json").write_text(json.dumps(info))
+    assert f"'{name}' is missing" in refusal(folder, "info.json")
 
 
-def test_missing_info_is_named(folder: Path) -> None:
-    (folder / "info.json").unlink()
-    refusal(folder, "info.json")
-
-
-def test_info_without_seeds_is_named(folder: Path) -> None:
-    (folder / "info.json").write_text(
-        json.dumps({key: value for key, value in INFO.items() if key != "seeds"})
+@pytest.mark.parametrize(("schema", "named"), [({}, 1), ({"schema": 1}, 1), ({"schema": 99}, 99)])
+def test_other_format_is_refused(folder: Path, schema: dict[str, int], named: int) -> None:
+    info = {key: value for key, value in INFO.items() if key != "schema"}
+    (folder / "info.json").write_text(json.dumps({**info, **schema}))
+    assert refusal(folder, "info.json").endswith(
+        f"predictions of format {named}, this version of fusebench reads {SCHEMA}"
     )
-    assert "seeds" in refusal(folder, "info.json")

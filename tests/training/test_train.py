@@ -1,57 +1,61 @@
-import csv
 import json
-import shutil
 import sys
-from collections import Counter
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 
 import train as stage
 from fusebench.device import Device
 from fusebench.errors import ArtifactError, FusebenchError, ParamsError, TrainingError
+from fusebench.files import write_json
 from fusebench.inputs.inputs import Inputs
 from fusebench.inputs.lidar import LidarParams
 from fusebench.models import registry, weights
 from fusebench.models.base import ModelSpec, predict
+from fusebench.progress import Progress
 from fusebench.samples.manifest import Manifest
 from fusebench.samples.samples import Samples
-from fusebench.training.loop import EpochRecord, Task, TrainingState
-from fusebench.training.progress import Progress
+from fusebench.training import train
+from fusebench.training.loop import EpochRecord, Task, TrainingState, fit
 from fusebench.training.settings import TrainParams
-from fusebench.training.train import Places, Recipe, train_fusion
+from fusebench.training.train import OutputPaths, Recipe, train_fusion
 
+TrainAdd = Callable[..., OutputPaths]
 SEEDS = (0, 1)
-EPOCHS = 2
 LIDAR = LidarParams(projection="spherical", align="none", normalize=True)
-SETTINGS = {
-    "seeds": SEEDS,
-    "epochs": EPOCHS,
-    "batch_size": 16,
-    "lr": 0.001,
-    "weight_decay": 0.0,
-    "schedule": "constant",
-    "class_weights": "none",
-    "pooling": "max",
-    "precision": "fp32",
-}
+SETTINGS: dict[str, Any] = {
+    "epochs": 2, "batch_size": 16, "lr": 0.001, "weight_decay": 0.0, "schedule": "constant",
+    "class_weights": "none", "pooling": "max", "precision": "fp32",
+}  # fmt: skip
 
 
-def recipe(**changes: Any) -> Recipe:
-    return Recipe("add", TrainParams.model_validate({**SETTINGS, **changes}), LIDAR, "fp32")
+@pytest.fixture
+def train_add(
+    samples: Samples, manifest: Manifest, cpu: Device, tmp_path: Path
+) -> Callable[..., OutputPaths]:
+    """Train `add` below `tmp_path`; keywords: mode of progress, manifest, changed settings."""
+
+    def train_add(
+        seeds: tuple[int, ...] = SEEDS,
+        mode: str = "off",
+        manifest: Manifest = manifest,
+        **changes: Any,
+    ) -> OutputPaths:
+        params = TrainParams.model_validate({**SETTINGS, "seeds": seeds, **changes})
+        recipe, paths = Recipe("add", params, LIDAR, "fp32"), OutputPaths.of("add", tmp_path)
+        train_fusion(recipe, samples, manifest, cpu, Progress(mode, len(seeds)), paths)
+        return paths
+
+    return train_add
 
 
-def places(root: Path) -> Places:
-    found = Places.of("add")
-    return Places(root / found.models, root / found.curve, root / found.metrics)
-
-
-def curve(root: Path) -> list[dict[str, str]]:
-    with (root / "plots/training/add.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
+def curve(root: Path) -> pd.DataFrame:
+    return pd.read_csv(root / "plots/training/add.csv")
 
 
 def read(path: Path) -> Any:
@@ -59,7 +63,7 @@ def read(path: Path) -> Any:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 # --- What is written ---
@@ -68,7 +72,6 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_models_are_one_file_per_seed_and_what_rebuilds_them(trained: Path) -> None:
     names = {path.name for path in (trained / "models/add").iterdir()}
     assert names == {"model.json", "seed_0.safetensors", "seed_1.safetensors"}
-    assert list(trained.rglob(".*")) == []
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -81,108 +84,83 @@ def test_models_can_be_rebuilt_and_are_those_of_the_lowest_val_loss(
     weights.load(folder / f"seed_{seed}.safetensors", model)
     lidar = LidarParams(**described["lidar"])
     assert lidar == LIDAR
-    rows = manifest.rows_of(seed, "val")
-    inputs = Inputs.load(samples, rows, lidar, model.inputs, torch.device("cpu"))
+    inputs = Inputs.load(
+        samples, manifest.part(seed, "val"), lidar, model.inputs, torch.device("cpu")
+    )
     loss = torch.nn.functional.cross_entropy(predict(model, inputs, 7), inputs.labels)
-    lines = [line for line in curve(trained) if line["seed"] == str(seed)]
-    best = min(lines, key=lambda line: float(line["val_loss"]))
-    assert float(loss) == pytest.approx(float(best["val_loss"]), rel=1e-4)
-    assert described["seeds"][str(seed)]["best_epoch"] == int(best["epoch"])
+    table = curve(trained).query("seed == @seed")
+    best = table.loc[table["val_loss"].idxmin()]
+    assert float(loss) == pytest.approx(best["val_loss"], rel=1e-4)
+    assert described["seeds"][str(seed)]["best_epoch"] == best["epoch"]
 
 
-def test_description_tells_what_was_trained_on(trained: Path, manifest: Manifest) -> None:
+def test_description_tells_model_data_settings_and_environment(
+    trained: Path, manifest: Manifest
+) -> None:
     described = read(trained / "models/add/model.json")
+    assert described["schema"] == 2
     assert described["classes"] == ["cubes", "spheres"]
     assert described["spec"] == {
-        "fusion": "add",
-        "classes": 2,
-        "image_size": [64, 64],
-        "pooling": "max",
+        "fusion": "add", "classes": 2, "image_size": [64, 64], "pooling": "max",
         "precision": "fp32",
-    }
+    }  # fmt: skip
     for seed in SEEDS:
-        held = Counter(row.class_name for row in manifest.rows_of(seed, "train"))
-        assert described["seeds"][str(seed)]["train_counts"] == held
-
-
-def test_description_tells_settings_and_environment_of_the_training(trained: Path) -> None:
-    described = read(trained / "models/add/model.json")
-    expected = {name: value for name, value in SETTINGS.items() if name != "seeds"}
-    assert described["settings"] == expected
+        counts = manifest.part(seed, "train")["class"].value_counts().to_dict()
+        assert described["seeds"][str(seed)]["train_counts"] == counts
+    assert described["settings"] == SETTINGS
     measured = read(trained / "metrics/training/add.json")
     assert described["environment"] == measured["environment"]
 
 
 def test_learning_curve_has_a_line_per_seed_and_epoch(trained: Path) -> None:
-    lines = curve(trained)
-    assert list(lines[0]) == [field.name for field in fields(EpochRecord)]
-    assert set(lines[0]) >= {
-        "seed", "epoch", "train_loss", "val_loss", "accuracy", "balanced_accuracy", "f1",
-    }  # fmt: skip
-    expected = [(str(seed), str(epoch)) for seed in SEEDS for epoch in range(1, EPOCHS + 1)]
-    assert [(line["seed"], line["epoch"]) for line in lines] == expected
-    for line in lines:
-        assert 0 < float(line["train_loss"]) < 2
-        assert 0 <= float(line["accuracy"]) <= 100
+    table = curve(trained)
+    assert list(table) == [column.name for column in fields(EpochRecord)]
+    assert table[["seed", "epoch"]].values.tolist() == [[0, 1], [0, 2], [1, 1], [1, 2]]
+    assert table["train_loss"].between(0, 2).all()
+    assert table[["accuracy", "balanced_accuracy", "f1"]].stack().between(0, 100).all()
 
 
 def test_measurements_hold_time_memory_and_environment(trained: Path) -> None:
-    found = read(trained / "metrics/training/add.json")
-    seconds = found["seconds_per_epoch"]
-    assert 0 < seconds["min"] <= seconds["median"] <= seconds["max"] < 60
-    assert found["memory"]["peak_mb"] > 50
-    assert found["memory"]["measured"] == "peak resident set of the process"
-    environment = found["environment"]
-    assert set(environment) >= {
-        "device", "processor", "threads", "precision", "python", "torch", "numpy",
-    }  # fmt: skip
-    assert (environment["device"], environment["precision"]) == ("cpu", "fp32")
-    assert environment["threads"] == 1
+    measured = read(trained / "metrics/training/add.json")
+    seconds = measured["seconds_per_epoch"]
+    assert 0 < seconds["min"] <= seconds["median"] <= seconds["max"]
+    assert measured["memory"]["peak_mb"] > 50
+    assert measured["memory"]["measured"] == "peak resident set of the process"
+    environment = measured["environment"]
+    values = [environment[key] for key in ("device", "precision", "threads")]
+    assert values == ["cpu", "fp32", 1]
 
 
-def test_results_repeat_to_the_bit(
-    trained: Path, samples: Samples, manifest: Manifest, cpu: Device, tmp_path: Path
+def test_results_repeat_to_the_bit_and_kept_weights_are_not_the_last(
+    trained: Path, train_add: TrainAdd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train_fusion(recipe(), samples, manifest, cpu, Progress("off", 2), places(tmp_path))
-    assert contents(tmp_path / "models/add") == contents(trained / "models/add")
-    assert contents(tmp_path / "plots/training") == contents(trained / "plots/training")
+    def spoiling(task: Task, state: TrainingState, on_epoch: Any) -> TrainingState:
+        fit(task, state, on_epoch)
+        for parameter in state.model.parameters():
+            torch.nn.init.zeros_(parameter)
+        return state
+
+    monkeypatch.setattr(train, "fit", spoiling)
+    train_add()
+    for name in ("models/add/model.json", "models/add/seed_0.safetensors",
+                 "models/add/seed_1.safetensors", "plots/training/add.csv"):  # fmt: skip
+        assert (tmp_path / name).read_bytes() == (trained / name).read_bytes(), name
 
 
-def test_seeds_do_not_influence_each_other(
-    trained: Path, samples: Samples, manifest: Manifest, cpu: Device, tmp_path: Path
+def test_seeds_do_not_influence_each_other_and_older_models_are_replaced(
+    trained: Path, train_add: TrainAdd, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    alone = recipe(seeds=(1,))
-    train_fusion(alone, samples, manifest, cpu, Progress("off", 1), places(tmp_path))
+    paths = OutputPaths.of("add", tmp_path)
+    paths.models.mkdir(parents=True)
+    (paths.models / "seed_99.safetensors").write_text("older")
+    train_add((1,), mode="plain")
+    assert {path.name for path in paths.models.iterdir()} == {"model.json", "seed_1.safetensors"}
     name = "models/add/seed_1.safetensors"
     assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
-
-
-def test_screen_tells_of_each_seed(
-    samples: Samples,
-    manifest: Manifest,
-    cpu: Device,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    progress = Progress("plain", 1, sys.stdout)
-    train_fusion(recipe(seeds=(1,), epochs=1), samples, manifest, cpu, progress, places(tmp_path))
-    assert capsys.readouterr().out.startswith("add seed 1 (1/1): best by val loss is epoch 1 of 1")
+    assert capsys.readouterr().out.startswith("add seed 1: best by val loss is epoch ")
 
 
 # --- What goes wrong ---
-
-
-class Stopping(Progress):
-    """Progress during which something happens in the first epoch of the second seed."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__("off", len(SEEDS))
-        self.error = error
-
-    def epoch(self, task: Task, state: TrainingState) -> None:
-        super().epoch(task, state)
-        if task.seed == SEEDS[1]:
-            raise self.error
 
 
 @pytest.mark.parametrize(
@@ -194,77 +172,56 @@ class Stopping(Progress):
 def test_run_that_stops_leaves_everything_as_it_was(
     older: bool,
     error: BaseException,
-    samples: Samples,
-    manifest: Manifest,
-    cpu: Device,
+    train_add: TrainAdd,
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    held = places(tmp_path)
+    def stopping(task: Task, state: TrainingState, on_epoch: Any) -> TrainingState:
+        if task.seed == SEEDS[1]:
+            raise error
+        return fit(task, state, on_epoch)
+
+    monkeypatch.setattr(train, "fit", stopping)
+    paths = OutputPaths.of("add", tmp_path)
     if older:
-        for path in (held.models / "model.json", held.curve, held.metrics):
+        for path in (paths.models / "model.json", paths.curve, paths.metrics):
             path.parent.mkdir(parents=True)
             path.write_text("older")
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    before = contents(tmp_path)
     with pytest.raises(type(error)):
-        train_fusion(recipe(), samples, manifest, cpu, Stopping(error), held)
-    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    assert after == before
-    assert list(tmp_path.rglob("*.partial")) == []
+        train_add(epochs=1)
+    assert contents(tmp_path) == before
 
 
-class Spoiling(Progress):
-    """Progress during which the model's last weights are lost."""
-
-    def epoch(self, task: Task, state: TrainingState) -> None:
-        super().epoch(task, state)
-        if state.epoch == task.settings.epochs:
-            with torch.no_grad():
-                for parameter in state.model.parameters():
-                    parameter.zero_()
-
-
-def test_weights_that_are_kept_are_the_best_not_the_last(
-    trained: Path, samples: Samples, manifest: Manifest, cpu: Device, tmp_path: Path
+@pytest.mark.parametrize("wrong", ["seed", "samples"])
+def test_manifest_that_does_not_fit_is_refused(
+    wrong: str, train_add: TrainAdd, manifest: Manifest, tmp_path: Path
 ) -> None:
-    train_fusion(recipe(), samples, manifest, cpu, Spoiling("off", 2), places(tmp_path))
-    assert contents(tmp_path / "models/add") == contents(trained / "models/add")
-
-
-def test_older_models_are_replaced_as_a_whole(
-    samples: Samples, manifest: Manifest, cpu: Device, tmp_path: Path
-) -> None:
-    held = places(tmp_path)
-    held.models.mkdir(parents=True)
-    (held.models / "seed_99.safetensors").write_text("older")
-    train_fusion(recipe(epochs=1, seeds=(0,)), samples, manifest, cpu, Progress("off", 1), held)
-    assert {p.name for p in held.models.iterdir()} == {"model.json", "seed_0.safetensors"}
-
-
-def test_seed_that_the_manifest_does_not_have_is_named(
-    samples: Samples, manifest: Manifest, cpu: Device, tmp_path: Path
-) -> None:
-    with pytest.raises(ArtifactError, match=r"no seed 5, only \[0, 1\]"):
-        train_fusion(
-            recipe(seeds=(5,)), samples, manifest, cpu, Progress("off", 1), places(tmp_path)
-        )
-    assert not (tmp_path / "models/add").exists()
+    if wrong == "seed":
+        with pytest.raises(ArtifactError, match=r"has no seed 5, only \[0, 1\]"):
+            train_add((5,))
+    else:
+        with pytest.raises(ArtifactError, match=r"has 99 samples, samples.csv has 100"):
+            train_add(manifest=Manifest(manifest.table[1:]))
+    assert contents(tmp_path) == {}
 
 
 # --- The stage's script ---
 
 
 @pytest.fixture
-def quick(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project whose params ask for one seed and one epoch, entered, nothing trained."""
-    shutil.rmtree(project / "models")
-    text = (project / "params.yaml").read_text("utf-8")
-    text = text.replace("epochs: 15", "epochs: 1").replace("  - 1\n  - 2\n", "")
-    text = text.replace("device: auto", "device: cpu").replace("threads: auto", "threads: 1")
-    (project / "params.yaml").write_text(text, "utf-8")
-    (project / "checked/override").mkdir(parents=True)
-    (project / "checked/override/add.json").write_text("{}\n")
+def stage_folder(project: Path, monkeypatch: pytest.MonkeyPatch, cpu: Device) -> Path:
+    """A project with settings of one seed and one epoch, entered."""
+    runtime = {"device": "cpu", "threads": cpu.threads, "progress": "plain"}
+    write_json(project / "params.yaml", {"runtime": runtime})
+    store_settings(project)
     monkeypatch.chdir(project)
     return project
+
+
+def store_settings(root: Path, **changes: Any) -> None:
+    train = {**SETTINGS, "seeds": [0], "epochs": 1, **changes}
+    write_json(root / "checked/settings/add.json", {"train": train, "lidar": LIDAR.settings()})
 
 
 def run_stage(fusion: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,67 +229,44 @@ def run_stage(fusion: str, monkeypatch: pytest.MonkeyPatch) -> None:
     stage.main()
 
 
-@pytest.mark.usefixtures("cpu")
-def test_stage_says_which_seeds_and_device(
-    quick: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run_stage("add", monkeypatch)
-    first, *rest = capsys.readouterr().out.splitlines()
-    for part in ("add", "seeds 0", "runtime.device is cpu", "1 thread"):
-        assert part in first
-    assert len(rest) == 1
-    assert len(curve(quick)) == 1
-    assert (quick / "metrics/training/add.json").exists()
-
-
-@pytest.mark.usefixtures("cpu")
 @pytest.mark.parametrize(
     ("wanted", "able", "used"),
     [("auto", True, "bf16"), ("auto", False, "fp32"), ("fp32", True, "fp32")],
 )
-def test_stage_says_and_records_the_precision(
+def test_stage_trains_by_the_checked_settings_and_says_on_what(
     wanted: str,
     able: bool,
     used: str,
-    quick: Path,
+    stage_folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": able})
-    override = quick / "checked/override/add.json"
-    override.write_text(json.dumps({"precision": wanted}))
+    store_settings(stage_folder, precision=wanted, pooling="strided")
     run_stage("add", monkeypatch)
-    assert f"{used} (train.precision is {wanted})" in capsys.readouterr().out.splitlines()[0]
-    assert read(quick / "metrics/training/add.json")["environment"]["precision"] == used
-    described = read(quick / "models/add/model.json")
-    found = [described[key]["precision"] for key in ("spec", "settings", "environment")]
-    assert found == [used] * 3
+    first, *rest = capsys.readouterr().out.splitlines()
+    for part in ("add: seeds 0 on ", "(runtime.device is cpu), 1 thread(s)",
+                 f"{used} (train.precision is {wanted})"):  # fmt: skip
+        assert part in first
+    assert len(rest) == len(curve(stage_folder)) == 1
+    described = read(stage_folder / "models/add/model.json")
+    assert [described[key]["pooling"] for key in ("spec", "settings")] == ["strided"] * 2
+    measured = read(stage_folder / "metrics/training/add.json")["environment"]
+    recorded = [described[key]["precision"] for key in ("spec", "settings", "environment")]
+    assert [*recorded, measured["precision"]] == [used] * 4
 
 
-@pytest.mark.usefixtures("cpu")
-def test_stage_trains_as_the_checked_override_says(
-    quick: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    override = {"pooling": "strided", "epochs": 3}
-    (quick / "checked/override/add.json").write_text(json.dumps(override))
-    run_stage("add", monkeypatch)
-    described = read(quick / "models/add/model.json")
-    assert described["spec"]["pooling"] == "strided"
-    assert {name: described["settings"][name] for name in override} == override
-    assert len(curve(quick)) == 3
-
-
-@pytest.mark.usefixtures("quick")
+@pytest.mark.usefixtures("stage_folder")
 def test_stage_refuses_a_name_that_is_no_fusion(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(FusebenchError) as caught:
+    with pytest.raises(FusebenchError, match="did you mean 'hadamard'"):
         run_stage("hadamrd", monkeypatch)
-    assert "hadamard" in str(caught.value)
 
 
-def test_stage_refuses_a_wrong_override_before_it_trains(
-    quick: Path, monkeypatch: pytest.MonkeyPatch
+def test_stage_refuses_wrong_settings_before_it_trains(
+    stage_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (quick / "checked/override/add.json").write_text('{"lr": "abc"}')
-    with pytest.raises(ParamsError, match=r"override\.add.*lr = 'abc'"):
+    store_settings(stage_folder, lr="abc")
+    before = contents(stage_folder)
+    with pytest.raises(ParamsError, match=r"checked/settings/add\.json: train.*lr = 'abc'"):
         run_stage("add", monkeypatch)
-    assert not (quick / "models").exists()
+    assert contents(stage_folder) == before

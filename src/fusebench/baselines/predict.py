@@ -1,4 +1,4 @@
-"""Stage baseline: what two rules without a trained model say of val and test."""
+"""Stage baseline: the logits that two rules without a trained model give for val and test."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -76,7 +76,7 @@ def threshold_rule(samples: Samples) -> Rule:
 
 
 def predict_baseline(rule: Rule, samples: Samples, manifest: Manifest, folder: Path) -> None:
-    """Fit a rule per seed and keep what it says of val and test in `folder`, as a fusion's.
+    """Fit a rule per seed and keep its logits of val and test in `folder`, as a fusion's.
 
     Raises
     ------

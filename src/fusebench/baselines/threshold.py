@@ -55,7 +55,7 @@ class Threshold:
     positive_above : bool
         Whether the positive class is that of the upper side.
     logits : array of float64, shape (2, k)
-        What is said of the lower and of the upper side.
+        Log probabilities of the classes below and above the cut.
     """
 
     cut: float
@@ -123,7 +123,7 @@ def best_cut(values: Floats, truth: Truth) -> tuple[float, bool]:
 
 
 def _log_frequencies(counts: Ints, totals: Ints, positive: int, wanted: bool) -> Floats:
-    """Return what is said of a side, shape (k,); `wanted`: whether it is the positive class's."""
+    """Return the logits of a side, shape (k,); `wanted`: whether it is the positive class's."""
     frequencies = counts.astype(np.float64)
     if (int(frequencies.argmax()) == positive) != wanted:
         frequencies *= totals.sum() / (len(totals) * np.maximum(totals, 1))

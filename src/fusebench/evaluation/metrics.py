@@ -93,7 +93,8 @@ def nll_per_sample(part: PartPredictions) -> Floats:
 
 def correct_per_sample(part: PartPredictions) -> Floats:
     """Return 100 where the answer is the true class, else 0, shape (n,)."""
-    return 100.0 * (part.logits.argmax(axis=1) == part.labels)
+    correct: Floats = 100.0 * (part.logits.argmax(axis=1) == part.labels)
+    return correct
 
 
 def log_odds(logits: npt.NDArray[np.float32], label: int) -> Floats:

@@ -6,7 +6,7 @@ from fusebench.models.base import IntermediateFusion
 
 
 class Add(IntermediateFusion):
-    """f = r + l: channel by channel, place by place.
+    """f = r + l: elementwise.
 
     Equal to concatenation whose head is tied to the same weights for both inputs. It assumes that
     the same place of both maps shows the same place of the scene.

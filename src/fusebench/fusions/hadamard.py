@@ -6,7 +6,7 @@ from fusebench.models.base import IntermediateFusion
 
 
 class Hadamard(IntermediateFusion):
-    """f = r ⊙ l: each input gates the other, channel by channel, place by place.
+    """f = r ⊙ l: elementwise; each input gates the other.
 
     What either input does not show (0 after the ReLU) is gone from both. It assumes that the same
     place of both maps shows the same place of the scene.

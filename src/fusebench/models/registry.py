@@ -31,20 +31,24 @@ def names() -> list[str]:
     ParamsError
         A file has the name of a baseline, whose results it would overwrite.
     """
-    found = sorted(path.stem for path in _FOLDER.glob("[a-z]*.py"))
-    for name in found:
+    listed = sorted(path.stem for path in _FOLDER.glob("[a-z]*.py"))
+    for name in listed:
         if name in BASELINES:
             raise ParamsError(
                 f"fusions/{name}.py: '{name}' is the name of a baseline; must be another "
                 f"than {', '.join(BASELINES)}"
             )
-    return found
+    return listed
 
 
 def check_name(name: str) -> None:
     """Raise ParamsError, with the names that are allowed, if `name` is no fusion."""
-    if name not in names():
-        raise ParamsError(f"'{name}' is no fusion; must be one of {', '.join(names())}")
+    known = names()
+    if name not in known:
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+        raise ParamsError(
+            f"'{name}' is no fusion (did you mean '{nearest[0]}'?); must be one of {known}"
+        )
 
 
 def fusion_class(name: str) -> "type[Fusion]":
@@ -59,16 +63,16 @@ def fusion_class(name: str) -> "type[Fusion]":
 
     check_name(name)
     module = import_module(f"fusebench.fusions.{name}")
-    found = [
+    fusions = [
         item
         for item in vars(module).values()
         if isinstance(item, type)
         and issubclass(item, Fusion)
         and item.__module__ == module.__name__
     ]
-    if len(found) != 1:
-        raise ParamsError(f"fusions/{name}.py: holds {len(found)} fusions; must hold one")
-    return found[0]
+    if len(fusions) != 1:
+        raise ParamsError(f"fusions/{name}.py: holds {len(fusions)} fusions; must hold one")
+    return fusions[0]
 
 
 def build(spec: "ModelSpec") -> "Fusion":
@@ -77,13 +81,11 @@ def build(spec: "ModelSpec") -> "Fusion":
 
 
 def checked_fusion(name: str) -> str:
-    """Return the name of a registered fusion; raise ValueError with the known ones."""
-    known = names()
-    if name not in known:
-        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-        raise ValueError(
-            f"'{name}' is no fusion (did you mean '{nearest[0]}'?); must be one of {known}"
-        )
+    """Return the name of a fusion, or raise ValueError: the check of a params field."""
+    try:
+        check_name(name)
+    except ParamsError as error:
+        raise ValueError(str(error)) from None
     return name
 
 

@@ -1,4 +1,4 @@
-"""Kept predictions: what each model said of each sample, readable without this project.
+"""Kept predictions: each model's logits of each sample, readable without this project.
 
 predictions/<fusion>/ holds
 
@@ -39,7 +39,7 @@ _ARRAYS = ("part", "id", "class", "label", "digest", "logits")
 
 @dataclass(frozen=True)
 class PartPredictions:
-    """What one model (fusion, seed) said of the samples of one part.
+    """The logits that one model (fusion, seed) gave for the samples of one part.
 
     Attributes
     ----------
@@ -57,8 +57,10 @@ class PartPredictions:
     @classmethod
     def of(cls, rows: pd.DataFrame, logits: npt.NDArray[np.float32]) -> "PartPredictions":
         """Join the rows of a part (of the table of samples) with their logits."""
-        texts = (np.array(rows[name].tolist()) for name in ("id", "class", "digest"))
-        return cls(*texts, rows["label"].to_numpy(np.int64), logits)
+        ids, classes, digests = (
+            np.array(rows[name].tolist()) for name in ("id", "class", "digest")
+        )
+        return cls(ids, classes, digests, rows["label"].to_numpy(np.int64), logits)
 
     def take(self, positions: "npt.NDArray[np.intp] | Sequence[int]") -> "PartPredictions":
         """Return the samples at some positions, in that order; a position may come again."""
@@ -70,7 +72,7 @@ class PartPredictions:
 
 @dataclass(frozen=True)
 class FusionPredictions:
-    """All predictions of a fusion: info.json, and per seed and part what was said."""
+    """All predictions of a fusion: info.json, and the logits per seed and part."""
 
     info: dict[str, Any]
     seeds: dict[int, dict[str, PartPredictions]]

@@ -1,4 +1,4 @@
-"""The training loop of one model and one seed.
+"""The training loop of one model and one seed: `fit` over epochs, `train_epoch` over batches.
 
 All that an epoch needs is in `TrainingState`, and all randomness is a pure function of (seed,
 epoch, layer name): a state that was stored and read back goes on exactly where it was.
@@ -68,7 +68,7 @@ class TrainingState:
 
 
 def start(task: Task) -> TrainingState:
-    """Return the state before the first epoch."""
+    """Return the state before the first epoch: initial weights, an optimiser without a step."""
     model = registry.build(task.spec)
     initialize(model, task.seed)
     model = model.to(task.device).to(memory_format=torch.channels_last)
@@ -107,14 +107,38 @@ def fit(
                 f"train.lr or override.{task.spec.fusion}.lr (now {task.settings.lr:g})"
             )
         state.seconds.append(seconds)
-        state.records.append(_record(task, state.epoch, train_loss, val_loss, logits_nk))
+        rates = val_rates(task.val.labels, logits_nk.argmax(1), task.spec.classes, task.positive)
+        state.records.append(EpochRecord(task.seed, state.epoch, train_loss, val_loss, *rates))
         if val_loss < state.best_loss:
             state.best_loss, state.best_epoch = val_loss, state.epoch
+            # Copies: the optimiser changes the weights in place.
             state.best_weights = {
                 name: tensor.detach().clone() for name, tensor in state.model.state_dict().items()
             }
         on_epoch(task, state)
     return state
+
+
+def train_epoch(task: Task, state: TrainingState) -> float:
+    """Make one pass over the training part; return its mean loss per sample."""
+    settings, model = task.settings, state.model
+    model.train()
+    weights = class_weights(task)
+    order = epoch_order(task.seed, state.epoch, len(task.train)).to(task.device)
+    batches = torch.split(order, settings.batch_size)
+    # Summed on the device: reading each loss would wait for the device each time.
+    total = torch.zeros((), dtype=torch.float64, device=task.device)
+    for number, positions in enumerate(batches):
+        step = state.epoch * len(batches) + number
+        for group in state.optimizer.param_groups:
+            group["lr"] = learning_rate(settings, step, settings.epochs * len(batches))
+        inputs, labels = task.train.batch(positions)
+        loss = F.cross_entropy(model(inputs), labels, weight=weights)
+        state.optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        state.optimizer.step()
+        total += loss.detach() * len(positions)
+    return float(total) / len(order)
 
 
 def epoch_order(seed: int, epoch: int, count: int) -> Tensor:
@@ -139,35 +163,6 @@ def class_weights(task: Task) -> Tensor | None:
         return None
     counts = torch.bincount(task.train.labels, minlength=task.spec.classes)
     return len(task.train) / (task.spec.classes * counts.to(torch.float32))
-
-
-def train_epoch(task: Task, state: TrainingState) -> float:
-    """Make one pass over the training part; return its mean loss per sample."""
-    settings, model = task.settings, state.model
-    model.train()
-    weights = class_weights(task)
-    order = epoch_order(task.seed, state.epoch, len(task.train)).to(task.device)
-    batches = torch.split(order, settings.batch_size)
-    # Summed on the device: reading each loss would wait for the device each time.
-    total = torch.zeros((), dtype=torch.float64, device=task.device)
-    for number, positions in enumerate(batches):
-        step = state.epoch * len(batches) + number
-        inputs, labels = task.train.batch(positions)
-        loss = F.cross_entropy(model(inputs), labels, weight=weights)
-        state.optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        for group in state.optimizer.param_groups:
-            group["lr"] = learning_rate(settings, step, settings.epochs * len(batches))
-        state.optimizer.step()
-        total += loss.detach() * len(positions)
-    return float(total) / len(order)
-
-
-def _record(
-    task: Task, epoch: int, train_loss: float, val_loss: float, logits_nk: Tensor
-) -> EpochRecord:
-    rates = val_rates(task.val.labels, logits_nk.argmax(1), task.spec.classes, task.positive)
-    return EpochRecord(task.seed, epoch, train_loss, val_loss, *rates)
 
 
 def val_rates(

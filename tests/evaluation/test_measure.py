@@ -1,0 +1,150 @@
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import confusion_matrix
+from tests.evaluation.made_up import fusion_of, part_of, seeded_part
+
+import evaluate as stage
+from fusebench.evaluation.measure import (
+    confusion_table,
+    fusion_metrics,
+    is_collapsed,
+    part_metrics,
+)
+from fusebench.evaluation.metrics import METRICS
+from fusebench.files import write_json
+from fusebench.models.registry import BASELINES
+from fusebench.prediction.predictions import SCHEMA, PartPredictions, read_predictions, write_seed
+
+
+def both_parts(*logits: list[float]) -> dict[str, PartPredictions]:
+    return dict.fromkeys(("val", "test"), part_of([0, 1], logits))
+
+
+CUBES = both_parts([1, 0], [1, 0])
+SPHERES = both_parts([0, 1], [0, 1])
+RIGHT = both_parts([1, 0], [0, 1])
+
+
+# --- One model ---
+
+
+def test_every_metric_is_measured_to_six_digits_and_can_be_stored() -> None:
+    part = seeded_part(3)
+    measured = part_metrics(part, 1)
+    assert list(measured) == [*METRICS, "confusion"]
+    for name, metric in METRICS.items():
+        assert measured[name] == round(metric.function(part, 1), 6)
+    assert json.loads(json.dumps(measured, allow_nan=False)) == measured
+
+
+def test_confusion_has_a_row_per_true_class_also_where_none_is_predicted() -> None:
+    part = part_of([0, 0, 0, 1, 2], np.eye(3)[[0, 1, 1, 1, 0]])
+    assert part_metrics(part, 1)["confusion"] == [[1, 2, 0], [0, 1, 0], [1, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("logits", "majority", "collapsed"),
+    [
+        ([[2, 1], [9, 0]], 0, True),
+        ([[2, 1], [9, 0]], 1, False),
+        ([[1, 2], [0, 9]], 1, True),
+        ([[2, 1], [0, 9]], 0, False),
+    ],
+)
+def test_collapsed_is_to_answer_the_majority_class_for_every_sample(
+    logits: list[list[float]], majority: int, collapsed: bool
+) -> None:
+    assert is_collapsed(part_of([0, 1], logits), majority) is collapsed
+
+
+# --- Over seeds ---
+
+
+def test_collapsed_seeds_are_marked_per_part_and_counted_on_test() -> None:
+    mixed = {"val": RIGHT["val"], "test": CUBES["test"]}
+    measured = fusion_metrics(fusion_of({3: CUBES, 4: SPHERES, 5: RIGHT, 6: mixed}))
+    marks = {
+        part: [seed["collapsed"] for seed in measured[part]["seeds"].values()]
+        for part in ("test", "val")
+    }
+    assert marks == {"test": [True, False, False, True], "val": [True, False, False, False]}
+    assert measured["collapsed_seeds"] == 2
+
+
+def test_majority_is_that_of_the_training_part() -> None:
+    measured = fusion_metrics(fusion_of({3: CUBES, 4: SPHERES}, counts=(2, 8)))
+    assert measured["test"]["seeds"]["4"]["collapsed"]
+    assert measured["collapsed_seeds"] == 1
+
+
+def test_mean_and_deviation_are_over_seeds() -> None:
+    measured = fusion_metrics(fusion_of({0: CUBES, 1: RIGHT, 2: RIGHT}))
+    assert measured["parameters"] == 117_314
+    assert list(measured["test"]) == [*METRICS, "seeds"]
+    assert measured["test"]["accuracy"] == pytest.approx(
+        {"mean": np.mean([50, 100, 100]), "deviation": np.std([50, 100, 100], ddof=1)}, abs=1e-6
+    )
+
+
+def test_one_seed_has_no_deviation_and_equal_seeds_have_none() -> None:
+    one, three = (dict.fromkeys(range(count), RIGHT) for count in (1, 3))
+    assert fusion_metrics(fusion_of(one))["test"]["nll"]["deviation"] is None
+    assert fusion_metrics(fusion_of(three))["test"]["nll"]["deviation"] == 0
+
+
+def test_confusion_table_is_the_mean_over_seeds_with_shares_of_the_true_class() -> None:
+    part = seeded_part(2)
+    flipped = part_of(part.labels.tolist(), part.logits[:, ::-1])
+    predictions = fusion_of({0: {"test": part}, 1: {"test": flipped}, 2: {"test": part}})
+    table = confusion_table(predictions)
+    assert list(table["actual"]) == ["cubes", "cubes", "spheres", "spheres"]
+    assert list(table["predicted"]) == ["cubes", "spheres", "cubes", "spheres"]
+    mean = np.mean(
+        [confusion_matrix(p.labels, p.logits.argmax(1)) for p in (part, flipped, part)], axis=0
+    )
+    shares = 100 * mean / mean.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(table["count"], mean.ravel(), atol=1e-4)
+    np.testing.assert_allclose(table["share"], shares.ravel(), atol=1e-4)
+
+
+# --- The stage's script ---
+
+
+def store(folder: Path, name: str, parts: dict[str, PartPredictions]) -> None:
+    folder.mkdir(parents=True)
+    info: dict[str, Any] = fusion_of({0: parts}).info
+    write_seed(folder, 0, parts)
+    write_json(folder / "info.json", {**info, "fusion": name, "schema": SCHEMA})
+
+
+def test_stage_measures_fusions_and_baselines_from_predictions_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_json(tmp_path / "params.yaml", {"fusion": "add", "fusions": ["add"]})
+    stored = {"add": RIGHT, "late": RIGHT, **dict.fromkeys(BASELINES, CUBES)}
+    for name, parts in stored.items():
+        store(tmp_path / "predictions" / name, name, parts)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["evaluate.py"])
+    stage.main()
+    written = {path.name for path in (tmp_path / "metrics/fusions").iterdir()}
+    assert written == {"add.json", *(f"{name}.json" for name in BASELINES)}
+    for name in ("add", *BASELINES):
+        metrics = json.loads((tmp_path / f"metrics/fusions/{name}.json").read_text("utf-8"))
+        assert metrics == fusion_metrics(read_predictions(tmp_path / "predictions" / name))
+    assert [path.name for path in (tmp_path / "plots/confusion").iterdir()] == ["add.csv"]
+    table = pd.read_csv(tmp_path / "plots/confusion/add.csv")
+    assert table["count"].tolist() == [1, 0, 0, 1]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == [
+        "add: 1 seed(s), 0 collapsed to the majority class; test balanced accuracy 100.00 %, "
+        "NLL 0.3133",
+        "majority_class: 1 seed(s), 1 collapsed to the majority class; test balanced accuracy "
+        "50.00 %, NLL 0.8133",
+    ]
