@@ -87,7 +87,7 @@ def stages_run(output: str) -> list[str]:
 
 
 def make_project(root: Path) -> Project:
-    """Copy the working tree (what git tracks or would) to `root`, with `PARAMS`; commit it there."""
+    """Copy the working tree (what git tracks or would), with `PARAMS`, to `root`; commit there."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, check=True, capture_output=True, text=True,

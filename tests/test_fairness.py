@@ -20,7 +20,7 @@ from fusebench.evaluation.measure import fusion_metrics
 from fusebench.inputs.inputs import Inputs
 from fusebench.inputs.lidar import LidarParams
 from fusebench.models import registry, weights
-from fusebench.models.base import Classifier, ModelSpec
+from fusebench.models.base import Classifier, ModelSpec, build, fusion_class
 from fusebench.models.description import Description
 from fusebench.prediction.predict import predict_fusion
 from fusebench.prediction.predictions import read_predictions
@@ -135,7 +135,7 @@ def test_samples_of_a_seed_are_the_same(runs: dict[str, Run], manifest: Manifest
 
 def test_inputs_are_prepared_alike_for_every_fusion_that_reads_them(runs: dict[str, Run]) -> None:
     for source in ("rgb", "lidar"):
-        readers = [name for name in NAMES if source in registry.fusion_class(name).inputs]
+        readers = [name for name in NAMES if source in fusion_class(name).inputs]
         assert len(readers) > 1
         for number in range(len(SEEDS)):
             tasks = [runs[name].tasks[number] for name in readers]
@@ -289,7 +289,7 @@ def test_evaluation_keeps_and_measures_every_answer_by_the_same_code(
 ) -> None:
     folders = {name: of.folder / "predictions" for name, of in runs.items()}
     for name, folder in folders.items():
-        model = registry.build(ModelSpec(name, 2, (16, 16), "max", "fp32")).eval()
+        model = build(ModelSpec(name, 2, (16, 16), "max", "fp32")).eval()
         weights.load(runs[name].folder / "models/seed_1.safetensors", model)
         rows = manifest.part(1, "test")
         inputs = Inputs.load(small, rows, LIDAR, model.inputs, cpu.device)

@@ -7,14 +7,14 @@ from torch import Tensor
 
 from fusebench.device import Precision, arithmetic
 from fusebench.models import registry, weights
-from fusebench.models.base import Fusion, ModelSpec
+from fusebench.models.base import Fusion, ModelSpec, build
 
 CPU = torch.device("cpu")
 every_fusion = pytest.mark.parametrize("name", registry.names())
 
 
 def built(name: str, precision: Precision) -> Fusion:
-    model = registry.build(ModelSpec(name, 2, (16, 16), "max", precision))
+    model = build(ModelSpec(name, 2, (16, 16), "max", precision))
     weights.initialize(model, 0)
     return model
 

@@ -9,8 +9,7 @@ from benchmarks.library import TrainingData
 from benchmarks.timing import FUSION
 from fusebench.device import Device, Precision
 from fusebench.inputs.inputs import Inputs
-from fusebench.models import registry
-from fusebench.models.base import ModelSpec, predict
+from fusebench.models.base import ModelSpec, fusion_class, predict
 from fusebench.training.loop import Task, start, train_epoch
 
 _PRODUCTS = 3
@@ -21,7 +20,7 @@ class ProjectTraining:
 
     def __init__(self, data: TrainingData, device: Device, precision: Precision) -> None:
         spec = ModelSpec(FUSION, data.classes, data.size, data.settings.pooling, precision)
-        names = registry.fusion_class(FUSION).inputs
+        names = fusion_class(FUSION).inputs
         train, val = (
             Inputs.load(data.samples, rows, data.lidar, names, device.device)
             for rows in (data.train, data.val)

@@ -19,11 +19,13 @@ from fusebench.models.base import (
     IntermediateFusion,
     ModelSpec,
     Stem,
+    build,
     flatten,
+    fusion_class,
 )
 
 NAMES = registry.names()
-UNIMODAL = [name for name in NAMES if len(registry.fusion_class(name).inputs) == 1]
+UNIMODAL = [name for name in NAMES if len(fusion_class(name).inputs) == 1]
 KNOWN_INPUTS = ("rgb", "lidar")
 
 Pooling = Literal["max", "strided"]
@@ -39,7 +41,7 @@ def built(
     size: tuple[int, int] = (32, 16),
     seed: int = 0,
 ) -> Fusion:
-    model = registry.build(ModelSpec(name, classes, size, pooling, "fp32"))
+    model = build(ModelSpec(name, classes, size, pooling, "fp32"))
     weights.initialize(model, seed)
     return model
 
@@ -120,7 +122,7 @@ def test_checkpoint_holds_every_parameter_and_gives_the_same_logits(
 
 @every_fusion
 def test_declared_inputs_are_such_as_samples_have(name: str) -> None:
-    declared = registry.fusion_class(name).inputs
+    declared = fusion_class(name).inputs
     assert len(set(declared)) == len(declared) > 0
     assert set(declared) <= set(KNOWN_INPUTS)
 
@@ -140,7 +142,7 @@ def test_each_declared_input_matters_and_no_other(name: str, pooling: Pooling) -
 
 
 def test_each_input_has_a_model_that_reads_it_alone() -> None:
-    read = {name: registry.fusion_class(name).inputs for name in UNIMODAL}
+    read = {name: fusion_class(name).inputs for name in UNIMODAL}
     assert read == {"rgb_only": ("rgb",), "lidar_only": ("lidar",)}
 
 
@@ -196,7 +198,7 @@ def test_layer_without_a_rule_is_refused() -> None:
     ],
 )  # fmt: skip
 def test_parameter_count_is_known(name: str, count: int, pooling: Pooling) -> None:
-    model = registry.build(ModelSpec(name, 2, (64, 64), pooling, "fp32"))
+    model = build(ModelSpec(name, 2, (64, 64), pooling, "fp32"))
     assert sum(parameter.numel() for parameter in model.parameters()) == count
 
 
@@ -263,7 +265,7 @@ def test_maps_are_fused_by_the_formula(
 
 @every_fusion
 def test_docstring_has_a_formula_and_a_reference(name: str) -> None:
-    text = registry.fusion_class(name).__dict__["__doc__"]
+    text = fusion_class(name).__dict__["__doc__"]
     assert re.search(r"\w = \S", text.strip().splitlines()[0]), "formula in the first line"
     _, heading, references = text.partition("References\n    ----------\n")
     assert heading

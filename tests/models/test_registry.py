@@ -8,24 +8,24 @@ import fusebench.fusions
 from fusebench.config import validate
 from fusebench.errors import ParamsError
 from fusebench.models import registry
-from fusebench.models.base import Fusion, ModelSpec
+from fusebench.models.base import Fusion, ModelSpec, build, fusion_class
 
 NAMES = registry.names()
 
 
 def refusal(name: str) -> str:
     with pytest.raises(ParamsError) as caught:
-        registry.fusion_class(name)
+        fusion_class(name)
     assert len(str(caught.value).splitlines()) == 1
     return str(caught.value)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_registry_gives_and_builds_the_class_of_a_name(name: str) -> None:
-    fusion = registry.fusion_class(name)
+    fusion = fusion_class(name)
     assert issubclass(fusion, Fusion)
     assert fusion.strategy
-    assert isinstance(registry.build(ModelSpec(name, 2, (16, 16), "max", "fp32")), fusion)
+    assert isinstance(build(ModelSpec(name, 2, (16, 16), "max", "fp32")), fusion)
 
 
 @pytest.mark.parametrize("name", ["", "Late", "__init__", "../registry"])
@@ -54,7 +54,7 @@ def source_of(*classes: str) -> str:
 def test_new_file_is_a_new_fusion(fusions_folder: Path) -> None:
     (fusions_folder / "difference.py").write_text(source_of("Difference"))
     assert registry.names() == ["difference"]
-    assert registry.fusion_class("difference").__name__ == "Difference"
+    assert fusion_class("difference").__name__ == "Difference"
 
 
 @pytest.mark.parametrize("name", registry.BASELINES)

@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 from fusebench.errors import ArtifactError, FusebenchError
-from fusebench.models import registry, weights
-from fusebench.models.base import Fusion, ModelSpec
+from fusebench.models import weights
+from fusebench.models.base import Fusion, ModelSpec, build
 
 
 def built(fusion: str = "add", classes: int = 2, size: tuple[int, int] = (16, 16)) -> Fusion:
-    return registry.build(ModelSpec(fusion, classes, size, "max", "fp32"))
+    return build(ModelSpec(fusion, classes, size, "max", "fp32"))
 
 
 def refusal(path: Path, model: nn.Module) -> str:

@@ -15,8 +15,8 @@ from fusebench.errors import ArtifactError
 from fusebench.files import write_json
 from fusebench.inputs.inputs import Inputs
 from fusebench.inputs.lidar import LidarParams
-from fusebench.models import registry, weights
-from fusebench.models.base import ModelSpec
+from fusebench.models import weights
+from fusebench.models.base import ModelSpec, build
 from fusebench.models.description import Description, SeedDescription
 from fusebench.prediction.predict import predict_fusion
 from fusebench.prediction.predictions import SCHEMA, read_predictions
@@ -52,7 +52,7 @@ def test_logits_are_those_of_the_models_for_val_and_test(
     predicted: Path, samples: Samples, manifest: Manifest, cpu: Device
 ) -> None:
     predictions = read_predictions(predicted / "predictions/add")
-    model = registry.build(ModelSpec("add", 2, (64, 64), "max", "fp32")).eval()
+    model = build(ModelSpec("add", 2, (64, 64), "max", "fp32")).eval()
     assert tuple(predictions.seeds) == SEEDS
     for seed, parts in predictions.seeds.items():
         weights.load(predicted / f"models/add/seed_{seed}.safetensors", model)
@@ -88,7 +88,7 @@ def test_predictions_repeat_to_the_bit(
 
 def store_model(folder: Path, classes: tuple[str, ...], seed: int = 0, size: int = 64) -> None:
     spec = ModelSpec("add", len(classes), (size, size), "max", "fp32")
-    model = registry.build(spec)
+    model = build(spec)
     folder.mkdir(parents=True)
     weights.initialize(model, seed)
     weights.save(folder / f"seed_{seed}.safetensors", model.state_dict())

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fusebench.inputs.inputs import Inputs
 from fusebench.models import registry
-from fusebench.models.base import ConvBlock, Fusion
+from fusebench.models.base import ConvBlock, Fusion, build
 from fusebench.models.weights import initialize
 from fusebench.training.loop import Task, TrainingState, epoch_order, start, train_epoch
 
@@ -28,7 +28,7 @@ def plain_block(self: ConvBlock, maps_bchw: Tensor) -> Tensor:
 def plain_model(task: Task, monkeypatch: pytest.MonkeyPatch) -> Fusion:
     """Return the untrained model in torch's default layout, its blocks computing plainly."""
     monkeypatch.setattr(ConvBlock, "forward", plain_block)
-    model = registry.build(task.spec)
+    model = build(task.spec)
     initialize(model, task.seed)
     return model
 

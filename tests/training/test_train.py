@@ -15,8 +15,8 @@ from fusebench.errors import ArtifactError, FusebenchError, ParamsError, Trainin
 from fusebench.files import write_json
 from fusebench.inputs.inputs import Inputs
 from fusebench.inputs.lidar import LidarParams
-from fusebench.models import registry, weights
-from fusebench.models.base import ModelSpec, predict
+from fusebench.models import weights
+from fusebench.models.base import ModelSpec, build, predict
 from fusebench.progress import Progress
 from fusebench.samples.manifest import Manifest
 from fusebench.samples.samples import Samples
@@ -80,7 +80,7 @@ def test_models_can_be_rebuilt_and_are_those_of_the_lowest_val_loss(
 ) -> None:
     folder = trained / "models/add"
     described = read(folder / "model.json")
-    model = registry.build(ModelSpec.parse(described["spec"]))
+    model = build(ModelSpec.parse(described["spec"]))
     weights.load(folder / f"seed_{seed}.safetensors", model)
     lidar = LidarParams(**described["lidar"])
     assert lidar == LIDAR

@@ -6,6 +6,7 @@ Shape suffixes: b batch, c channels, h height, w width, k classes.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, ClassVar, Literal, Self
 
 import torch
@@ -13,7 +14,9 @@ import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 from torch import Tensor, nn
 
 from fusebench.device import Precision, arithmetic
+from fusebench.errors import ParamsError
 from fusebench.inputs.inputs import Inputs
+from fusebench.models import registry
 
 INPUT_CHANNELS = 4
 STEM_CHANNELS = 64
@@ -164,6 +167,33 @@ class IntermediateFusion(Fusion):
         fused_bchw = F.max_pool2d(self.fuse(*maps), 2)
         logits_bk: Tensor = self.classifier(flatten(self.head(fused_bchw)))
         return logits_bk
+
+
+def fusion_class(name: str) -> type[Fusion]:
+    """Return the class that fusions/<name>.py holds.
+
+    Raises
+    ------
+    ParamsError
+        There is no such file, or it does not hold exactly one fusion.
+    """
+    registry.check_name(name)
+    module = import_module(f"fusebench.fusions.{name}")
+    fusions = [
+        item
+        for item in vars(module).values()
+        if isinstance(item, type)
+        and issubclass(item, Fusion)
+        and item.__module__ == module.__name__
+    ]
+    if len(fusions) != 1:
+        raise ParamsError(f"fusions/{name}.py: holds {len(fusions)} fusions; must hold one")
+    return fusions[0]
+
+
+def build(spec: ModelSpec) -> Fusion:
+    """Return an untrained model with torch's own initial weights; see `weights.initialize`."""
+    return fusion_class(spec.fusion)(spec)
 
 
 @torch.inference_mode()

@@ -1,21 +1,17 @@
-"""The fusions, found by their files: fusions/<name>.py holds the class of `name`.
+"""Which fusions there are, by their files in fusions/, and which are trained and compared.
 
-Names are read from the folder without importing torch; a class is imported when it is built.
+Names are read from the folder without importing torch; `base.build` makes a model of a name.
 """
 
 import difflib
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from fusebench.config import AsTuple, Section
 from fusebench.errors import ParamsError
-
-if TYPE_CHECKING:
-    from fusebench.models.base import Fusion, ModelSpec
 
 # Rows of the comparison that are no fusions: answers without training.
 BASELINES = ("majority_class", "threshold")
@@ -49,35 +45,6 @@ def check_name(name: str) -> None:
         raise ParamsError(
             f"'{name}' is no fusion (did you mean '{nearest[0]}'?); must be one of {known}"
         )
-
-
-def fusion_class(name: str) -> "type[Fusion]":
-    """Return the class that fusions/<name>.py holds.
-
-    Raises
-    ------
-    ParamsError
-        There is no such file, or it does not hold exactly one fusion.
-    """
-    from fusebench.models.base import Fusion
-
-    check_name(name)
-    module = import_module(f"fusebench.fusions.{name}")
-    fusions = [
-        item
-        for item in vars(module).values()
-        if isinstance(item, type)
-        and issubclass(item, Fusion)
-        and item.__module__ == module.__name__
-    ]
-    if len(fusions) != 1:
-        raise ParamsError(f"fusions/{name}.py: holds {len(fusions)} fusions; must hold one")
-    return fusions[0]
-
-
-def build(spec: "ModelSpec") -> "Fusion":
-    """Return an untrained model with torch's own initial weights; see `weights.initialize`."""
-    return fusion_class(spec.fusion)(spec)
 
 
 def checked_fusion(name: str) -> str:

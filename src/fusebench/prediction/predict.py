@@ -10,8 +10,8 @@ from fusebench.device import Device
 from fusebench.errors import ArtifactError
 from fusebench.files import replace_folder, write_json
 from fusebench.inputs.inputs import Inputs
-from fusebench.models import registry, weights
-from fusebench.models.base import Fusion, predict
+from fusebench.models import weights
+from fusebench.models.base import Fusion, build, predict
 from fusebench.models.description import FILE, Description
 from fusebench.prediction.predictions import MEASURED_PARTS, SCHEMA, PartPredictions, write_seed
 from fusebench.samples.manifest import Manifest
@@ -33,7 +33,7 @@ def predict_fusion(
     description = Description.read(models)
     _check_same_kind(models, description, samples)
     manifest.check_samples(samples.table)
-    model = registry.build(description.spec)
+    model = build(description.spec)
     # Test is the same for every seed, and so is val where the draws are fixed.
     cached: dict[str, tuple[pd.DataFrame, Inputs]] = {}
     with replace_folder(folder) as aside:

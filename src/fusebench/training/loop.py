@@ -15,8 +15,7 @@ from torch import Tensor
 
 from fusebench.errors import TrainingError
 from fusebench.inputs.inputs import Inputs
-from fusebench.models import registry
-from fusebench.models.base import Fusion, ModelSpec, predict
+from fusebench.models.base import Fusion, ModelSpec, build, predict
 from fusebench.models.weights import initialize
 from fusebench.seeds import derive_seed
 from fusebench.training.settings import TrainParams
@@ -69,7 +68,7 @@ class TrainingState:
 
 def start(task: Task) -> TrainingState:
     """Return the state before the first epoch: initial weights, an optimiser without a step."""
-    model = registry.build(task.spec)
+    model = build(task.spec)
     initialize(model, task.seed)
     model = model.to(task.device).to(memory_format=torch.channels_last)
     # Fused: one pass over all tensors, on the CPU too. The rate is set before each step.

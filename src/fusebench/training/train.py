@@ -12,8 +12,8 @@ from fusebench.device import Device, Precision, environment, peak_memory
 from fusebench.files import replace_folder, write_json, write_table
 from fusebench.inputs.inputs import Inputs
 from fusebench.inputs.lidar import LidarParams
-from fusebench.models import registry, weights
-from fusebench.models.base import ModelSpec
+from fusebench.models import weights
+from fusebench.models.base import ModelSpec, fusion_class
 from fusebench.models.description import Description, SeedDescription
 from fusebench.progress import Progress
 from fusebench.samples.manifest import Manifest
@@ -99,7 +99,7 @@ def train_fusion(
 
 
 def _task(recipe: Recipe, seed: int, samples: Samples, manifest: Manifest, device: Device) -> Task:
-    names = registry.fusion_class(recipe.fusion).inputs
+    names = fusion_class(recipe.fusion).inputs
     train, val = (
         Inputs.load(samples, manifest.part(seed, part), recipe.lidar, names, device.device)
         for part in ("train", "val")
