@@ -310,6 +310,7 @@ def test_evaluation_keeps_and_measures_every_answer_by_the_same_code(
     assert_all_equal(keys)
 
 
+@pytest.mark.slow
 def test_test_part_is_read_once_after_training_and_no_choice_sees_it(
     runs: dict[str, Run], small: Samples, manifest: Manifest, cpu: Device, tmp_path: Path
 ) -> None:

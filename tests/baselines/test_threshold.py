@@ -87,7 +87,7 @@ def test_cut_is_the_best_then_the_one_in_the_widest_gap_then_the_lowest(
     every = list(all_cuts(values, truth))
     best = max(quality for quality, *_ in every)
     widest = max(gap for quality, gap, *_ in every if quality == best)
-    lowest = min(place for quality, gap, place, _ in every if (quality, gap) == (best, widest))
+    lowest = min(cut for quality, gap, cut, _ in every if (quality, gap) == (best, widest))
     assert cut == lowest
     assert (best, widest, cut, above) in every
 

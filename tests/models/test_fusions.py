@@ -259,7 +259,7 @@ def test_maps_are_fused_by_the_formula(
 ) -> None:
     model = built(name)
     assert isinstance(model, IntermediateFusion)
-    result = model.fuse(*(torch.tensor(each).reshape(1, 2, 1, 1) for each in maps))
+    result = model.fuse(*(torch.tensor(values).reshape(1, 2, 1, 1) for values in maps))
     assert result.flatten().tolist() == fused
 
 

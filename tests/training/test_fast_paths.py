@@ -38,6 +38,10 @@ def cast(inputs: Inputs, dtype: torch.dtype, layout: torch.memory_format) -> Inp
     return Inputs(maps, inputs.labels)
 
 
+def is_channels_last(maps: Tensor) -> bool:
+    return maps.is_contiguous(memory_format=torch.channels_last)
+
+
 def fast_run(task: Task, epochs: int) -> TrainingState:
     state = start(task)
     state.model.double()
@@ -110,7 +114,7 @@ def test_max_before_relu_is_max_after_it() -> None:
 
 
 @every_fusion
-def test_maps_reach_every_convolution_in_the_layout_of_its_weights(
+def test_maps_and_weights_of_every_convolution_are_channels_last(
     fusion: str, tiny_task: MakeTask
 ) -> None:
     task = tiny_task(fusion)
@@ -118,10 +122,10 @@ def test_maps_reach_every_convolution_in_the_layout_of_its_weights(
     for name, layer in model.named_modules():
         if isinstance(layer, torch.nn.Conv2d):
             layer.register_forward_pre_hook(
-                lambda _layer, given, name=name: fits.update(
-                    {name: given[0].is_contiguous(memory_format=torch.channels_last)}
+                lambda layer, given, name=name: fits.update(
+                    {name: [is_channels_last(given[0]), is_channels_last(layer.weight)]}
                 )
             )
     model(cast(task.train, torch.float32, torch.channels_last).maps)
     assert fits
-    assert all(fits.values()), fits
+    assert all(fit == [True, True] for fit in fits.values()), fits

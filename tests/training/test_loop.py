@@ -21,6 +21,7 @@ from fusebench.prediction.predictions import PartPredictions
 from fusebench.training.loop import (
     Task,
     TrainingState,
+    class_weights,
     fit,
     learning_rate,
     start,
@@ -169,7 +170,6 @@ def test_val_rates_are_those_of_the_registry(
     assert rates == pytest.approx(registry_rates(labels, predicted, classes, positive))
 
 
-@pytest.mark.slow
 def test_three_classes_are_learnt(tiny_task: MakeTask, tiny_inputs: MakeInputs) -> None:
     train, val = tiny_inputs([0, 1, 2] * 10, contrast=1.0), tiny_inputs([0, 1, 2], 1, contrast=1.0)
     state = fitted(tiny_task(train=train, val=val, epochs=12, lr=0.005))
@@ -189,6 +189,13 @@ def test_rate_is_set_before_each_step_over_all_epochs(tiny_task: MakeTask) -> No
     fit(task, state, ignore)
     steps = range(4 * 3)
     assert rates == [learning_rate(task.settings, step, len(steps)) for step in steps]
+
+
+def test_balanced_weights_are_n_over_k_times_n_of_the_class(
+    tiny_task: MakeTask, tiny_inputs: MakeInputs
+) -> None:
+    task = tiny_task(train=tiny_inputs([0] * 9 + [1] * 2 + [2]), class_weights="balanced")
+    torch.testing.assert_close(class_weights(task), torch.tensor([12 / 27, 12 / 6, 12 / 3]))
 
 
 @pytest.mark.parametrize(("mode", "share"), [("none", 0.25), ("balanced", 0.5)])

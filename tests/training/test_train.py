@@ -131,6 +131,7 @@ def test_measurements_hold_time_memory_and_environment(trained: Path) -> None:
     assert values == ["cpu", "fp32", 1]
 
 
+@pytest.mark.slow
 def test_results_repeat_to_the_bit_and_kept_weights_are_not_the_last(
     trained: Path, train_add: TrainAdd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,7 +63,7 @@ class PartPredictions:
         return cls(ids, classes, digests, rows["label"].to_numpy(np.int64), logits)
 
     def take(self, positions: "npt.NDArray[np.intp] | Sequence[int]") -> "PartPredictions":
-        """Return the samples at some positions, in that order; a position may come again."""
+        """Return the samples at some positions, in that order; a position may repeat."""
         return PartPredictions(
             self.ids[positions], self.classes[positions], self.digests[positions],
             self.labels[positions], self.logits[positions],
