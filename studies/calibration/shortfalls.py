@@ -4,11 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL, POWER
-from studies.calibration.calibration import USUAL
-from studies.calibration.rates import Calibration, Cell, Rate
-from studies.calibration.scenarios import REGIMES
-
-TITLES = {regime.name: regime.title for regime in REGIMES}
+from studies.calibration.calibration import USUAL, Calibration, Cell, Rate
+from studies.calibration.scenarios import TITLES
 
 
 def often(rate: Rate) -> bool:
@@ -59,85 +56,85 @@ class _Promise:
         rate = self.rate(cell)
         return given and rate is not None and self.broken(rate)
 
-    def told(self, cells: Sequence[Cell]) -> list[str]:
-        """Return the sentence on the cells of one regime; none where all keep the promise."""
+    def sentences(self, cells: Sequence[Cell]) -> list[str]:
+        """Return the sentence on the cells of one scenario; none where all keep the promise."""
         rates = [(cell, self.rate(cell)) for cell in cells if self.breaks(cell)]
-        held = [f"{said(rate)} with {cell.seeds} seeds" for cell, rate in rates if rate]
-        return [f"{_title(cells[0].regime)}: {self.words} {', '.join(held)}."] if held else []
+        broken = [f"{said(rate)} with {cell.seeds} seeds" for cell, rate in rates if rate]
+        return [f"{_title(cells[0].scenario)}: {self.words} {', '.join(broken)}."] if broken else []
 
 
 _PROMISES = (
-    _Promise("a difference is claimed where there is none, in", lambda cell: cell.again, often),
+    _Promise("type I error is", lambda cell: cell.type_1_error, often),
     _Promise(
-        "the interval for these trained models misses in", lambda cell: cell.models, often
+        "the interval for fixed models misses its truth in", lambda cell: cell.fixed_noncoverage,
+        often,
     ),
     _Promise(
-        "the interval holds a difference as large as is called detectable only in",
-        lambda cell: cell.once.again if cell.once else None, seldom,
+        "at the minimum detectable difference, coverage is",
+        lambda cell: cell.once.coverage if cell.once else None, seldom,
     ),
     _Promise(
-        "the interval holds a difference twice as large as is called detectable only in",
-        lambda cell: cell.twice.again if cell.twice else None, seldom,
+        "at twice the minimum detectable difference, coverage is",
+        lambda cell: cell.twice.coverage if cell.twice else None, seldom,
     ),
     _Promise(
-        "the interval for these trained models, of fusions that differ so, holds only in",
-        lambda cell: cell.once.models if cell.once else None, seldom,
+        "at the minimum detectable difference, coverage of the interval for fixed models is",
+        lambda cell: cell.once.fixed_coverage if cell.once else None, seldom,
     ),
     _Promise(
-        "the interval for these trained models, of fusions that differ twice so, holds only in",
-        lambda cell: cell.twice.models if cell.twice else None, seldom,
+        "at twice the minimum detectable difference, coverage of the interval for fixed models is",
+        lambda cell: cell.twice.fixed_coverage if cell.twice else None, seldom,
     ),
     _Promise(
-        "the difference that is called detectable is shown only in",
-        lambda cell: cell.once.shown if cell.once else None, weak,
+        "at the minimum detectable difference, power is",
+        lambda cell: cell.once.power if cell.once else None, weak,
     ),
     _Promise(
-        "twice the difference that is called detectable is shown only in",
-        lambda cell: cell.twice.shown if cell.twice else None,
+        "at twice the minimum detectable difference, power is",
+        lambda cell: cell.twice.power if cell.twice else None,
         lambda rate: rate.percent < 100 * POWER, (USUAL,),
     ),
 )  # fmt: skip
 
 
 def shortfalls(calibration: Calibration) -> list[str]:
-    """Return a sentence for each promise and regime that breaks it; none where all were kept."""
-    found = [line for cells in _by_regime(calibration) for line in _of_regime(cells)]
-    found += [
-        f"{_title(name)}, seven like fusions: any false claim after Holm in {said(rate)}."
+    """Return a sentence for each promise and scenario that breaks it; none where all were kept."""
+    by_scenario = _by_scenario(calibration)
+    sentences = [sentence for cells in by_scenario for sentence in _of_scenario(cells)]
+    sentences += [
+        f"{_title(name)}, seven like fusions: any type I error after Holm in {said(rate)}."
         for name, rate in calibration.families.items()
         if often(rate)
     ]
-    return found + [
-        f"{_title(name)}: the two-way bootstrap's interval holds the truth only in {said(rate)}."
+    return sentences + [
+        f"{_title(name)}: coverage of the two-way bootstrap's interval is {said(rate)}."
         for name, rate in calibration.bootstrap.items()
         if seldom(rate)
     ]
 
 
-def _of_regime(cells: Sequence[Cell]) -> list[str]:
-    found = [line for promise in _PROMISES for line in promise.told(cells)]
-    beyond = [str(each.seeds) for each in cells if each.seeds >= FEWEST_SEEDS and not each.once]
+def _of_scenario(cells: Sequence[Cell]) -> list[str]:
+    sentences = [sentence for promise in _PROMISES for sentence in promise.sentences(cells)]
+    beyond = [str(cell.seeds) for cell in cells if cell.seeds >= FEWEST_SEEDS and not cell.once]
     if beyond:
-        found.append(
-            f"{_title(cells[0].regime)}: what is called detectable is more than a fusion can lose, "
-            f"so nothing can be shown, with {', '.join(beyond)} seeds."
+        sentences.append(
+            f"{_title(cells[0].scenario)}: the minimum detectable difference is more than a fusion "
+            f"can lose, so nothing can be shown, with {', '.join(beyond)} seeds."
         )
-    return found
+    return sentences
 
 
 def too_few(calibration: Calibration) -> list[str]:
     """Return what would be wrong, had a claim so few seeds that none is made."""
-    claims = _Promise(
-        "a difference would be claimed where there is none, in",
-        lambda cell: cell.again, often,
-        range(FEWEST_SEEDS),
-    )  # fmt: skip
-    return [line for cells in _by_regime(calibration) for line in claims.told(cells)]
+    promise = _Promise(
+        "type I error would be", lambda cell: cell.type_1_error, often, range(FEWEST_SEEDS)
+    )
+    return [line for cells in _by_scenario(calibration) for line in promise.sentences(cells)]
 
 
-def _by_regime(calibration: Calibration) -> list[list[Cell]]:
-    names = dict.fromkeys(cell.regime for cell in calibration.cells)
-    return [[cell for cell in calibration.cells if cell.regime == name] for name in names]
+def _by_scenario(calibration: Calibration) -> list[list[Cell]]:
+    names = dict.fromkeys(cell.scenario for cell in calibration.cells)
+    return [[cell for cell in calibration.cells if cell.scenario == name] for name in names]
 
 
 def _title(name: str) -> str:

@@ -176,7 +176,7 @@ def test_five_seeds_are_enough(seeds: int, enough: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "hidden", "saturated"),
+    ("first", "second", "bound", "saturated"),
     [
         (99.0, 98.1, 2.0, True),
         (99.0, 97.9, 2.0, False),
@@ -186,9 +186,9 @@ def test_five_seeds_are_enough(seeds: int, enough: bool) -> None:
     ],
 )
 def test_the_ceiling_is_where_all_that_is_left_may_hide(
-    first: float, second: float, hidden: float, saturated: bool
+    first: float, second: float, bound: float, saturated: bool
 ) -> None:
-    pair = UNDECIDED._replace(first_mean=first, second_mean=second, exact_bound=hidden)
+    pair = UNDECIDED._replace(first_mean=first, second_mean=second, exact_bound=bound)
     assert (state(pair) is State.SATURATED) is saturated
 
 
