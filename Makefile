@@ -79,11 +79,11 @@ check: setup-dev  ## ruff and mypy
 	@ruff format --check src studies tests benchmarks
 	@mypy
 
-# Universal: one lock for every platform and Python; without the index, so that it names no host.
-LOCK = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 current: setup  ## whether dvc.lock belongs to the code and params beside it
 	@dvc repro --allow-missing --dry | tail -1 | grep "up to date" || { echo "error: dvc.lock is not that of this code: run dvc repro and commit"; exit 1; }
 
+# Universal: one lock for every platform and Python; without the index, so that it names no host.
+LOCK = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
 lock: setup-dev  ## pin the newest versions that work together
 	$(LOCK) --upgrade pyproject.toml -o requirements.txt
 	$(LOCK) --upgrade pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt

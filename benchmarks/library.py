@@ -13,12 +13,12 @@ import pandas as pd
 
 from benchmarks.timing import SPLIT_SEED
 from fusebench.config import PARAMS_FILE, load_keys, load_section
-from fusebench.data.split import SplitParams, draw
 from fusebench.device import Precision, RuntimeParams, prepare
 from fusebench.inputs.lidar import LidarParams
 from fusebench.models.registry import FusionParams
 from fusebench.samples.manifest import Manifest, read_manifest
 from fusebench.samples.samples import Samples, open_samples
+from fusebench.split import SplitParams, draw
 from fusebench.training.settings import TrainParams
 
 SAMPLES = Path("data/samples")

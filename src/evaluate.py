@@ -16,8 +16,8 @@ def main() -> None:
     from fusebench.config import PARAMS_FILE, load_keys
     from fusebench.evaluation.measure import confusion_table, fusion_metrics
     from fusebench.files import replace_folder, write_json, write_table
-    from fusebench.models.registry import BASELINES, FusionParams
-    from fusebench.prediction.predictions import read_predictions
+    from fusebench.models.registry import FusionParams
+    from fusebench.prediction.predictions import BASELINES, read_predictions
 
     fusions = load_keys(PARAMS_FILE, FusionParams).fusions
     with (
@@ -31,9 +31,10 @@ def main() -> None:
             if name in fusions:
                 write_table(confusion_folder / f"{name}.csv", confusion_table(predictions))
             test = metrics["test"]
+            collapsed = f"{metrics['collapsed_seeds']} collapsed to the majority class"
             print(
-                f"{name}: {len(predictions.seeds)} seed(s), {metrics['collapsed_seeds']} collapsed "
-                f"to the majority class; test balanced accuracy "
+                f"{name}: {len(predictions.seeds)} seed(s)"
+                f"{f', {collapsed}' if name in fusions else ''}; test balanced accuracy "
                 f"{test['balanced_accuracy']['mean']:.2f} %, NLL {test['nll']['mean']:.4f}"
             )
 

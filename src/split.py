@@ -16,12 +16,12 @@ def main() -> None:
     arguments = parser.parse_args()
 
     from fusebench.config import PARAMS_FILE, load_section
-    from fusebench.data.split import SplitParams, draw, part_counts
-    from fusebench.files import read_json, write_table
+    from fusebench.files import write_table
     from fusebench.samples.samples import read_dataset, read_samples_table
+    from fusebench.split import SplitParams, draw, part_counts, read_seeds
 
     params = load_section(PARAMS_FILE, "split", SplitParams)
-    seeds = read_json(Path("checked/seeds.json"))["seeds"]
+    seeds = read_seeds(Path("checked/seeds.json"))
     manifest = draw(read_samples_table(arguments.samples), params, seeds)
     write_table(arguments.manifest, manifest)
     print(part_counts(manifest, seeds, read_dataset(arguments.samples).classes).to_string())

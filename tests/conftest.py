@@ -75,8 +75,8 @@ def samples(samples_folder: Path) -> Samples:
 @pytest.fixture(scope="session")
 def manifest_file(samples: Samples, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A split of the small samples: 30 % train, 20 % val, 30 % test, for `SEEDS`. Read-only."""
-    from fusebench.data.split import SplitParams, draw
     from fusebench.files import write_table
+    from fusebench.split import SplitParams, draw
 
     shares = {"train": 0.3, "val": 0.2, "test": 0.3}
     params = SplitParams.model_validate(

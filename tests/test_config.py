@@ -116,7 +116,7 @@ def test_number_that_yaml_takes_for_a_string_is_a_number(path: Path, written: st
     [
         ("0.5", "abc", "inner.rate = 'abc': must be a valid number"),
         ("0.5", "true", "inner.rate = True: must be a valid number"),
-        ("0.5", "", "inner.rate = None: must be a valid number"),
+        ("0.5", "", "inner.rate = empty: must be a valid number"),
         ("0.5", "[0.5]", "inner.rate = [0.5]: must be a valid number"),
         ("0.5", "{a: 1}", "inner.rate = {'a': 1}: must be a valid number"),
         ("0.5", "0", "inner.rate = 0: must be greater than 0"),
@@ -319,7 +319,7 @@ def test_settings_come_back(changes: dict[str, Any]) -> None:
         ({"rate": "x", "sizes": [4, 8], "share": 0.0}, "here: rate = 'x': must be a valid number"),
         ({"decay": -1.0, "rate": 1, "sizes": [4, 8], "share": 0.0}, "here: decay = -1.0: must be"),
         ({"rates": 0.5, **VALUES}, "here: unknown key 'rates'; did you mean 'rate'?"),
-        (None, "here: None: must be a valid mapping"),
+        (None, "here: empty: must be a valid mapping"),
         ([], "here: []: must be a valid mapping"),
     ],
 )

@@ -79,7 +79,7 @@ def test_queued_experiments_use_their_own_code_and_find_the_archive(clean: Proje
         source.replace('"collapsed_seeds"]\n    return', '"collapsed_seeds"] + 1000\n    return')
     )
     assert path.read_text("utf-8") != source
-    clean.dvc("exp", "run", "--queue", "-S", "fusion=late,hadamard", "headline")
+    clean.dvc("exp", "run", "--queue", "-S", "fusion=add,hadamard", "headline")
     clean.git("checkout", "--", "src")
     clean.dvc("queue", "start", "--jobs", "1")
     assert "Failed" not in _finished_queue(clean)
@@ -102,23 +102,25 @@ def test_a_temp_experiment_trains_from_its_own_archive(clean: Project) -> None:
 
 
 def test_an_experiment_becomes_the_workspace_or_a_branch(clean: Project) -> None:
-    clean.dvc("exp", "run", "--name", "candidate", "-S", "fusion=add")
+    clean.dvc("exp", "run", "--name", "candidate", "-S", "fusion=hadamard")
     clean.git("reset", "--quiet", "--hard")
     assert "candidate" in _names(clean)
     clean.dvc("exp", "branch", "candidate", "add-it")
     assert "add-it" in clean.git("branch", "--list", "add-it")
     clean.dvc("exp", "apply", "candidate")
-    assert _headline(clean)["val_f1"] == _fusion(clean, "add")["val"]["f1"]["mean"]
+    assert _headline(clean)["val_f1"] == _fusion(clean, "hadamard")["val"]["f1"]["mean"]
 
 
 def test_the_documented_table_of_experiments_fits_a_screen(clean: Project) -> None:
-    clean.dvc("exp", "run", "--name", "shown", "-S", "fusion=add", "-S", "override.late.lr=0.01")
+    clean.dvc(
+        "exp", "run", "--name", "shown", "-S", "fusion=hadamard", "-S", "override.add.lr=0.01"
+    )
     clean.restore()
     page = (ROOT / "docs/experiments.md").read_text("utf-8")
     command = next(line for line in page.splitlines() if line.startswith("dvc exp show"))
     output = clean.run("sh", "-c", f"python -m {command}").stdout
     assert "shown" in output
-    assert "override.late.lr" in output
+    assert "override.add.lr" in output
     assert "test_nll" in output
     assert max(map(len, output.splitlines())) <= 120
 
@@ -163,7 +165,7 @@ def test_the_notebooks_way_is_an_experiment(clean: Project) -> None:
 
 
 def test_the_table_of_an_experiment_is_shown_by_its_name(clean: Project) -> None:
-    clean.dvc("exp", "run", "--name", "exported", "-S", "fusion=late")
+    clean.dvc("exp", "run", "--name", "exported", "-S", "fusion=hadamard")
     assert "hadamard" in clean.run("python", "src/show.py", "table", "exported").stdout
     refused = clean.run("python", "src/show.py", "table", "nonsense", ok=False)
     assert refused.stderr.startswith("error: 'nonsense' is no git revision and no experiment")
@@ -191,11 +193,11 @@ def test_a_new_fusion_is_one_file_and_one_word(clean: Project) -> None:
 
 def test_a_fusion_taken_away_leaves_the_others_as_they_are(clean: Project) -> None:
     params = clean.root / "params.yaml"
-    params.write_text(params.read_text("utf-8").replace("- late\n", "", 1))
+    params.write_text(params.read_text("utf-8").replace("- hadamard\n", "", 1))
     assert stages_run(clean.dvc("repro")) == ["check", "evaluate", "compare"]
     table = clean.run("python", "src/show.py", "table").stdout
-    assert "hadamard" in table
-    assert not [line for line in table.splitlines() if line.startswith("late  ")]
+    assert "add" in table
+    assert "hadamard" not in table
 
 
 @pytest.mark.parametrize("picture", ["metrics", "confusion", "pairs", "precision_recall", "roc",

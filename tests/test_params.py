@@ -49,6 +49,13 @@ WORDS = (
 SECTIONS = ("data", "synthesize", "split", "lidar", "train", "override", "compare", "runtime")
 
 
+def written(value: object) -> str:
+    """Return how an error's line shows a value."""
+    if value is None:
+        return "empty"
+    return repr(value) if isinstance(value, str) else str(value)
+
+
 @pytest.fixture(scope="module")
 def valid(params_text: str) -> dict[str, Any]:
     content: dict[str, Any] = yaml.safe_load(params_text)
@@ -135,8 +142,7 @@ def test_a_value_of_a_wrong_type_is_named(
     key: str, value: object, content: dict[str, Any], tmp_path: Path
 ) -> None:
     set_key(content, key, value)
-    shown = repr(value) if isinstance(value, str) else str(value)
-    assert refusal(content, tmp_path).startswith(f"{key} = {shown}: must be ")
+    assert refusal(content, tmp_path).startswith(f"{key} = {written(value)}: must be ")
 
 
 CASES = [(key, value) for key, values in (NUMBERS | INTEGERS).items() for value in values]
@@ -148,7 +154,7 @@ def test_a_value_out_of_range_is_named(
     key: str, value: float, content: dict[str, Any], tmp_path: Path
 ) -> None:
     set_key(content, key, value)
-    assert refusal(content, tmp_path).startswith(f"{key} = {value}: must be ")
+    assert refusal(content, tmp_path).startswith(f"{key} = {written(value)}: must be ")
 
 
 @pytest.mark.parametrize("key", ["data.max_range", "split.train", "train.lr"])
@@ -167,7 +173,7 @@ def test_an_unknown_word_is_named_with_the_allowed_ones(
 ) -> None:
     set_key(content, key, value)
     message = refusal(content, tmp_path)
-    assert message.startswith(f"{key} = {value!r}: must be ")
+    assert message.startswith(f"{key} = {written(value)}: must be ")
     assert "'" in message.partition("must be")[2]
 
 
@@ -190,7 +196,7 @@ def test_a_wrong_device_is_named(device: str, content: dict[str, Any], tmp_path:
         ("data.image_size", [64], "key 'data.image_size.1' is missing"),
         ("data.lidar_size", [0, 64], "data.lidar_size.0 = 0: must be greater than or equal to 1"),
         ("data.archive", "", "data.archive = '': must have at least 1 character"),
-        ("data.archive", None, "data.archive = None: must be a valid string"),
+        ("data.archive", None, "data.archive = empty: must be a valid string"),
         ("split.train", 0.9, "split.train + val + test = 1.12: the shares must sum to at most 1"),
         ("lidar.normalize", "yes", "lidar.normalize = 'yes': must be a valid boolean"),
         ("lidar.normalize", 1, "lidar.normalize = 1: must be a valid boolean"),
@@ -246,7 +252,9 @@ def test_a_section_must_be_a_mapping(
     section: str, value: object, content: dict[str, Any], tmp_path: Path
 ) -> None:
     content[section] = value
-    assert refusal(content, tmp_path).startswith(f"{section} = {value}: must be a valid mapping")
+    assert refusal(content, tmp_path).startswith(
+        f"{section} = {written(value)}: must be a valid mapping"
+    )
 
 
 def test_each_missing_key_is_named(valid: dict[str, Any], tmp_path: Path) -> None:
@@ -370,3 +378,10 @@ def test_a_wrong_override_is_named(
     assert str(caught.value).startswith(f"params.yaml: {message}")
     assert str(caught.value).isprintable()
     assert params.effective_train("add") == params.train
+
+
+def test_a_fusion_with_the_name_of_a_baseline_is_refused(
+    content: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fusebench.params.names", lambda: ["add", "threshold"])
+    assert "fusions/threshold.py has the name of a baseline" in refusal(content, tmp_path)

@@ -128,12 +128,8 @@ def test_params_that_leave_the_settings_as_they_are_train_nothing(clean: Project
 
 def test_override_trains_one_fusion_again(clean: Project) -> None:
     clean.set_params({"override.hadamard.lr": 3e-4})
-    output = clean.dvc("repro", "--dry")
-    assert "check" in stages_run(output)
-    output = clean.dvc("exp", "run", "-S", "override.hadamard.lr=3e-4")
-    assert [name for name in stages_run(output) if name.startswith(("train@", "predict@"))] == [
-        "train@hadamard", "predict@hadamard",
-    ]  # fmt: skip
+    clean.dvc("repro", "check")
+    assert clean.changed_stages() == {"train@hadamard"}
 
 
 def test_the_same_archive_under_another_name_trains_nothing(clean: Project) -> None:
@@ -150,7 +146,7 @@ def test_the_same_archive_under_another_name_trains_nothing(clean: Project) -> N
         ("+strategies=[add]", [], ("unknown key 'strategies'", "did you mean 'fusions'")),
         ("override.add.lr=-1", [], ("override.add.lr = -1", "greater than 0")),
         ("split.train=0.9", ["train@add"], ("split", "sum to at most 1")),
-        ("fusion=film", ["headline"], ("fusion", "film", "late, add, hadamard")),
+        ("fusion=film", ["headline"], ("fusion", "film", "must be one of fusions: add, hadamard")),
     ],
 )
 def test_refuses_a_wrong_param_before_any_work(
@@ -211,8 +207,8 @@ def test_an_archive_of_ones_own_runs_by_editing_params_alone(clean: Project) -> 
         {
             "data.archive": "data/own.zip", "data.classes": ["bikes", "cars", "signs"],
             "data.positive": "signs", "data.image_size": [50, 35], "data.lidar_size": [20, 28],
-            "data.max_range": 80.0, "lidar.align": "camera", "fusions": ["late", "add"],
-            "fusion": "add", "train.pooling": "strided", "split.train": 0.5,
+            "data.max_range": 80.0, "lidar.align": "camera", "fusions": ["add"], "fusion": "add",
+            "train.pooling": "strided", "split.train": 0.5,
         }
     )  # fmt: skip
     output = clean.dvc("repro")

@@ -74,10 +74,10 @@ def test_a_fusion_that_one_side_has_not_is_named(changed: Project) -> None:
     path = changed.root / "params.yaml"
     before = path.read_text("utf-8")
     content = yaml.safe_load(before)
-    content["fusions"].remove("late")
+    content["fusions"].remove("hadamard")
     path.write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
     try:
-        assert "Only in HEAD~1, without a partner: fusions late." in _diff(changed)
+        assert "Only in HEAD~1, without a partner: fusions hadamard." in _diff(changed)
     finally:
         path.write_text(before, "utf-8")
 

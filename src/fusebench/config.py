@@ -40,7 +40,7 @@ class Section(BaseModel):
     def settings(self) -> dict[str, Any]:
         """Return the values that say something: features that are off (see `Off`) are left out.
 
-        So a file of settings stays the same when a new feature is added to the code, off.
+        So the file of settings does not change with a key that is added and off.
         """
         off = _off_values(type(self))
         return {key: value for key, value in self.model_dump().items() if (key, value) not in off}
@@ -218,6 +218,7 @@ def _explain(
     value = detail["input"]
     value = list(value) if isinstance(value, tuple) else value
     shown = repr(value) if isinstance(value, str | Mapping) else str(value)
+    shown = "empty" if value is None else shown
     return (f"{key} = {shown}: " if key else f"{shown}: "), _in_yaml_words(detail["msg"])
 
 

@@ -28,7 +28,9 @@ WantedPrecision = Literal["auto", "fp32", "bf16"]
 
 
 class RuntimeParams(Section):
-    """Section `runtime`. Device and thread count enter the last bits of results, nothing else."""
+    """Section `runtime`. Device and thread count enter the last bits of results; with
+    `train.precision: auto` the device decides the number format.
+    """
 
     device: str
     threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]

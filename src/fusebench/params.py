@@ -6,12 +6,13 @@ from pydantic import field_validator, model_validator
 
 from fusebench.config import PARAMS_FILE, validate
 from fusebench.data.archive import DataParams
-from fusebench.data.split import SplitParams
 from fusebench.device import RuntimeParams
 from fusebench.errors import ParamsError
 from fusebench.inputs.lidar import LidarParams
-from fusebench.models.registry import FusionParams, checked_fusion
+from fusebench.models.registry import FusionParams, checked_fusion, names
+from fusebench.prediction.predictions import BASELINES
 from fusebench.report.results import CompareParams
+from fusebench.split import SplitParams
 from fusebench.synthetic.archive import SynthesizeParams
 from fusebench.training.settings import TrainParams
 
@@ -34,6 +35,15 @@ class Params(FusionParams):
         for name in overrides:
             checked_fusion(name)
         return overrides
+
+    @model_validator(mode="after")
+    def _no_fusion_is_a_baseline(self) -> Self:
+        for name in set(names()) & set(BASELINES):
+            raise ValueError(
+                f"fusions: src/fusebench/fusions/{name}.py has the name of a baseline, whose "
+                f"results it would overwrite; must be another than {', '.join(BASELINES)}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _mappings(self) -> Self:

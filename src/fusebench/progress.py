@@ -2,22 +2,38 @@
 
 import sys
 import time
-from typing import Self, TextIO
+from typing import Protocol, Self, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as MovingLine
+from rich.table import Column
+
+_CUT = Column(no_wrap=True, ratio=1)
+
+
+class EpochFigures(Protocol):
+    """What is shown of an epoch; losses in nats per sample, the rate in percent."""
+
+    @property
+    def epoch(self) -> int: ...  # noqa: D102
+    @property
+    def train_loss(self) -> float: ...  # noqa: D102
+    @property
+    def val_loss(self) -> float: ...  # noqa: D102
+    @property
+    def balanced_accuracy(self) -> float: ...  # noqa: D102
 
 
 class Progress:
-    """Shows how far some pieces of work are, and how long the rest will take.
+    """Shows how far the training of some seeds is, and how long the rest will take.
 
     Parameters
     ----------
     mode : {"auto", "line", "plain", "off"}
         "auto" takes "line" on a terminal and "plain" elsewhere.
     pieces : int
-        How many there are.
+        How many seeds there are.
     """
 
     def __init__(self, mode: str, pieces: int, stream: TextIO | None = None) -> None:
@@ -32,7 +48,9 @@ class Progress:
         )
         # Drawn at each update: a thread that draws would run beside the training.
         self._line = MovingLine(
-            TextColumn("{task.description}", markup=False),
+            TextColumn(
+                "{task.description}", markup=False, table_column=Column(no_wrap=True, ratio=1)
+            ),
             BarColumn(20),
             TimeRemainingColumn(compact=True),
             console=self._console,
@@ -40,6 +58,22 @@ class Progress:
             auto_refresh=False,
         )
         self._task = self._line.add_task("", total=float(pieces))
+
+    def epoch(self, label: str, epochs: int, rate: float, figures: EpochFigures) -> None:
+        """Show the epoch that has just ended; `rate` is in samples per second."""
+        self.update(
+            figures.epoch / epochs,
+            f"{label} ({self.done + 1}/{self.pieces}) epoch {figures.epoch}/{epochs} "
+            f"train {figures.train_loss:.3f} val {figures.val_loss:.3f} {rate:,.0f}/s",
+        )
+
+    def seed(self, label: str, epochs: int, rate: float, best: EpochFigures) -> None:
+        """Say what came of a seed: the epoch whose weights were kept."""
+        self.finish_piece(
+            f"{label} ({self.done + 1}/{self.pieces}): best by val loss is epoch {best.epoch} of "
+            f"{epochs}, train {best.train_loss:.4f}, val {best.val_loss:.4f}, val balanced "
+            f"accuracy {best.balanced_accuracy:.1f} %; {rate:,.0f} samples/s"
+        )
 
     def update(self, share: float, text: str) -> None:
         """Show that `share` (0…1) of the present piece is done; only on a moving line."""
@@ -54,7 +88,7 @@ class Progress:
         if self._mode == "off":
             return
         left = (time.monotonic() - self._began) / self.done * (self.pieces - self.done)
-        self._line.update(self._task, completed=self.done)
+        self._line.update(self._task, completed=self.done, description="")
         self._console.print(f"{text}, {left:.0f} s left", markup=False)
 
     def __enter__(self) -> Self:

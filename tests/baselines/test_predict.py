@@ -14,8 +14,7 @@ import baseline as stage
 from fusebench.baselines.predict import Rule, majority_rule, predict_baseline, threshold_rule
 from fusebench.errors import ArtifactError
 from fusebench.evaluation.measure import fusion_metrics
-from fusebench.models.registry import BASELINES
-from fusebench.prediction.predictions import SCHEMA, read_predictions
+from fusebench.prediction.predictions import BASELINES, SCHEMA, read_predictions
 from fusebench.samples.manifest import Manifest
 from fusebench.samples.samples import Samples
 
@@ -61,7 +60,10 @@ def test_info_tells_what_a_reader_needs(
     name: str, inputs: list[str], parameters: int, kept: Path, manifest: Manifest
 ) -> None:
     info = json.loads((kept / name / "info.json").read_text("utf-8"))
-    assert set(info.pop("cuts", SEEDS)) in ({"0", "1"}, set(SEEDS))
+    fits = info.pop("fits")
+    assert list(fits) == ["0", "1"]
+    noted = {"cut", "positive_above"} if name == "threshold" else set()
+    assert all(set(notes) == noted for notes in fits.values())
     assert info == {
         "schema": SCHEMA, "fusion": name, "strategy": "none", "inputs": inputs,
         "parameters": parameters, "classes": ["cubes", "spheres"], "positive": "spheres",
@@ -100,7 +102,7 @@ def test_threshold_is_fitted_on_the_training_part_of_a_seed_alone(
     spoilt_samples = replace(samples, lidar=spoilt)
     predict_baseline(threshold_rule(spoilt_samples), spoilt_samples, manifest, tmp_path / "kept")
     cuts, other = (
-        read_predictions(folder).info["cuts"] for folder in (kept / "threshold", tmp_path / "kept")
+        read_predictions(folder).info["fits"] for folder in (kept / "threshold", tmp_path / "kept")
     )
     assert cuts["0"] == other["0"]
     assert cuts["1"] != other["1"]
@@ -150,6 +152,6 @@ def test_stage_keeps_both_and_says_the_cuts(
     for path in kept.rglob("*.*"):
         written = tmp_path / "predictions" / path.relative_to(kept)
         assert written.read_bytes() == path.read_bytes()
-    cuts = read_predictions(kept / "threshold").info["cuts"]
+    cuts = read_predictions(kept / "threshold").info["fits"]
     told = ", ".join(f"below {cuts[seed]['cut']:,.0f}" for seed in "01")
     assert capsys.readouterr().out == (f"threshold: spheres where returns · range² is {told} m²\n")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fusebench.baselines.threshold import Threshold, best_cut, fit, sizes
+from fusebench.baselines.threshold import Threshold, best_cut, fit_threshold, sizes
 from fusebench.evaluation.metrics import METRICS
 from fusebench.prediction.predictions import PartPredictions
 from fusebench.samples.samples import Samples
@@ -98,7 +98,9 @@ def test_balanced_accuracy_on_train_is_that_of_the_cut(drawn: list[tuple[int, bo
     values = np.array([value for value, _ in drawn], float)
     labels = np.array([int(yes) for _, yes in drawn])
     text = np.full(len(drawn), "")
-    part = PartPredictions(text, text, text, labels, fit(values, labels, 1, 2).predict(values))
+    part = PartPredictions(
+        text, text, text, labels, fit_threshold(values, labels, 1, 2).predict(values)
+    )
     best = max(quality for quality, *_ in all_cuts(list(map(int, values)), list(labels == 1)))
     balanced_accuracy = METRICS["balanced_accuracy"].function(part, 1)
     assert balanced_accuracy == pytest.approx(100 * float(best))
@@ -118,7 +120,7 @@ def test_neighbouring_floats_are_told_apart() -> None:
 @pytest.mark.parametrize("positive", [0, 1])
 def test_logits_are_log_frequencies_with_a_half_added(positive: int) -> None:
     values, labels = np.array([1.0, 1, 1, 1, 9, 9, 9]), np.array([0, 0, 0, 1, 1, 1, 1])
-    fitted = fit(values, labels, positive, 2)
+    fitted = fit_threshold(values, labels, positive, 2)
     below, above = np.exp(fitted.predict(np.array([4.9, 5.1])))
     assert below == pytest.approx([3.5 / 5, 1.5 / 5])
     assert above == pytest.approx([0.5 / 4, 3.5 / 4])
@@ -126,7 +128,7 @@ def test_logits_are_log_frequencies_with_a_half_added(positive: int) -> None:
 
 
 def test_equal_values_lie_below_the_cut() -> None:
-    fitted = fit(np.full(6, 3.0), np.array([0, 0, 0, 0, 1, 1]), 1, 2)
+    fitted = fit_threshold(np.full(6, 3.0), np.array([0, 0, 0, 0, 1, 1]), 1, 2)
     assert np.exp(fitted.predict(np.array([3.0]))[0]) == pytest.approx([4.5 / 7, 2.5 / 7])
 
 
@@ -138,7 +140,7 @@ def test_a_value_on_the_cut_is_below_it() -> None:
 def test_a_rare_class_is_answered_on_its_side_of_the_cut() -> None:
     # Above the cut all 4 positives and 10 of 100 negatives: a log frequency would answer "no".
     values = np.concatenate((np.arange(90), np.full(10, 200.0), np.full(4, 200.0)))
-    fitted = fit(values, np.repeat([0, 1], [100, 4]), 1, 2)
+    fitted = fit_threshold(values, np.repeat([0, 1], [100, 4]), 1, 2)
     assert fitted.predict(np.array([0.0, 200])).argmax(axis=1).tolist() == [0, 1]
     # As if there were as many of each: 52 positives, 5.2 negatives, and a half of each.
     assert np.exp(fitted.logits[1]) == pytest.approx([5.7 / 58.2, 52.5 / 58.2])
@@ -147,7 +149,7 @@ def test_a_rare_class_is_answered_on_its_side_of_the_cut() -> None:
 
 def test_of_three_classes_the_positive_one_is_told_from_the_rest() -> None:
     values, labels = np.array([1.0, 1, 2, 2, 2, 9, 9]), np.array([0, 0, 2, 2, 2, 1, 1])
-    fitted = fit(values, labels, 1, 3)
+    fitted = fit_threshold(values, labels, 1, 3)
     logits = fitted.predict(np.array([0.0, 10]))
     assert fitted.cut == 5.5
     assert np.exp(logits[0]) == pytest.approx(np.array([2.5, 0.5, 3.5]) / 6.5)

@@ -57,12 +57,6 @@ def test_new_file_is_a_new_fusion(fusions_folder: Path) -> None:
     assert fusion_class("difference").__name__ == "Difference"
 
 
-@pytest.mark.parametrize("name", registry.BASELINES)
-def test_file_with_the_name_of_a_baseline_is_refused(name: str, fusions_folder: Path) -> None:
-    (fusions_folder / f"{name}.py").write_text(source_of("Taken"))
-    assert refusal("add").startswith(f"fusions/{name}.py: '{name}' is the name of a baseline")
-
-
 @pytest.mark.parametrize(("name", "classes"), [("nothing", ()), ("two", ("First", "Second"))])
 def test_file_must_hold_one_fusion(
     name: str, classes: tuple[str, ...], fusions_folder: Path

@@ -9,8 +9,8 @@ import pandas as pd
 
 from fusebench.evaluation.measure import fusion_metrics
 from fusebench.files import write_json, write_table
-from fusebench.models.registry import BASELINES
 from fusebench.prediction.predictions import (
+    BASELINES,
     SCHEMA,
     PartPredictions,
     read_predictions,

@@ -12,7 +12,8 @@ from tests.report.made_up import MAJORITY, NAMES, PAIR, THRESHOLD, pairs_table, 
 from fusebench.errors import ArtifactError
 from fusebench.evaluation.metrics import METRICS
 from fusebench.files import write_table
-from fusebench.models import registry
+from fusebench.models.registry import names as fusion_names
+from fusebench.prediction.predictions import BASELINES
 from fusebench.report import table as tables
 from fusebench.report.results import Comparison, read_comparison
 from fusebench.report.table import (
@@ -156,11 +157,11 @@ def test_screen_shows_first_what_decides(table: pd.DataFrame) -> None:
 
 
 def test_screen_has_room_for_every_fusion_there_is(tmp_path: Path) -> None:
-    names = registry.names()
+    names = fusion_names()
     comparison = read_comparison(write_results(tmp_path, names), names)
     shown = screen_table(comparison_table(comparison), NO_PAIRS)
     assert max(map(len, shown.splitlines())) <= SCREEN_WIDTH
-    for name in (*names, *registry.BASELINES):
+    for name in (*names, *BASELINES):
         assert any(line.startswith(name.replace("_", " ") + " ") for line in shown.splitlines())
 
 

@@ -158,7 +158,7 @@ def test_seeds_do_not_influence_each_other_and_older_models_are_replaced(
     assert {path.name for path in paths.models.iterdir()} == {"model.json", "seed_1.safetensors"}
     name = "models/add/seed_1.safetensors"
     assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
-    assert capsys.readouterr().out.startswith("add seed 1: best by val loss is epoch ")
+    assert capsys.readouterr().out.startswith("add seed 1 (1/1): best by val loss is epoch ")
 
 
 # --- What goes wrong ---

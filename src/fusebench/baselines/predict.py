@@ -1,7 +1,7 @@
 """Stage baseline: the logits that two rules without a trained model give for val and test."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fusebench.baselines.threshold import Threshold, fit, sizes
+from fusebench.baselines.threshold import fit_threshold, sizes
 from fusebench.files import replace_folder, write_json
-from fusebench.models.registry import BASELINES
-from fusebench.prediction.predictions import MEASURED_PARTS, SCHEMA, PartPredictions, write_seed
+from fusebench.prediction.predictions import (
+    BASELINES,
+    MEASURED_PARTS,
+    SCHEMA,
+    PartPredictions,
+    write_seed,
+)
 from fusebench.samples.manifest import Manifest
 from fusebench.samples.samples import Samples
 
@@ -35,26 +40,23 @@ class Rule:
     parameters : int
         How many numbers are fitted, those that only set the probabilities left out.
     fit : callable
-        From the samples of a training part to an answer.
-    notes : dict
-        What info.json says of it beside the rest; filled by `fit`.
+        From the samples of a training part to an answer, and what is to be noted of the fit.
     """
 
     name: str
     inputs: tuple[str, ...]
     parameters: int
-    fit: Callable[[int, pd.DataFrame], Answer]
-    notes: dict[str, Any] = field(default_factory=dict)
+    fit: Callable[[pd.DataFrame], tuple[Answer, dict[str, Any]]]
 
 
 def majority_rule(samples: Samples) -> Rule:
     """Return the constant answer: each class with its share of the training part."""
     classes = len(samples.dataset.classes)
 
-    def fit_shares(_seed: int, train: pd.DataFrame) -> Answer:
+    def fit_shares(train: pd.DataFrame) -> tuple[Answer, dict[str, Any]]:
         counts = np.bincount(train["label"], minlength=classes)
         logits = np.log(counts / counts.sum()).astype(np.float32)
-        return lambda rows: np.tile(logits, (len(rows), 1))
+        return lambda rows: np.tile(logits, (len(rows), 1)), {}
 
     return Rule(MAJORITY, (), 0, fit_shares)
 
@@ -64,19 +66,25 @@ def threshold_rule(samples: Samples) -> Rule:
     dataset = samples.dataset
     values = sizes(samples.lidar, dataset.max_range)
     positive, classes = dataset.classes.index(dataset.positive), len(dataset.classes)
-    cuts: dict[str, Any] = {}
 
-    def fit_cut(seed: int, train: pd.DataFrame) -> Answer:
+    def fit_cut(train: pd.DataFrame) -> tuple[Answer, dict[str, Any]]:
         labels = train["label"].to_numpy(np.int64)
-        fitted: Threshold = fit(values[train["row"].to_numpy()], labels, positive, classes)
-        cuts[str(seed)] = {"cut": fitted.cut, "positive_above": fitted.positive_above}
-        return lambda rows: fitted.predict(values[rows["row"].to_numpy()])
+        fitted = fit_threshold(values[train["row"].to_numpy()], labels, positive, classes)
+        notes = {"cut": fitted.cut, "positive_above": fitted.positive_above}
+        return lambda rows: fitted.predict(values[rows["row"].to_numpy()]), notes
 
-    return Rule(THRESHOLD, ("lidar",), 1, fit_cut, {"cuts": cuts})
+    return Rule(THRESHOLD, ("lidar",), 1, fit_cut)
 
 
-def predict_baseline(rule: Rule, samples: Samples, manifest: Manifest, folder: Path) -> None:
+def predict_baseline(
+    rule: Rule, samples: Samples, manifest: Manifest, folder: Path
+) -> dict[int, dict[str, Any]]:
     """Fit a rule per seed and keep its logits of val and test in `folder`, as a fusion's.
+
+    Returns
+    -------
+    dict of int to dict
+        What is noted of each seed's fit; info.json holds it as `fits`.
 
     Raises
     ------
@@ -84,18 +92,22 @@ def predict_baseline(rule: Rule, samples: Samples, manifest: Manifest, folder: P
         The manifest was drawn from other samples.
     """
     manifest.check_samples(samples.table)
+    fits: dict[int, dict[str, Any]] = {}
     with replace_folder(folder) as aside:
         for seed in manifest.seeds:
-            answer = rule.fit(seed, manifest.part(seed, "train"))
+            answer, fits[seed] = rule.fit(manifest.part(seed, "train"))
             parts = {}
             for part in MEASURED_PARTS:
                 rows = manifest.part(seed, part)
                 parts[part] = PartPredictions.of(rows, answer(rows))
             write_seed(aside, seed, parts)
-        write_json(aside / "info.json", _info(rule, samples, manifest))
+        write_json(aside / "info.json", _info(rule, samples, manifest, fits))
+    return fits
 
 
-def _info(rule: Rule, samples: Samples, manifest: Manifest) -> dict[str, Any]:
+def _info(
+    rule: Rule, samples: Samples, manifest: Manifest, fits: dict[int, dict[str, Any]]
+) -> dict[str, Any]:
     dataset = samples.dataset
     return {
         "schema": SCHEMA,
@@ -110,5 +122,5 @@ def _info(rule: Rule, samples: Samples, manifest: Manifest) -> dict[str, Any]:
         "train_counts": {
             str(seed): manifest.class_counts(seed, "train") for seed in manifest.seeds
         },
-        **rule.notes,
+        "fits": {str(seed): notes for seed, notes in fits.items()},
     }

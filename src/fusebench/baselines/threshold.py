@@ -67,7 +67,7 @@ class Threshold:
         return self.logits[(values > self.cut).astype(np.intp)].astype(np.float32)
 
 
-def fit(values: Floats, labels: Ints, positive: int, classes: int) -> Threshold:
+def fit_threshold(values: Floats, labels: Ints, positive: int, classes: int) -> Threshold:
     """Fit a threshold to a training part.
 
     The logits of a side are the log frequencies of the classes there, 1/2 added to each count. A

@@ -1,1 +1,1 @@
-"""From an archive to samples, and the split."""
+"""From an archive to samples."""

@@ -51,7 +51,7 @@ class DataParams(Section):
 
 
 @dataclass(frozen=True)
-class Pair:
+class PairedMembers:
     """An image and a LiDAR map of the same id and class, as members of the zip."""
 
     id: str
@@ -68,7 +68,7 @@ class Layout:
     ----------
     root : str
         Folder of the class folders, with a slash at its end ("" at the zip's top).
-    pairs : tuple of Pair
+    pairs : tuple of PairedMembers
         Sorted by position of the class in `data.classes`, then by id.
     angles : dict of (str, str) to str
         Per class and angle, the member that holds the angles.
@@ -81,7 +81,7 @@ class Layout:
     """
 
     root: str
-    pairs: tuple[Pair, ...]
+    pairs: tuple[PairedMembers, ...]
     angles: dict[tuple[str, str], str]
     unmatched: dict[str, dict[str, int]]
     ambiguous: tuple[str, ...]
@@ -118,12 +118,12 @@ def read_layout(archive: zipfile.ZipFile, classes: Sequence[str]) -> Layout:
     source = archive.filename or "archive"
     members = _members_by_path(archive, source)
     root = _find_root(list(members), classes, source)
-    pairs: list[Pair] = []
+    pairs: list[PairedMembers] = []
     unmatched: dict[str, dict[str, int]] = {}
     ambiguous: list[str] = []
     for class_name in classes:
         images, maps = (
-            _members_by_id(members, f"{root}{class_name}/{modality}/", suffixes, source)
+            _members_by_id(members, f"{root}{class_name}/{modality}/", suffixes)
             for modality, suffixes in _SUFFIXES.items()
         )
         both = sorted(images.keys() & maps.keys())
@@ -134,8 +134,11 @@ def read_layout(archive: zipfile.ZipFile, classes: Sequence[str]) -> Layout:
             )
         for key in both:
             of_id = [*images[key], *maps[key]]
-            if len(of_id) == 2:
-                pairs.append(Pair(key, class_name, *of_id))
+            if not key.isprintable():
+                # It would break the lines of tables and messages.
+                ambiguous.append(f"{', '.join(map(repr, of_id))}: an id that cannot be printed")
+            elif len(of_id) == 2:
+                pairs.append(PairedMembers(key, class_name, *of_id))
             else:
                 ambiguous.append(f"{', '.join(of_id)}: more than one image or map of one id")
         unmatched[class_name] = {"rgb": len(images) - len(both), "lidar": len(maps) - len(both)}
@@ -208,7 +211,7 @@ def _is_content(parts: Sequence[str]) -> bool:
 
 
 def _members_by_id(
-    members: Mapping[str, str], folder: str, suffixes: Sequence[str], source: str
+    members: Mapping[str, str], folder: str, suffixes: Sequence[str]
 ) -> dict[str, list[str]]:
     """Return the members of each id in one folder; files of other kinds are passed over."""
     of_id: dict[str, list[str]] = {}
@@ -216,8 +219,5 @@ def _members_by_id(
         file = PurePosixPath(path.removeprefix(folder))
         inside = path.startswith(folder) and len(file.parts) == 1
         if inside and file.suffix.lower() in suffixes:
-            if any(ord(letter) < 32 for letter in file.stem):
-                # It would break the lines of tables and messages.
-                raise ArchiveError(f"{source}: member {path!r} has a control character; rename it")
             of_id.setdefault(file.stem, []).append(members[path])
     return of_id

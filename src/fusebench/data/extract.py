@@ -17,7 +17,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fusebench.data.archive import ANGLES, DataParams, Layout, Pair, open_archive, read_layout
+from fusebench.data.archive import (
+    ANGLES,
+    DataParams,
+    Layout,
+    PairedMembers,
+    open_archive,
+    read_layout,
+)
 from fusebench.data.decode import BadMemberError, decode_image, decode_npy, decode_ranges
 from fusebench.errors import ArchiveError, BadSamplesError
 from fusebench.files import replace_folder, write_json, write_table
@@ -83,7 +90,7 @@ class _Report:
         default_factory=lambda: defaultdict(Counter)
     )
 
-    def add(self, pair: Pair, digest: str) -> None:
+    def add(self, pair: PairedMembers, digest: str) -> None:
         self.pairs[pair.class_name] += 1
         self.classes_of_id[pair.id].add(pair.class_name)
         self.classes_of_content[digest][pair.class_name] += 1
@@ -183,7 +190,7 @@ def content_digest(rgb: npt.NDArray[np.uint8], lidar: npt.NDArray[np.float32]) -
 
 def _read_pairs(
     archive: zipfile.ZipFile, layout: Layout, params: DataParams
-) -> Iterator[tuple[Pair, Sample | str]]:
+) -> Iterator[tuple[PairedMembers, Sample | str]]:
     """Yield each pair with its arrays, or with the line that says what is wrong with it."""
 
     def image(content: bytes) -> npt.NDArray[np.uint8]:

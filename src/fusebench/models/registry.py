@@ -13,28 +13,12 @@ from pydantic import Field, field_validator, model_validator
 from fusebench.config import AsTuple, Section
 from fusebench.errors import ParamsError
 
-# Rows of the comparison that are no fusions: answers without training.
-BASELINES = ("majority_class", "threshold")
-
 _FOLDER = Path(__file__).parents[1] / "fusions"
 
 
 def names() -> list[str]:
-    """Return the names of all fusions, sorted.
-
-    Raises
-    ------
-    ParamsError
-        A file has the name of a baseline, whose results it would overwrite.
-    """
-    listed = sorted(path.stem for path in _FOLDER.glob("[a-z]*.py"))
-    for name in listed:
-        if name in BASELINES:
-            raise ParamsError(
-                f"fusions/{name}.py: '{name}' is the name of a baseline; must be another "
-                f"than {', '.join(BASELINES)}"
-            )
-    return listed
+    """Return the names of all fusions, sorted."""
+    return sorted(path.stem for path in _FOLDER.glob("[a-z]*.py"))
 
 
 def check_name(name: str) -> None:

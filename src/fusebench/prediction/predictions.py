@@ -30,6 +30,8 @@ from fusebench.files import read_json, read_npz
 SCHEMA = 2
 """Version of the format. It rises when a reader of an earlier one would misread the files."""
 MEASURED_PARTS = ("test", "val")
+BASELINES = ("majority_class", "threshold")
+"""Kept predictions that are no fusion's: answers without a trained model."""
 _INFO = (
     "fusion", "strategy", "inputs", "parameters", "classes", "positive", "synthetic", "seeds",
     "train_counts",

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from fusebench.evaluation.metrics import METRICS, Metric
 from fusebench.files import replace_file
-from fusebench.models.registry import BASELINES
+from fusebench.prediction.predictions import BASELINES
 from fusebench.report.curves import write_curves
 from fusebench.report.pairs import Pair, primary_pairs
 from fusebench.report.results import Comparison

@@ -12,8 +12,7 @@ from fusebench.config import Section
 from fusebench.errors import ArtifactError
 from fusebench.evaluation.metrics import METRICS
 from fusebench.files import read_json
-from fusebench.models.registry import BASELINES
-from fusebench.prediction.predictions import FusionPredictions, read_predictions
+from fusebench.prediction.predictions import BASELINES, FusionPredictions, read_predictions
 
 
 class CompareParams(Section):

@@ -11,7 +11,7 @@ from enum import Enum
 import pandas as pd
 
 from fusebench.evaluation.metrics import METRICS
-from fusebench.models.registry import BASELINES
+from fusebench.prediction.predictions import BASELINES
 from fusebench.report.pairs import Pair, primary_pairs
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
 

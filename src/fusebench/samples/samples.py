@@ -78,9 +78,15 @@ def read_dataset(folder: Path) -> Dataset:
     if content.pop("schema", 1) != SCHEMA:
         raise ArtifactError(f"{path}: of another version of fusebench; 'dvc repro' remakes it")
     try:
-        return Dataset(**{**content, "classes": tuple(content["classes"])})
+        dataset = Dataset(**{**content, "classes": tuple(content["classes"])})
     except (KeyError, TypeError) as error:
         raise ArtifactError(f"{path}: {error}; 'dvc repro -f extract' remakes it") from None
+    if dataset.positive not in dataset.classes:
+        raise ArtifactError(
+            f"{path}: positive = '{dataset.positive}' is none of its classes; "
+            "'dvc repro -f extract' remakes it"
+        )
+    return dataset
 
 
 def read_samples_table(folder: Path) -> pd.DataFrame:

@@ -81,7 +81,7 @@ def train_fusion(
     manifest.check_samples(samples.table)
 
     def show_epoch(task: Task, state: TrainingState) -> None:
-        progress.update(state.epoch / task.settings.epochs, _moving_text(task, state))
+        progress.epoch(task.label, task.settings.epochs, _rate(task, state), state.records[-1])
 
     states: dict[int, TrainingState] = {}
     with replace_folder(paths.models) as folder:
@@ -89,7 +89,8 @@ def train_fusion(
             task = _task(recipe, seed, samples, manifest, device)
             state = fit(task, start(task), show_epoch)
             weights.save(folder / f"seed_{seed}.safetensors", state.best_weights)
-            progress.finish_piece(_seed_text(task, state))
+            best = state.records[state.best_epoch - 1]
+            progress.seed(task.label, task.settings.epochs, _rate(task, state), best)
             # The optimiser's state and the last weights are needed no more.
             states[seed] = replace(state, best_weights={})
         _describe(recipe, samples, manifest, device, states).write(folder)
@@ -143,24 +144,6 @@ def _measurements(
         "memory": peak_memory(device),
         "environment": environment(device, precision),
     }
-
-
-def _moving_text(task: Task, state: TrainingState) -> str:
-    record = state.records[-1]
-    return (
-        f"{task.label} epoch {state.epoch}/{task.settings.epochs} train {record.train_loss:.3f} "
-        f"val {record.val_loss:.3f} {_rate(task, state):,.0f}/s"
-    )
-
-
-def _seed_text(task: Task, state: TrainingState) -> str:
-    best = state.records[state.best_epoch - 1]
-    return (
-        f"{task.label}: best by val loss is epoch {best.epoch} of {task.settings.epochs}, train "
-        f"{best.train_loss:.4f}, val {best.val_loss:.4f}, val balanced accuracy "
-        f"{best.balanced_accuracy:.1f} %; {_rate(task, state):,.0f} samples/s, "
-        f"{sum(state.seconds):.0f} s"
-    )
 
 
 def _rate(task: Task, state: TrainingState) -> float:

@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, example, given, reject, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from fusebench.data.split import SplitParams, draw, part_counts
 from fusebench.errors import SplitError
 from fusebench.files import write_table
 from fusebench.samples.manifest import PARTS, UNUSED
 from fusebench.samples.samples import SAMPLE_COLUMNS
+from fusebench.split import SplitParams, draw, part_counts
 
 Strata = Mapping[tuple[int, ...], int]
 Shares = tuple[float, float, float]

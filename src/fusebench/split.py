@@ -3,13 +3,15 @@
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import pandas as pd
 from pydantic import Field, model_validator
 
 from fusebench.config import Real, Section
-from fusebench.errors import SplitError
+from fusebench.errors import ArtifactError, SplitError
+from fusebench.files import read_json
 from fusebench.samples.manifest import PARTS, UNUSED
 from fusebench.seeds import keyed_order
 
@@ -174,6 +176,14 @@ class _Pace:
     def place(self, stratum: Stratum) -> None:
         self._of_stratum[stratum] += 1
         self._of_label.update(stratum)
+
+
+def read_seeds(path: Path) -> list[int]:
+    """Return the seeds that stage check wrote; raise ArtifactError if the file is broken."""
+    seeds = read_json(path).get("seeds")
+    if not isinstance(seeds, list) or not all(type(seed) is int for seed in seeds):
+        raise ArtifactError(f"{path}: no list of whole numbers 'seeds'; 'dvc repro -f check' mends")
+    return seeds
 
 
 def part_counts(
