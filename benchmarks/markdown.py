@@ -70,7 +70,7 @@ def _training_table(result: Result, training: Result, where: str) -> str:
     ]  # fmt: skip
     rows = [
         _implementation(name, figures, name == training["reference"])
-        for name, figures in training["contestants"].items()
+        for name, figures in training["implementations"].items()
     ]
     return _table(header, rows)
 
@@ -95,7 +95,7 @@ def _time_to_loss(training: Result) -> str:
 
 
 def _notes(samples: Result, training: Result) -> str:
-    figures = training["contestants"]
+    figures = training["implementations"]
     reference = figures[training["reference"]]
     peaks = ", ".join(
         f"{precision} {rates['median']:,.0f} (best {rates['max']:,.0f})"
@@ -120,7 +120,7 @@ def _limits(result: Result) -> str:
 def _training_limits(result: Result) -> Iterator[list[str]]:
     """Yield what training is to reach at least, against the notebook's way and against the peak."""
     training, limits = result["training"]["cpu"], result["limits"]
-    figures = training["contestants"]
+    figures = training["implementations"]
     precision = training["reference"].split("-")[1]
     notebook = next(values for name, values in figures.items() if name.startswith("notebook"))
     ratio, least = notebook["ratio"], limits[f"training ratio {precision}"]

@@ -30,7 +30,7 @@ WITHOUT_TORCH = {
     "headline": (),
     "gallery": ("data/samples", "plots/samples.png"),
 }
-WITH_TORCH = {"train": (FUSION,), "evaluate": (FUSION,)}
+WITH_TORCH = {"train": (FUSION,), "predict": (FUSION,)}
 
 
 def stage_command(name: str, *arguments: str) -> list[str]:

@@ -143,10 +143,9 @@ def summarize(
             "time_to_loss": [
                 asdict(time_to_loss(timings, name, seed, plan)) for seed in plan.seeds
             ],
-            "turns": _epochs(timings, name, plan),
+            "epochs": _epochs(timings, name, plan),
         }
-    # "contestants" and "turns" are implementations and epochs: the keys of committed results.
-    return {"reference": specs[0].name, "contestants": figures, "peak_gigaflops": peaks}
+    return {"reference": specs[0].name, "implementations": figures, "peak_gigaflops": peaks}
 
 
 def _epochs(timings: Sequence[EpochTiming], name: str, plan: Plan) -> dict[str, dict[str, Any]]:

@@ -15,6 +15,7 @@ def main() -> None:
 
     from fusebench.config import PARAMS_FILE, load_keys
     from fusebench.evaluation.measure import confusion_table, fusion_metrics
+    from fusebench.evaluation.metrics import METRICS
     from fusebench.files import replace_folder, write_json, write_table
     from fusebench.models.registry import FusionParams
     from fusebench.prediction.predictions import BASELINES, read_predictions
@@ -30,12 +31,15 @@ def main() -> None:
             write_json(metrics_folder / f"{name}.json", metrics)
             if name in fusions:
                 write_table(confusion_folder / f"{name}.csv", confusion_table(predictions))
-            test = metrics["test"]
+            test = {
+                METRICS[key].label: METRICS[key].text(metrics["test"][key]["mean"])
+                for key in ("balanced_accuracy", "nll")
+            }
             collapsed = f"{metrics['collapsed_seeds']} collapsed to the majority class"
             print(
                 f"{name}: {len(predictions.seeds)} seed(s)"
-                f"{f', {collapsed}' if name in fusions else ''}; test balanced accuracy "
-                f"{test['balanced_accuracy']['mean']:.2f} %, NLL {test['nll']['mean']:.4f}"
+                f"{f', {collapsed}' if name in fusions else ''}; test "
+                + ", ".join(f"{label} {value}" for label, value in test.items())
             )
 
 

@@ -140,7 +140,11 @@ def export(rev: str, folder: Path) -> None:
     from fusebench.report.export import export as write
     from fusebench.revisions.revisions import read_bytes
 
-    write(lambda path: read_bytes(path, rev), folder)
+    try:
+        write(lambda path: read_bytes(path, rev), folder)
+    except ArtifactError as error:
+        # Advice for the workspace does not help: what is committed stays as it is.
+        raise ArtifactError(f"'{rev}' cannot be exported: {str(error).partition(';')[0]}") from None
     print((folder / "verdict.md").read_text("utf-8"), end="")
 
 

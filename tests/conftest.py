@@ -41,6 +41,11 @@ TRAIN = {
 }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that run DVC: they take longest, a group of them on each worker."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
 @pytest.fixture(scope="session")
 def params_text() -> str:
     """A complete, valid params.yaml: the tests' own, whatever the project's says."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.project import ROOT, Project, stages_run
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dvc")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("experiments")]
 
 FILM = '''"""A fusion for a test."""
 

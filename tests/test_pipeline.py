@@ -11,7 +11,7 @@ import pytest
 from tests.data.archives import npy, png
 from tests.project import FUSIONS, KEPT_PREDICTIONS, Project, stages_run
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dvc")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("pipeline")]
 
 MEASURED = ("metrics/training/", "metrics/comparison.csv")
 TRAIN = {f"train@{name}" for name in FUSIONS}

@@ -29,9 +29,10 @@ def test_it_leads_with_the_kept_verdict() -> None:
 
 @pytest.mark.parametrize("path", re.findall(r"!?\[[^\]]*\]\(([^)]+)\)", README))
 def test_what_it_links_to_is_there(path: str) -> None:
-    if path.startswith("http"):
-        return
-    assert (ROOT / path).exists()
+    if path.startswith("#"):
+        assert f"## {path[1:].replace('-', ' ').capitalize()}" in README
+    elif not path.startswith("http"):
+        assert (ROOT / path).exists()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as MovingLine
 from rich.table import Column
 
+# A text that is too long is cut, so that bar and time stay in sight.
 _CUT = Column(no_wrap=True, ratio=1)
 
 
@@ -48,9 +49,7 @@ class Progress:
         )
         # Drawn at each update: a thread that draws would run beside the training.
         self._line = MovingLine(
-            TextColumn(
-                "{task.description}", markup=False, table_column=Column(no_wrap=True, ratio=1)
-            ),
+            TextColumn("{task.description}", markup=False, table_column=_CUT),
             BarColumn(20),
             TimeRemainingColumn(compact=True),
             console=self._console,

@@ -167,9 +167,9 @@ class _Pace:
         horizon = now + Fraction(1, self._totals[label])
 
         def rank(stratum: Stratum) -> tuple[bool, bool, int, Fraction, Stratum]:
-            turn = Fraction(2 * self._of_stratum[stratum] + 1, 2 * self._sizes[stratum])
+            next_share = Fraction(2 * self._of_stratum[stratum] + 1, 2 * self._sizes[stratum])
             ahead = any(self._of_label[k] > now * self._totals[k] for k in stratum)
-            return ahead, turn > horizon, -len(stratum), turn, stratum
+            return ahead, next_share > horizon, -len(stratum), next_share, stratum
 
         return min(strata, key=rank)
 

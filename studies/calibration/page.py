@@ -148,7 +148,12 @@ def _marked(rate: Rate) -> str:
 
 def _short(calibration: Calibration) -> str:
     broken, few = shortfalls(calibration), too_few(calibration)
-    reason = "Else:" if few else "These cells break nothing, but rest on a guess of the spread."
+    reason = (
+        "Else:"
+        if few
+        else "The type I error of these cells is not above 5 %, but they rest on a guess of the "
+        "spread."
+    )
     return "".join(
         [
             _PROMISED.format(fewest=FEWEST_SEEDS, usual=USUAL),

@@ -37,7 +37,7 @@ def test_figures_are_made_of_the_timings() -> None:
     }  # fmt: skip
     memory: dict[str, dict[str, float | str]] = {name: {"peak_mb": 1.0} for name in seconds}
     training = summarize(specs, timings, flops, memory, Plan(seeds=(0,), rounds=1))
-    bf16, fp32 = training["contestants"].values()
+    bf16, fp32 = training["implementations"].values()
     assert {p: peak["median"] for p, peak in training["peak_gigaflops"].items()} == {
         "bf16": 1000.0, "fp32": 200.0,
     }  # fmt: skip
@@ -47,7 +47,7 @@ def test_figures_are_made_of_the_timings() -> None:
     assert fp32["ratio"]["values"] == [2.0, 3.0]
     assert (bf16["gigaflops"], bf16["share_of_peak"]) == (200.0, 20.0)
     assert (fp32["gigaflops"], fp32["share_of_peak"]) == (75.0, 37.5)
-    assert bf16["turns"]["0"] == {"seconds": [1.0, 2.0, 4.0], "val_loss": [0.1, 0.1, 0.1]}
+    assert bf16["epochs"]["0"] == {"seconds": [1.0, 2.0, 4.0], "val_loss": [0.1, 0.1, 0.1]}
 
 
 def small_products(specs: Sequence[Spec]) -> list[Spec]:
@@ -72,9 +72,10 @@ def result(tiny_root: Path) -> dict[str, Any]:
     return measured
 
 
+@pytest.mark.slow
 def test_everything_is_measured(result: dict[str, Any]) -> None:
     assert result["samples"] == {"train": 30, "val": 20}
-    figures = result["training"]["cpu"]["contestants"]
+    figures = result["training"]["cpu"]["implementations"]
     assert list(figures) == ["project-fp32", "notebook-fp32", "fabric-fp32"]
     # Per sample: two stems, the head, the classifier; a product of a and b counts 2ab.
     first = 2 * 2 * (64 * 64 * 4 * 9 * 32)
@@ -85,7 +86,7 @@ def test_everything_is_measured(result: dict[str, Any]) -> None:
         assert values["flops"] == flops, name
         assert values["memory"]["peak_mb"] > 100
         assert values["memory"]["measured"] == "process and its loader workers (PSS)"
-        assert len(values["turns"]["0"]["val_loss"]) == 1
+        assert len(values["epochs"]["0"]["val_loss"]) == 1
     assert result["data"].keys() == {"synthesize", "extract"}
     assert result["startup"]["ratio"].keys() == {"train"}
     scripts = result["startup"]["help"].keys()
@@ -94,6 +95,7 @@ def test_everything_is_measured(result: dict[str, Any]) -> None:
     assert "not_measured" in result["no_op"]
 
 
+@pytest.mark.slow
 def test_a_result_is_stored_and_printed_as_tables(result: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "mine.json").write_text(json.dumps(result, allow_nan=False), "utf-8")
     command = [sys.executable, str(ROOT / "benchmarks/table.py"), "mine.json"]

@@ -149,6 +149,6 @@ def test_stage_measures_fusions_and_baselines_from_predictions_alone(
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == [
         "add: 1 seed(s), 0 collapsed to the majority class; test balanced accuracy 100.00 %, "
-        "NLL 0.3133",
+        "NLL 0.3133 nats",
         "majority_class: 1 seed(s); test balanced accuracy 50.00 %, NLL 0.8133",
     ]

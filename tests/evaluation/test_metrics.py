@@ -11,7 +11,7 @@ from scipy.special import softmax
 from sklearn import metrics as sk
 from tests.evaluation.made_up import part_of, parts, seeded_part
 
-from fusebench.evaluation.metrics import MEANS, METRICS, log_odds, nll_per_sample
+from fusebench.evaluation.metrics import METRICS, log_odds, means, nll_per_sample
 from fusebench.prediction.predictions import PartPredictions
 
 every_metric = pytest.mark.parametrize("name", METRICS)
@@ -49,7 +49,7 @@ def test_values_lie_in_the_bounds(name: str, part: PartPredictions, positive: in
         assert low <= per_sample(part).min() <= per_sample(part).max() <= high
 
 
-@pytest.mark.parametrize("name", MEANS)
+@pytest.mark.parametrize("name", means())
 @few
 @given(part=parts())
 def test_mean_metric_is_its_weighted_values_per_sample(name: str, part: PartPredictions) -> None:

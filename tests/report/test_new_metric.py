@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.report.made_up import NAMES, PAIR, pairs_table, write_results
 
@@ -12,6 +13,7 @@ from fusebench.files import read_json
 from fusebench.report.curves import metrics_table
 from fusebench.report.figures import metrics_figure
 from fusebench.report.headline import headline, headline_text
+from fusebench.report.pairs import pairs_of
 from fusebench.report.results import CompareParams, Comparison, read_comparison
 from fusebench.report.table import (
     comparison_json,
@@ -20,6 +22,9 @@ from fusebench.report.table import (
     parse_comparison_table,
     screen_table,
 )
+from fusebench.report.verdict import verdict
+from fusebench.revisions.diff import Side, diff
+from fusebench.revisions.diff_text import diff_text
 
 NEW = replace(
     METRICS["nll"], name="half_loss", label="half loss", unit="halves", digits=3,
@@ -79,3 +84,28 @@ def test_plots_have_it(comparison: Comparison) -> None:
     assert rows[["fusion", "unit"]].iloc[0].tolist() == ["late", "halves"]
     titles = [axes.get_title() for axes in metrics_figure(comparison, table).axes]
     assert "half loss (halves)\nlower is better" in titles
+
+
+ERROR = replace(
+    METRICS["accuracy"], name="error", label="error rate", higher_is_better=False,
+    function=lambda part, _: 100 - METRICS["accuracy"].function(part, 0),
+    per_sample=lambda part: 100.0 * (part.logits.argmax(axis=1) != part.labels),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("primary", ["error", "balanced_accuracy"])
+def test_pairs_verdict_and_diff_have_a_mean_over_samples(
+    primary: str, comparison: Comparison, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(METRICS, ERROR.name, ERROR)
+    pairs = pairs_of(comparison.fusions, primary)
+    errors, accuracies = (
+        pairs[pairs["metric"] == name]["difference"].to_numpy() for name in ("error", "accuracy")
+    )
+    assert np.allclose(errors, -accuracies, atol=2e-6)
+    assert all(("error rate" in line) is (primary == "error") for line in verdict(pairs)[1:])
+    name, *_ = comparison.fusions
+    sides = [Side(side, {name: comparison.fusions[name]}) for side in ("before", "after")]
+    other = comparison.fusions[NAMES[1]]
+    sides[1].fusions[name] = other
+    assert "error rate (%)" in diff_text(diff(*sides, primary))

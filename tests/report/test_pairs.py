@@ -13,7 +13,8 @@ from tests.parts import LABELS, answers, fusion, paired_of, part_of, study
 
 from fusebench.errors import ArtifactError
 from fusebench.evaluation.measure import fusion_metrics
-from fusebench.evaluation.metrics import MEANS, METRICS
+from fusebench.evaluation.metrics import METRICS
+from fusebench.evaluation.metrics import means as means_over_samples
 from fusebench.files import read_table, write_table
 from fusebench.prediction.predictions import PartPredictions
 from fusebench.report import study as studies
@@ -70,7 +71,7 @@ def test_numbers_are_those_of_the_code_before_it_was_rewritten(five: pd.DataFram
 @pytest.mark.parametrize("primary", ["balanced_accuracy", "nll", "auroc"])
 def test_every_two_fusions_have_a_row_per_metric_the_primary_first(primary: str) -> None:
     frame = pairs_of(study(2), primary)
-    metrics = [primary, *(name for name in MEANS if name != primary)]
+    metrics = [primary, *(name for name in means_over_samples() if name != primary)]
     assert frame["metric"].tolist() == [name for name in metrics for _ in NAMES]
     assert list(zip(frame["first"], frame["second"], strict=True)) == NAMES * len(metrics)
     assert frame["role"].tolist() == ["primary"] * 3 + ["descriptive"] * (len(frame) - 3)
@@ -93,7 +94,7 @@ def test_a_row_says_what_was_measured(five: pd.DataFrame) -> None:
     assert set(five["first_collapsed"]) == {0, 1}
 
 
-@pytest.mark.parametrize("metric", MEANS)
+@pytest.mark.parametrize("metric", means_over_samples())
 def test_a_row_holds_the_estimates(five: pd.DataFrame, metric: str) -> None:
     for row in pair_rows(five[five["metric"] == metric]):
         paired = _paired(row.first, row.second, metric)

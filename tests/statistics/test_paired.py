@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.parts import BySeed, answers, paired_of, part_of, two_fusions
 
-from fusebench.evaluation.metrics import MEANS, METRICS
+from fusebench.evaluation.metrics import METRICS
+from fusebench.evaluation.metrics import means as means_over_samples
 from fusebench.statistics.paired import strata
 
 LABELS = [0, 0, 0, 0, 0, 0, 1, 1]
 RIGHT = {0: part_of(LABELS, answers(LABELS, []))}
-means = pytest.mark.parametrize("metric", MEANS)
+means = pytest.mark.parametrize("metric", means_over_samples())
 
 
 # --- What a row adds up to ---

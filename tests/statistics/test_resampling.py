@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 from tests.parts import BySeed, crossed, paired_of, part_of, unbounded
 
-from fusebench.evaluation.metrics import MEANS, METRICS
+from fusebench.evaluation.metrics import METRICS, means
 from fusebench.prediction.predictions import PartPredictions
 from fusebench.statistics.estimates import deviations, retrained
 from fusebench.statistics.paired import Floats, Ints, Paired, strata
@@ -120,7 +120,7 @@ def _of_any(parts: BySeed, metric: str, ids: Ints, resamples: Resamples) -> Floa
     return of_any([on(part) for part in parts.values()], ids, resamples)
 
 
-@pytest.mark.parametrize("metric", MEANS)
+@pytest.mark.parametrize("metric", means())
 def test_the_way_for_any_metric_gives_the_same_for_a_mean(metric: str) -> None:
     first, second = _fusion("late"), _fusion("add")
     paired = paired_of(first, second, metric)

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from fusebench.config import AsTuple, Real, Section, Size
 from fusebench.errors import ArchiveError
 
+# Bytes of the first version: with other words the same samples would be another archive.
 SYNTHETIC_COMMENT = b"fusebench: rendered demonstration archive"
 """Comment of a zip with synthetic samples, which stage synthesize made. Its bytes never change."""
 

@@ -1,8 +1,7 @@
 """The registry of metrics: a metric is added here, and everything that shows metrics finds it.
 
-Rates are in percent, NLL in nats per sample. For two classes precision, recall, F1, AUROC and
-average precision are those of the positive class; for more, means over classes (AUROC: one class
-against the rest).
+For two classes, what speaks of one class (precision, AUROC, …) speaks of the positive one; for more
+it is the mean over classes, each against the rest where scores are ranked.
 """
 
 import math
@@ -59,6 +58,10 @@ class Metric:
     def difference_unit(self) -> str:
         """Unit of the difference of two values: two percentages differ by points."""
         return "points" if self.unit == "%" else self.unit
+
+    def text(self, value: float) -> str:
+        """Return a value as it is shown, with its unit."""
+        return f"{value:.{self.digits}f} {self.unit}".rstrip()
 
     @property
     def heading(self) -> str:
@@ -171,5 +174,8 @@ _ALL = (
 
 METRICS = {metric.name: metric for metric in _ALL}
 """Every metric by its name, in the order in which tables show them."""
-MEANS = tuple(name for name, metric in METRICS.items() if metric.per_sample)
-"""Names of the metrics that are means over samples."""
+
+
+def means() -> list[str]:
+    """Return the names of the metrics that are means over samples."""
+    return [name for name, metric in METRICS.items() if metric.per_sample]

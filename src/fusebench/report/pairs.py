@@ -4,6 +4,7 @@ Each pair is estimated first (`estimate_pairs`), then corrected for how many pai
 (`correct`).
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, get_type_hints
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple, get_type_hints
 import numpy as np
 import pandas as pd
 
-from fusebench.evaluation.metrics import MEANS
+from fusebench.evaluation.metrics import means
 from fusebench.files import parse_table, read_table
 from fusebench.prediction.predictions import FusionPredictions
 from fusebench.report.study import Study
@@ -102,7 +103,7 @@ def pairs_of(fusions: Mapping[str, FusionPredictions], primary: str) -> pd.DataF
     DataFrame
         As metrics/pairs.csv: the columns of `Pair`, figures to six digits.
     """
-    descriptive = [name for name in MEANS if name != primary]
+    descriptive = [name for name in means() if name != primary]
     return correct(estimate_pairs(fusions, primary, descriptive))
 
 
@@ -177,6 +178,9 @@ def _minimum_detectable(row: "pd.Series[Any]", tests: int) -> float:
     paired = row["paired"]
     step = float(paired.weights.max()) if isinstance(paired, Paired) else 0.0
     claim = Claim(row["difference"], row["retrained_error"], row["retrained_df"], step)
+    if claim.error == 0 and step == 0:
+        # Predictions that are all alike say nothing of what would be shown.
+        return math.nan
     return max(claim.minimum_detectable(tests), float(row["exact_bound"]))
 
 

@@ -130,6 +130,8 @@ class Study:
             figures: Figures = {}
             if values:
                 resampled = values[first] - values[second]
+                # A resample may lack a class, and with it AUROC.
+                resampled = resampled[np.isfinite(resampled)]
                 # The bootstrap's deviation is the standard error.
                 error = float(resampled.std(ddof=1))
                 claim = Claim(means[first] - means[second], error, self.seeds - 1)

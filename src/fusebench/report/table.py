@@ -225,7 +225,7 @@ def _note(table: pd.DataFrame, shown: Sequence[Metric]) -> str:
         for metric in METRICS.values()
         if metric not in shown and _column(metric) in table
     ]
-    more = f" Only in {TABLE}: {', '.join(others)}." if others else ""
+    more = f" Only in {TABLE.name}: {', '.join(others)}." if others else ""
     return (
         f"{first['Samples'].capitalize()} samples, {first['Seeds']} seed(s); {measures}. Test: "
         "mean ± standard deviation over seeds. The epoch was selected on val, so choose by val and "

@@ -81,9 +81,16 @@ def _undecided(pair: Pair, tests: int) -> str:
     return (
         f"{pair.first} against {pair.second}: no difference shown{_after_holm(tests)}, "
         f"{_amount(pair.difference, pair)} "
-        f"({_interval(pair.retrained_low, pair.retrained_high, pair)}); a difference above "
-        f"{_unsigned(pair.minimum_detectable, pair)} would have been seen in four of five "
-        "such studies, if seeds differ as much as here."
+        f"({_interval(pair.retrained_low, pair.retrained_high, pair)}){_power(pair)}."
+    )
+
+
+def _power(pair: Pair) -> str:
+    if math.isnan(pair.minimum_detectable):
+        return ""
+    return (
+        f"; a difference above {_unsigned(pair.minimum_detectable, pair)} would have been seen in "
+        "four of five such studies, if seeds differ as much as here"
     )
 
 
@@ -249,8 +256,11 @@ def baseline_remark(comparison: pd.DataFrame) -> str:
     Parameters
     ----------
     comparison : DataFrame
-        As metrics/comparison.csv. Empty text: some fusion is above.
+        As metrics/comparison.csv. Empty text: some fusion is above, or the file is of a commit
+        that has no balanced accuracy.
     """
+    if "Test Balanced Accuracy" not in comparison:
+        return ""
     scores = comparison.set_index("Model")["Test Balanced Accuracy"].astype(float)
     fusions = scores.drop(list(BASELINES), errors="ignore")
     if _THRESHOLD not in scores or fusions.max() > scores[_THRESHOLD]:

@@ -68,7 +68,9 @@ class Claim:
 
     @property
     def p(self) -> float:
-        """Two-sided p-value of "there is no difference"."""
+        """Two-sided p-value of "there is no difference"; NaN where the error is not known."""
+        if math.isnan(self.error):
+            return math.nan
         if self.error == 0:
             return 1.0 if self.difference == 0 else 0.0
         return min(1.0, 2 * float(student.sf(abs(self.difference) / self.error, self.df)))
