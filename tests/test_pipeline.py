@@ -142,10 +142,7 @@ def test_the_same_archive_under_another_name_trains_nothing(clean: Project) -> N
     ("change", "target", "words"),
     [
         ("train.lr=abc", [], ("train.lr", "'abc'", "must be a valid number")),
-        ("+train.lrr=0.1", [], ("train.lrr", "did you mean 'train.lr'")),
         ("+strategies=[add]", [], ("unknown key 'strategies'", "did you mean 'fusions'")),
-        ("override.add.lr=-1", [], ("override.add.lr = -1", "greater than 0")),
-        ("split.train=0.9", ["train@add"], ("split", "sum to at most 1")),
         ("fusion=film", ["headline"], ("fusion", "film", "must be one of fusions: add, hadamard")),
     ],
 )

@@ -45,7 +45,7 @@ def _label_axes(errors: Axes, coverage: Axes) -> None:
     errors.set_ylim(len(titles) - 0.5, -0.5)
     errors.set_xlim(left=-0.3)
     coverage.axvline(100 * LEVEL, color="black", linewidth=1.2)
-    coverage.set(xlabel="% of studies (line: 95 %)", title="Coverage of the minimum detectable")
+    coverage.set(xlabel="% of studies (line: 95 %)", title="Coverage of the\nminimum detectable")
     coverage.set_xlim(right=100.5)
     for axes in (errors, coverage):
         axes.grid(visible=False, axis="y")

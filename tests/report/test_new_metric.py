@@ -104,8 +104,6 @@ def test_pairs_verdict_and_diff_have_a_mean_over_samples(
     )
     assert np.allclose(errors, -accuracies, atol=2e-6)
     assert all(("error rate" in line) is (primary == "error") for line in verdict(pairs)[1:])
-    name, *_ = comparison.fusions
-    sides = [Side(side, {name: comparison.fusions[name]}) for side in ("before", "after")]
-    other = comparison.fusions[NAMES[1]]
-    sides[1].fusions[name] = other
-    assert "error rate (%)" in diff_text(diff(*sides, primary))
+    first, second = (comparison.fusions[name] for name in NAMES[:2])
+    before, after = Side("before", {"late": first}), Side("after", {"late": second})
+    assert "error rate (%)" in diff_text(diff(before, after, primary))
