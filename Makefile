@@ -67,12 +67,12 @@ study: setup-dev  ## train in fp32 and in bf16 with ten seeds each (an hour)
 	@dvc repro extract
 	@python benchmarks/study.py
 
-# A worker per core; tests that share a run of DVC stay on one worker.
+# A worker per core; a file's tests, which share what they set up, stay on one worker.
 test: setup-dev  ## run all tests (6 minutes on 2 cores)
-	@$(BIN)/python -m pytest -n auto --dist loadgroup
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-quick: setup-dev  ## run the tests that take no DVC and no training (1 minute)
-	@$(BIN)/python -m pytest -n auto --dist loadgroup -m "not slow"
+	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
 
 check: setup-dev  ## ruff and mypy
 	@ruff check src studies tests benchmarks

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from tests.project import FUSIONS, Project
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("experiments")]
+pytestmark = pytest.mark.slow
 
 
 def _diff(project: Project, *revisions: str) -> str:

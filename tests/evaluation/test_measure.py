@@ -150,5 +150,5 @@ def test_stage_measures_fusions_and_baselines_from_predictions_alone(
     assert lines[:2] == [
         "add: 1 seed(s), 0 collapsed to the majority class; test balanced accuracy 100.00 %, "
         "NLL 0.3133 nats",
-        "majority_class: 1 seed(s); test balanced accuracy 50.00 %, NLL 0.8133",
+        "majority_class: 1 seed(s); test balanced accuracy 50.00 %, NLL 0.8133 nats",
     ]

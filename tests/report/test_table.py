@@ -129,7 +129,7 @@ def test_screen_shows_the_primary_metric_then_those_that_fit(table: pd.DataFrame
     assert "in %: val accuracy, balanced accuracy, F1; in nats: val loss, NLL." in note
     assert "selected on val" in note
     assert note.endswith(
-        "Only in metrics/comparison.csv: accuracy, precision, recall, AUROC, average precision."
+        "Only in comparison.csv: accuracy, precision, recall, AUROC, average precision."
     )
 
 

@@ -283,7 +283,7 @@ def test_the_exact_bound_is_that_of_the_class_of_few_samples() -> None:
 # --- Several tests, and power ---
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=10)
 @given(st.lists(SHARES | st.sampled_from([0.0, 0.01, 0.5, 1.0]), min_size=1, max_size=12))
 def test_holm_is_statsmodels_holm(values: list[float]) -> None:
     expected = multipletests(values, method="holm")[1]
