@@ -94,7 +94,8 @@ def _lines(axes: Axes, marker: str) -> list[Any]:
 def test_metrics_figure_has_a_panel_per_metric_within_its_bounds(comparison: Comparison) -> None:
     table = curves.metrics_table(comparison)
     figure = figures.metrics_figure(comparison, table)
-    panels = dict(zip(METRICS, figure.axes, strict=True))
+    # The last row may have room for more.
+    panels = dict(zip(METRICS, figure.axes, strict=False))
     labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert labels == ["late", "hadamard", "majority class", "threshold"]
     for name, metric in METRICS.items():

@@ -63,7 +63,7 @@ def test_screen_and_markdown_name_it_or_show_it(comparison: Comparison) -> None:
     table, described = comparison_table(comparison), pairs_table(PAIR)
     decides = pairs_table(PAIR._replace(metric=NEW.name))
     for show in (screen_table, markdown_table):
-        assert "average precision, half loss." in " ".join(show(table, described).split())
+        assert f", {NEW.label}." in " ".join(show(table, described).split())
         shown = show(table, decides)
         mean, deviation = table.iloc[0][["Test Half Loss", "Test Half Loss Deviation"]]
         assert f"{mean:.2f} ± {deviation:.2f}" in shown
