@@ -193,3 +193,26 @@ def test_equal_odds_are_ties_though_their_sums_round_differently() -> None:
     logits = np.array([[0.1, 0.7, 0.3], [0.7, 0.1, 0.3]], np.float32)
     swapped = log_odds(logits, 2), log_odds(logits[::-1], 2)
     assert set(np.concatenate(swapped).tolist()) == {swapped[0][0]}
+
+
+# --- Probabilities ---
+
+
+def test_brier_score_with_two_classes_is_the_squared_error_of_the_positive_one() -> None:
+    part = seeded_part(2)
+    probability = softmax(part.logits.astype(float), axis=1)[:, 1]
+    expected = sk.brier_score_loss(part.labels, probability)
+    assert value("brier", part) == pytest.approx(expected, abs=1e-12)
+
+
+def test_calibration_error_is_the_gap_of_each_bin_by_its_share() -> None:
+    # Two bins: four answers at 0.9, three of them right; one at 0.6, wrong.
+    odds = [math.log(9)] * 4 + [math.log(1.5)]
+    part = part_of([0, 0, 0, 1, 1], np.array([[ratio, 0.0] for ratio in odds]))
+    expected = 100 * (4 / 5 * abs(0.75 - 0.9) + 1 / 5 * abs(0 - 0.6))
+    assert value("calibration_error", part) == pytest.approx(expected, abs=1e-5)
+
+
+def test_calibration_error_of_a_calibrated_model_is_nothing() -> None:
+    part = part_of([0, 0, 0, 1], np.array([[math.log(3), 0.0]] * 4))
+    assert value("calibration_error", part) == pytest.approx(0, abs=1e-5)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 from sklearn import metrics as sk
 
 from fusebench.prediction.predictions import PartPredictions
@@ -100,6 +100,37 @@ def correct_per_sample(part: PartPredictions) -> Floats:
     return correct
 
 
+def brier_per_sample(part: PartPredictions) -> Floats:
+    """Return half the squared distance of the probabilities from the true class, shape (n,).
+
+    Half, so that it is between 0 and 1, and with two classes (p − y)² (Brier, Monthly Weather
+    Review 78, 1950).
+    """
+    distances = softmax(part.logits.astype(np.float64), axis=1)
+    distances[np.arange(len(distances)), part.labels] -= 1
+    halves: Floats = (distances**2).sum(axis=1) / 2
+    return halves
+
+
+def _brier_score(part: PartPredictions, _positive: int) -> float:
+    probabilities = softmax(part.logits.astype(np.float64), axis=1)
+    labels = range(part.logits.shape[1])
+    return float(sk.brier_score_loss(part.labels, probabilities, labels=labels, scale_by_half=True))
+
+
+def _expected_calibration_error(part: PartPredictions, _positive: int) -> float:
+    """Return Σ (share of samples) · |accuracy − confidence| over bins of confidence, in percent.
+
+    Confidence is the probability of the answer; 15 bins of equal width (Guo et al., "On calibration
+    of modern neural networks", ICML 2017).
+    """
+    confidence = softmax(part.logits.astype(np.float64), axis=1).max(axis=1)
+    correct = part.logits.argmax(axis=1) == part.labels
+    bins = np.minimum((confidence * 15).astype(np.intp), 14)
+    gaps = np.bincount(bins, weights=correct - confidence)
+    return 100 * float(np.abs(gaps).sum()) / len(confidence)
+
+
 def log_odds(logits: npt.NDArray[np.float32], label: int) -> Floats:
     """Return the log odds of one class against the rest, shape (n,).
 
@@ -169,6 +200,11 @@ _ALL = (
     Metric(
         "nll", "NLL", "nats", 4, False, (0.0, math.inf),
         lambda part, _: float(nll_per_sample(part).mean()), nll_per_sample,
+    ),
+    Metric("brier", "Brier score", "", 4, False, (0.0, 1.0), _brier_score, brier_per_sample),
+    Metric(
+        "calibration_error", "expected calibration error", "%", 2, False, PERCENT,
+        _expected_calibration_error,
     ),
 )  # fmt: skip
 
