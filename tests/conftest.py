@@ -41,15 +41,25 @@ TRAIN = {
 }
 
 
+# Files whose tests take five seconds and more together; other slow tests are marked in place.
+SLOW = (
+    "benchmarks/", "evaluation/test_metrics.py", "models/test_fusions.py", "report/test_compare.py",
+    "report/test_figures.py", "report/test_new_metric.py", "report/test_pairs.py",
+    "report/test_verdict.py", "revisions/test_diff.py", "statistics/", "studies/",
+    "test_fairness.py", "test_precision.py", "test_split.py", "test_startup.py",
+    "training/test_fast_paths.py", "training/test_train.py",
+)  # fmt: skip
+# Their tests run DVC. They take longest, so they begin, and each worker has one of them.
+FIRST = ("test_pipeline.py", "test_experiments.py", "test_show.py")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files whose tests run DVC: they take longest, and each worker has one."""
-    items.sort(
-        key=lambda item: (
-            "/test_pipeline.py" not in str(item.path)
-            and "/test_experiments.py" not in str(item.path)
-            and "/test_show.py" not in str(item.path)
-        )
-    )
+    """Mark the tests of slow files, and begin with those that take longest."""
+    names = {item: item.path.relative_to(Path(__file__).parent).as_posix() for item in items}
+    for item, name in names.items():
+        if name.startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: names[item] not in FIRST)
 
 
 @pytest.fixture(scope="session")
