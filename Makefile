@@ -50,7 +50,7 @@ verdict: setup  ## train ten seeds of each fusion, export what they show to metr
 	@dvc exp run --temp --name verdict -S 'train.seeds=[0,1,2,3,4,5,6,7,8,9]'
 	@python src/show.py export verdict metrics/verdict
 
-calibration: setup  ## simulate how often the statistics err (4 minutes)
+calibration: setup  ## simulate how often the statistics err (several minutes)
 	@python studies/calibrate.py
 
 notebook: setup  ## the four fusions with the notebook's indexing, scaling and split
@@ -71,7 +71,7 @@ study: setup-dev  ## train in fp32 and in bf16 with ten seeds each (an hour)
 test: setup-dev  ## run all tests (6 minutes on 2 cores)
 	@$(BIN)/python -m pytest -n auto --dist loadfile
 
-test-quick: setup-dev  ## run the tests that take no DVC and no training (1 minute)
+test-quick: setup-dev  ## run the tests, those that take long left out (1 minute)
 	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
 
 check: setup-dev  ## ruff and mypy
