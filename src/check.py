@@ -18,17 +18,12 @@ def main() -> None:
 
     from fusebench.config import PARAMS_FILE, load
     from fusebench.files import replace_folder, write_json
-    from fusebench.models import registry
     from fusebench.params import Params
 
-    params = load(PARAMS_FILE, Params)
-    effective = {name: params.effective_train(name) for name in registry.names()}
+    files = load(PARAMS_FILE, Params).checked_files()
     with replace_folder(arguments.folder) as aside:
-        write_json(aside / "params.json", {"params.yaml": "every value is allowed"})
-        write_json(aside / "seeds.json", {"seeds": list(params.train.seeds)})
-        for name, train in effective.items():
-            settings = {"train": train.settings(), "lidar": params.lidar.settings()}
-            write_json(aside / "settings" / f"{name}.json", settings)
+        for name, content in files.items():
+            write_json(aside / name, content)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 """Stage compare: python src/compare.py
 
-Sets the fusions of `fusions` and the baselines side by side: metrics/comparison.csv and .json, a
-table on the screen; every two fusions in metrics/pairs.csv, and on the screen which one to use;
-tables for `dvc plots` in plots/curves/ and pictures in plots/. Results of fusions that are not in
-`fusions` are ignored. Below the table stands what was not equal between the fusions' trainings, and
-what is not as on this machine; nothing, where all is.
+Sets the fusions of `fusions` and the baselines side by side: metrics/comparison.csv, a table on the
+screen; every two fusions in metrics/pairs.csv, and on the screen which one to use; tables for
+`dvc plots` in plots/curves/ and pictures in plots/; in metrics/sources.json, which predictions all
+that was made from. Results of fusions that are not in `fusions` are ignored. Below the table stands
+what was not equal between the fusions' trainings, and what is not as on this machine; nothing,
+where all is.
 """
 
 from pathlib import Path
@@ -19,7 +20,7 @@ def main() -> None:
     from fusebench.config import PARAMS_FILE, load_keys, load_section
     from fusebench.device import RuntimeParams, present_environment
     from fusebench.models.registry import FusionParams
-    from fusebench.report.results import CompareParams, read_comparison
+    from fusebench.report.results import SOURCES, CompareParams, read_comparison
 
     fusions = load_keys(PARAMS_FILE, FusionParams).fusions
     primary = load_section(PARAMS_FILE, "compare", CompareParams).primary
@@ -36,7 +37,7 @@ def main() -> None:
     table = tables.comparison_table(comparison)
     pairs = pairs_of(comparison.fusions, primary)
     write_table(tables.TABLE, table)
-    write_json(Path("metrics/comparison.json"), tables.comparison_json(comparison))
+    write_json(SOURCES, comparison.sources(primary))
     write_table(PAIRS, pairs)
     write_plots(comparison, pairs, Path("plots"))
 

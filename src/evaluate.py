@@ -1,7 +1,8 @@
 """Stage evaluate: python src/evaluate.py
 
 Measures all kept predictions, those of `fusions` and of the baselines, and writes per fusion
-metrics/fusions/<fusion>.json and plots/confusion/<fusion>.csv. Nothing is inferred anew.
+metrics/test/<fusion>.json, the few figures that DVC compares; metrics/fusions/<fusion>.json, all
+metrics of each seed; and plots/confusion/<fusion>.csv. Nothing is inferred anew.
 """
 
 from pathlib import Path
@@ -14,6 +15,7 @@ def main() -> None:
     cli.parser(__doc__).parse_args()
 
     from fusebench.config import PARAMS_FILE, load_keys
+    from fusebench.evaluation.compared import row_figures
     from fusebench.evaluation.measure import confusion_table, fusion_metrics
     from fusebench.evaluation.metrics import METRICS
     from fusebench.files import replace_folder, write_json, write_table
@@ -22,6 +24,7 @@ def main() -> None:
 
     fusions = load_keys(PARAMS_FILE, FusionParams).fusions
     with (
+        replace_folder(Path("metrics/test")) as compared_folder,
         replace_folder(Path("metrics/fusions")) as metrics_folder,
         replace_folder(Path("plots/confusion")) as confusion_folder,
     ):
@@ -29,6 +32,7 @@ def main() -> None:
             predictions = read_predictions(Path("predictions") / name)
             metrics = fusion_metrics(predictions)
             write_json(metrics_folder / f"{name}.json", metrics)
+            write_json(compared_folder / f"{name}.json", row_figures(metrics))
             if name in fusions:
                 write_table(confusion_folder / f"{name}.csv", confusion_table(predictions))
             test = {

@@ -15,6 +15,8 @@ from fusebench.errors import ArtifactError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fusebench.stale import Stale
+
 
 def main() -> None:
     """Read the arguments, show."""
@@ -67,11 +69,15 @@ def table(rev: str | None) -> None:
     from fusebench.report.pairs import PAIRS, parse_pairs
     from fusebench.report.table import SCREEN_WIDTH, TABLE, parse_comparison_table, screen_table
     from fusebench.report.verdict import baseline_remark, on_screen, recommendation
+    from fusebench.stale import stale
 
-    comparison = _read(TABLE, rev, parse_comparison_table)
-    pairs = _read(PAIRS, rev, parse_pairs)
+    read = _reader(rev)
+    comparison = _parsed(TABLE, rev, read, parse_comparison_table)
+    pairs = _parsed(PAIRS, rev, read, parse_pairs)
+    state = stale(read)
+    sentences = [] if state else [recommendation(pairs), baseline_remark(comparison)]
     print(screen_table(comparison, pairs))
-    print(on_screen([recommendation(pairs), baseline_remark(comparison)], SCREEN_WIDTH))
+    print(on_screen([*sentences, *state.lines(), _remedy(rev) if state else ""], SCREEN_WIDTH))
 
 
 def verdict(rev: str | None) -> None:
@@ -86,26 +92,51 @@ def verdict(rev: str | None) -> None:
     from fusebench.report.table import SCREEN_WIDTH
     from fusebench.report.verdict import on_screen
     from fusebench.report.verdict import verdict as sentences
+    from fusebench.stale import stale
 
-    print(on_screen(sentences(_read(PAIRS, rev, parse_pairs)), SCREEN_WIDTH))
+    read = _reader(rev)
+    pairs = _parsed(PAIRS, rev, read, parse_pairs)
+    state = stale(read)
+    _refuse_stale(state, rev)
+    print(on_screen([*sentences(pairs), *state.lines()], SCREEN_WIDTH))
 
 
-def _read(path: Path, rev: str | None, parse: "Callable[[str], pd.DataFrame]") -> "pd.DataFrame":
+def _reader(rev: str | None) -> "Callable[[Path], bytes]":
+    """Return what reads files of the workspace, or of a revision."""
+    from fusebench.revisions.revisions import WORKSPACE, reader
+
+    return reader(rev or WORKSPACE)
+
+
+def _parsed(
+    path: Path, rev: str | None, read: "Callable[[Path], bytes]",
+    parse: "Callable[[str], pd.DataFrame]",
+) -> "pd.DataFrame":  # fmt: skip
     """Return a table of the workspace, or of a revision."""
-    if rev is None:
-        try:
-            return parse(path.read_text("utf-8"))
-        except FileNotFoundError:
-            raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
-    from fusebench.revisions.revisions import read_text
-
-    text = read_text(path, rev)
+    text = read(path).decode()
     try:
         return parse(text)
     except ArtifactError as error:
+        if rev is None:
+            raise
         # Its advice is for the workspace; what is committed stays as it is.
         reason = str(error).partition(";")[0]
         raise ArtifactError(f"'{rev}': {reason}: of another version of fusebench") from None
+
+
+def _refuse_stale(state: "Stale", rev: str | None) -> None:
+    """Raise ArtifactError if there would be said something of another state."""
+    if state:
+        said = " ".join(state.lines())
+        raise ArtifactError(f"{said} {_remedy(rev)}")
+
+
+def _remedy(rev: str | None) -> str:
+    if rev is None:
+        return "'dvc repro' brings table, pairs, verdict and pictures up to date."
+    return (
+        f"'{rev}' was committed so; 'dvc exp apply' or 'git checkout', then 'dvc repro' mends it."
+    )
 
 
 def diff(before: str, after: str) -> None:
@@ -138,10 +169,12 @@ def export(rev: str, folder: Path) -> None:
     python src/show.py export verdict metrics/verdict
     """
     from fusebench.report.export import export as write
-    from fusebench.revisions.revisions import read_bytes
+    from fusebench.stale import stale
 
+    read = _reader(rev)
+    _refuse_stale(stale(read), rev)
     try:
-        write(lambda path: read_bytes(path, rev), folder)
+        write(read, folder)
     except ArtifactError as error:
         # Advice for the workspace does not help: what is committed stays as it is.
         raise ArtifactError(f"'{rev}' cannot be exported: {str(error).partition(';')[0]}") from None

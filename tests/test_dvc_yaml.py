@@ -31,6 +31,7 @@ ROOMS = (
     ("statistics",),
     ("report",),
     ("revisions", "params"),
+    ("stale",),
 )
 
 

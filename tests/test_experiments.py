@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.project import ROOT, Project, stages_run
+from tests.project import KEPT_PREDICTIONS, ROOT, Project, stages_run
 
 pytestmark = pytest.mark.slow
 
@@ -72,11 +72,11 @@ def test_another_fusion_with_another_rate_trains_that_fusion_alone(clean: Projec
 
 
 def test_queued_experiments_use_their_own_code_and_find_the_archive(clean: Project) -> None:
-    # Code that only the queued commit has: what it prints must show in the workers' results.
-    path = clean.root / "src/fusebench/report/headline.py"
+    # Code that only the queued commit has: what it measures must show in the workers' results.
+    path = clean.root / "src/fusebench/evaluation/compared.py"
     source = path.read_text("utf-8")
     path.write_text(
-        source.replace('"collapsed_seeds"]\n    return', '"collapsed_seeds"] + 1000\n    return')
+        source.replace('metrics[part][name]["mean"]\n', '1000 + metrics[part][name]["mean"]\n')
     )
     assert path.read_text("utf-8") != source
     clean.dvc("exp", "run", "--queue", "-S", "fusion=hadamard", "headline")
@@ -84,13 +84,11 @@ def test_queued_experiments_use_their_own_code_and_find_the_archive(clean: Proje
     clean.dvc("queue", "start", "--jobs", "1")
     assert "Failed" not in _finished_queue(clean)
     shown = json.loads(clean.dvc("exp", "show", "--json"))
-    collapsed = [
-        experiment["revs"][0]["data"]["metrics"]["metrics/headline.json"]["data"][
-            "headline_collapsed_seeds"
-        ]
+    rates = [
+        experiment["revs"][0]["data"]["metrics"]["metrics/headline.json"]["data"]["test_bal_acc"]
         for experiment in shown[1]["experiments"] or []
     ]
-    assert sum(value >= 1000 for value in collapsed) == 1
+    assert sum(rate >= 1000 for rate in rates) == 1
 
 
 def test_a_temp_experiment_trains_from_its_own_archive(clean: Project) -> None:
@@ -111,7 +109,7 @@ def test_an_experiment_is_shown_and_becomes_the_workspace_or_a_branch(clean: Pro
     refused = clean.run("python", "src/show.py", "table", "nonsense", ok=False)
     assert refused.stderr.startswith("error: 'nonsense' is no git revision and no experiment")
     clean.dvc("exp", "apply", "candidate")
-    assert _headline(clean)["val_f1"] == _fusion(clean, "hadamard")["val"]["f1"]["mean"]
+    assert _headline(clean)["val_nll"] == _fusion(clean, "hadamard")["val"]["nll"]["mean"]
 
 
 def test_the_documented_table_of_experiments_fits_a_screen(clean: Project) -> None:
@@ -132,9 +130,13 @@ def test_commits_are_compared_by_metrics_params_and_plots(clean: Project) -> Non
     clean.dvc("exp", "run", "-S", "fusion=hadamard", "-S", "override.add.lr=0.001")
     clean.commit("another fusion under study")
     try:
-        metrics = clean.dvc("metrics", "diff", "HEAD~1", "--targets", "metrics/headline.json")
+        metrics = clean.dvc("metrics", "diff", "HEAD~1")
         assert "test_nll" in metrics
         params = clean.dvc("params", "diff", "HEAD~1")
+        for shown in (metrics, params, clean.dvc("exp", "diff", "HEAD~1", "HEAD")):
+            lines = shown.splitlines()
+            assert max(map(len, lines)) <= 120
+            assert len(lines) <= 40
         assert "override.add.lr" in params
         assert "0.001" in params
         clean.dvc("plots", "diff", "HEAD~1", "--out", "page")
@@ -154,6 +156,65 @@ def _check_page(path: Path, words: list[str]) -> None:
     titles = ["ROC on test", "Val loss, mean", "Each metric on test", "test samples, mean over"]
     for word in [*titles, *words]:
         assert word in page, word
+
+
+def test_dvcs_metrics_are_the_comparison_and_the_headline(clean: Project) -> None:
+    shown = clean.dvc("metrics", "show")
+    head, *rows = shown.splitlines()
+    assert head.split() == ["Path", "bal_acc", "deviation", "nll", "test_bal_acc", "test_nll",
+                            "val_bal_acc", "val_nll"]  # fmt: skip
+    assert sorted(row.split()[0] for row in rows if row) == sorted(
+        ["metrics/headline.json", *(f"metrics/test/{name}.json" for name in KEPT_PREDICTIONS)]
+    )
+    figures = _fusion(clean, "add")["test"]
+    (row,) = (row.split() for row in rows if "test/add.json" in row)
+    assert float(row[1]) == pytest.approx(figures["balanced_accuracy"]["mean"], abs=1e-4)
+    # The longest names of today would fit beside the figures.
+    assert max(map(len, shown.splitlines())) <= 120
+
+
+# --- Nothing stale on the screen ---
+
+
+def _show(project: Project, *arguments: str, ok: bool = True) -> str:
+    done = project.run("python", "src/show.py", *arguments, ok=ok)
+    return " ".join((done.stdout + done.stderr).split())
+
+
+def test_after_a_run_of_one_target_each_view_says_what_is_stale(clean: Project) -> None:
+    assert "Stale" not in _show(clean, "table")
+    clean.dvc("exp", "run", "-S", "override.hadamard.lr=0.02", "-S", "fusion=hadamard", "headline")
+    said = "Stale: hadamard: predicted anew since the table was made."
+    assert said in _show(clean, "table")
+    assert "No recommendation" not in _show(clean, "table")
+    for view in (["verdict"], ["export", "workspace", "exported"]):
+        assert _show(clean, *view, ok=False).startswith(f"error: {said}")
+    assert not (clean.root / "exported").exists()
+    # DVC's own answer is the same, and what it advises mends it.
+    assert clean.changed_stages() >= {"evaluate", "compare"}
+    clean.dvc("repro")
+    assert "Stale" not in _show(clean, "table")
+    assert _show(clean, "verdict")
+
+
+def test_an_experiment_of_one_target_is_stale_by_its_name_and_when_applied(clean: Project) -> None:
+    clean.dvc("exp", "run", "--name", "partial", "-S", "train.lr=0.02", "-S", "fusion=hadamard",
+              "headline")  # fmt: skip
+    clean.restore()
+    assert "Stale" not in _show(clean, "table")
+    others = "Stale: add: trained with other train, override or lidar than those of params.yaml."
+    retrained = "Stale: hadamard: predicted anew since the table was made."
+    assert "git checkout" in _show(clean, "verdict", "partial", ok=False)
+    clean.dvc("exp", "apply", "partial")
+    for shown in (_show(clean, "table"), _show(clean, "table", "partial")):
+        assert others in shown
+        assert retrained in shown
+
+
+def test_params_that_were_edited_and_not_run_make_rows_stale(clean: Project) -> None:
+    clean.set_params({"split.seed": 3})
+    said = _show(clean, "table")
+    assert "Stale: add, hadamard, majority_class, threshold: made with other split.seed" in said
 
 
 def test_the_notebooks_way_is_an_experiment(clean: Project) -> None:

@@ -11,6 +11,8 @@ import pytest
 from tests.data.archives import npy, png
 from tests.project import FUSIONS, KEPT_PREDICTIONS, Project, stages_run
 
+from fusebench.files import dvc_digest
+
 pytestmark = pytest.mark.slow
 
 MEASURED = ("metrics/training/", "metrics/comparison.csv")
@@ -43,9 +45,19 @@ def test_leaves_what_the_design_promises(reproduced: tuple[Project, str]) -> Non
         }  # fmt: skip
         test = json.loads((root / f"metrics/fusions/{name}.json").read_text("utf-8"))["test"]
         assert 0 <= test["balanced_accuracy"]["mean"] <= 100
+        row = json.loads((root / f"metrics/test/{name}.json").read_text("utf-8"))
+        assert row["bal_acc"] == test["balanced_accuracy"]["mean"]
     assert json.loads((root / "metrics/data.json").read_text("utf-8"))["synthetic"] is True
     samples = (root / "data/samples/samples.csv").read_text("utf-8").splitlines()
     assert samples[1].startswith("0,0000,cubes,0,")
+
+
+def test_digests_are_those_of_dvcs_lock(reproduced: tuple[Project, str]) -> None:
+    project, _ = reproduced
+    outs = [out for stage in project.lock().values() for out in stage["outs"]]
+    assert {out["path"] for out in outs} >= {"models/add", "predictions/add", "data/split.csv"}
+    for out in outs:
+        assert dvc_digest(project.root / out["path"]) == out["md5"], out["path"]
 
 
 def test_git_sees_no_file_that_dvc_keeps(reproduced: tuple[Project, str]) -> None:

@@ -69,7 +69,8 @@ def from_settings(section: type[Loaded], content: object, source: str) -> Loaded
     return validate(section, content, source)
 
 
-def _number(value: object) -> object:
+def number(value: object) -> object:
+    """Return a text that is a number as that number, anything else as it is."""
     return float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
 
 
@@ -77,7 +78,7 @@ def _tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-Real = Annotated[float, BeforeValidator(_number)]
+Real = Annotated[float, BeforeValidator(number)]
 """A number, also one that YAML took for a string (1e-05)."""
 
 AsTuple = BeforeValidator(_tuple)
@@ -114,17 +115,24 @@ def read(path: Path) -> dict[str, Any]:
         The file is missing, is no YAML, or is not a mapping.
     """
     try:
-        content = yaml.load(path.read_text("utf-8"), Loader=_UniqueKeyLoader)  # noqa: S506
+        content = path.read_bytes()
     except FileNotFoundError:
         raise ParamsError(f"{path}: no such file; run from the root of the project") from None
+    return parse(content, str(path))
+
+
+def parse(text: bytes, source: str) -> dict[str, Any]:
+    """Return the raw content of a params file from its text; raise ParamsError in one line."""
+    try:
+        content = yaml.load(text.decode(), Loader=_UniqueKeyLoader)  # noqa: S506
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         # ValueError and TypeError: a date that is none, a list as a key, bytes that are no text.
         reason = " ".join(str(getattr(error, "problem", None) or error).split())
         mark = getattr(error, "problem_mark", None)
         where = f" (line {mark.line + 1})" if mark is not None else ""
-        raise ParamsError(f"{path}{where}: not valid YAML: {reason}") from None
+        raise ParamsError(f"{source}{where}: not valid YAML: {reason}") from None
     if not isinstance(content, dict):
-        raise ParamsError(f"{path}: must be a mapping of sections, not {type(content).__name__}")
+        raise ParamsError(f"{source}: must be a mapping of sections, not {type(content).__name__}")
     return content
 
 

@@ -5,6 +5,7 @@ Writing goes aside, then fsync, then rename. Reading names the file and what is 
 
 import csv
 import errno
+import hashlib
 import io
 import json
 import os
@@ -97,15 +98,39 @@ def _named_errors(path: Path) -> Iterator[None]:
         raise
 
 
+def dvc_digest(path: Path) -> str:
+    """Return the digest of a file or folder as it stands in dvc.lock.
+
+    MD5 of a file's bytes; of a folder, MD5 of the list of its files and their digests, with ".dir"
+    at its end, as DVC 3 has it (dvc_data/hashfile/tree.py). What .dvcignore names is assumed not to
+    be there.
+    """
+    if not path.is_dir():
+        return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    entries = [
+        {"md5": dvc_digest(file), "relpath": file.relative_to(path).as_posix()}
+        for file in path.rglob("*")
+        if file.is_file()
+    ]
+    entries.sort(key=lambda entry: entry["relpath"])
+    listing = json.dumps(entries, sort_keys=True).encode()
+    return f"{hashlib.md5(listing, usedforsecurity=False).hexdigest()}.dir"
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file in one step."""
     with replace_file(path) as aside:
         aside.write_text(text, "utf-8", newline="\n")
 
 
+def json_text(content: Mapping[str, Any]) -> str:
+    """Return the text of a JSON file; NaN and infinity are refused, being no JSON."""
+    return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file in one step; NaN and infinity are refused, being no JSON."""
-    write_text(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+    """Write a JSON file in one step; see `json_text`."""
+    write_text(path, json_text(content))
 
 
 def read_json(path: Path) -> dict[str, Any]:

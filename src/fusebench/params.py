@@ -70,3 +70,21 @@ class Params(FusionParams):
             )
         content = {**self.train.model_dump(), **changes}
         return validate(TrainParams, content, str(PARAMS_FILE), ("override", fusion))
+
+    def checked_files(self) -> dict[str, dict[str, Any]]:
+        """Return the content of the files that stage check writes, by their names below checked/.
+
+        Raises
+        ------
+        ParamsError
+            As `effective_train`.
+        """
+        files: dict[str, dict[str, Any]] = {
+            "params.json": {"params.yaml": "every value is allowed"},
+            "seeds.json": {"seeds": list(self.train.seeds)},
+        }
+        for name in names():
+            files[f"settings/{name}.json"] = {
+                "train": self.effective_train(name).settings(), "lidar": self.lidar.settings(),
+            }  # fmt: skip
+        return files

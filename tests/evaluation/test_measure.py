@@ -10,6 +10,7 @@ from sklearn.metrics import confusion_matrix
 from tests.evaluation.made_up import fusion_of, part_of, seeded_part
 
 import evaluate as stage
+from fusebench.evaluation.compared import row_figures
 from fusebench.evaluation.measure import (
     confusion_table,
     fusion_metrics,
@@ -140,9 +141,12 @@ def test_stage_measures_fusions_and_baselines_from_predictions_alone(
     stage.main()
     written = {path.name for path in (tmp_path / "metrics/fusions").iterdir()}
     assert written == {"add.json", *(f"{name}.json" for name in BASELINES)}
+    assert {path.name for path in (tmp_path / "metrics/test").iterdir()} == written
     for name in ("add", *BASELINES):
         metrics = json.loads((tmp_path / f"metrics/fusions/{name}.json").read_text("utf-8"))
         assert metrics == fusion_metrics(read_predictions(tmp_path / "predictions" / name))
+        compared = json.loads((tmp_path / f"metrics/test/{name}.json").read_text("utf-8"))
+        assert compared == row_figures(metrics)
     assert [path.name for path in (tmp_path / "plots/confusion").iterdir()] == ["add.csv"]
     table = pd.read_csv(tmp_path / "plots/confusion/add.csv")
     assert table["count"].tolist() == [1, 0, 0, 1]

@@ -46,12 +46,13 @@ def compared(
     from fusebench.files import write_json, write_table
     from fusebench.report.figures import write_plots
     from fusebench.report.pairs import PAIRS
-    from fusebench.report.table import TABLE, comparison_json, comparison_table
+    from fusebench.report.results import SOURCES
+    from fusebench.report.table import TABLE, comparison_table
 
     root = shutil.copytree(results, tmp_path_factory.mktemp("compared") / "root")
     pairs = pairs_table(PAIR, PAIR._replace(metric="nll", role="descriptive"))
     write_table(root / TABLE, comparison_table(comparison))
     write_table(root / PAIRS, pairs)
-    write_json(root / "metrics/comparison.json", comparison_json(comparison))
+    write_json(root / SOURCES, comparison.sources("balanced_accuracy"))
     write_plots(comparison, pairs, root / "plots")
     return root

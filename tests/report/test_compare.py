@@ -11,9 +11,10 @@ from tests.report.made_up import NAMES
 import compare as stage
 from fusebench.device import present_environment
 from fusebench.files import read_json, write_json
+from fusebench.prediction.predictions import BASELINES
 from fusebench.report.pairs import PAIRS, primary_pairs, read_pairs
-from fusebench.report.results import read_comparison
-from fusebench.report.table import TABLE, comparison_json, parse_comparison_table, screen_table
+from fusebench.report.results import SOURCES, read_comparison
+from fusebench.report.table import TABLE, parse_comparison_table, screen_table
 
 PARAMS = {
     "fusion": "late",
@@ -43,8 +44,10 @@ def test_stage_writes_what_it_shows_and_tells_of_unlike_trainings(
     table, pairs = parse_comparison_table(TABLE.read_text("utf-8")), read_pairs(PAIRS)
     assert [pair.metric for pair in primary_pairs(pairs)] == ["f1"]
     assert shown.startswith(screen_table(table, pairs))
-    content = json.loads(Path("metrics/comparison.json").read_text("utf-8"))
-    assert content == comparison_json(read_comparison(root, NAMES))
+    sources = read_comparison(root, NAMES).sources("f1")
+    assert json.loads(SOURCES.read_text("utf-8")) == sources
+    assert sources["primary"] == "f1"
+    assert list(sources["predictions"]) == [*NAMES, *BASELINES]
     unlike = [line for line in shown.splitlines() if "trained with" in line]
     assert unlike == ["late was trained with lr 0.001, hadamard with 0.1"] * (rate == 0.1)
     assert Path("plots/metrics.png").exists()

@@ -25,7 +25,7 @@ def test_exported_files_are_those_of_the_comparison_and_the_verdict(
     folder = tmp_path / "exported"
     export(lambda path: (compared / path).read_bytes(), folder)
     assert {path.name for path in folder.iterdir()} == {
-        "verdict.md", "comparison.csv", "comparison.json", "pairs.csv",
+        "verdict.md", "comparison.csv", "sources.json", "pairs.csv",
         *(path.name for path in (compared / "plots").glob("*.png")),
     }  # fmt: skip
     for path in FILES:

@@ -7,6 +7,7 @@ import pytest
 from tests.report.made_up import PAIR, pairs_table
 
 import show
+from fusebench import stale as freshness
 from fusebench.errors import ArtifactError
 from fusebench.files import write_table
 from fusebench.report.pairs import PAIRS
@@ -14,6 +15,7 @@ from fusebench.report.results import Comparison
 from fusebench.report.table import SCREEN_WIDTH, TABLE, comparison_table, screen_table
 from fusebench.report.verdict import on_screen, recommendation, verdict
 from fusebench.revisions import revisions
+from fusebench.stale import Stale
 
 
 @pytest.fixture
@@ -21,6 +23,7 @@ def workspace(comparison: Comparison, tmp_path: Path, monkeypatch: pytest.Monkey
     write_table(tmp_path / TABLE, comparison_table(comparison))
     write_table(tmp_path / PAIRS, pairs_table(PAIR))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(freshness, "stale", lambda _read: Stale())
     return tmp_path
 
 
@@ -64,13 +67,37 @@ def test_table_of_an_earlier_version_is_refused_by_its_revision(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = (workspace / TABLE).read_text("utf-8").replace("Samples", "Origin")
-    monkeypatch.setattr(revisions, "read_text", lambda _path, _rev: text)
+    monkeypatch.setattr(revisions, "reader", lambda _rev: lambda _path: text.encode())
     with pytest.raises(ArtifactError) as caught:
         _run(monkeypatch, "table", "HEAD~9")
     assert str(caught.value) == (
         "'HEAD~9': metrics/comparison.csv: column 'Samples' is missing: of another "
         "version of fusebench"
     )
+
+
+def test_a_stale_table_is_shown_with_the_rows_that_are_and_without_a_recommendation(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert workspace.exists()
+    monkeypatch.setattr(freshness, "stale", lambda _read: Stale({"late": "trained anew"}))
+    _run(monkeypatch, "table")
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[-2:] == [
+        "Stale: late: trained anew.",
+        "'dvc repro' brings table, pairs, verdict and pictures up to date.",
+    ]
+    assert recommendation(pairs_table(PAIR)) not in " ".join(shown.split())
+
+
+@pytest.mark.parametrize("command", [["verdict"], ["export", "workspace", "exported"]])
+def test_a_stale_verdict_is_refused(
+    command: list[str], workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(freshness, "stale", lambda _read: Stale({"late": "trained anew"}))
+    with pytest.raises(ArtifactError, match=r"^Stale: late: trained anew\. .*dvc repro"):
+        _run(monkeypatch, *command)
+    assert not (workspace / "exported").exists()
 
 
 @pytest.mark.parametrize("command", ["table", "verdict", "diff", "export"])

@@ -19,7 +19,6 @@ from fusebench.report.results import Comparison, read_comparison
 from fusebench.report.table import (
     SCREEN_WIDTH,
     Column,
-    comparison_json,
     comparison_table,
     markdown_table,
     parse_comparison_table,
@@ -100,16 +99,6 @@ def test_csv_of_one_seed_has_no_deviation(tmp_path: Path) -> None:
     shown = screen_table(table, NO_PAIRS).partition("Synthetic samples")
     assert "1 seed(s)" in shown[2]
     assert "±" not in shown[0]
-
-
-def test_json_holds_every_metric_but_no_measured_time_or_memory(comparison: Comparison) -> None:
-    content = comparison_json(comparison)
-    assert list(content) == [*NAMES, MAJORITY, THRESHOLD]
-    for result in comparison.results:
-        for part in ("val", "test"):
-            summary = {name: result.metrics[part][name] for name in METRICS}
-            assert content[result.name][part] == summary
-    assert set(content["late"]) == {"val", "test", "parameters", "collapsed_seeds"}
 
 
 def test_screen_shows_the_primary_metric_then_those_that_fit(table: pd.DataFrame) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from fusebench.files import replace_folder
 from fusebench.report.pairs import PAIRS, parse_pairs
+from fusebench.report.results import SOURCES
 from fusebench.report.table import TABLE, markdown_table, parse_comparison_table
 from fusebench.report.verdict import baseline_remark, recommendation, verdict
 
@@ -14,7 +15,7 @@ PICTURES = ("metrics", "confusion", "pairs", "precision_recall", "roc", "trainin
 FILES = (
     TABLE,
     PAIRS,
-    Path("metrics/comparison.json"),
+    SOURCES,
     *(Path("plots") / f"{name}.png" for name in PICTURES),
 )
 

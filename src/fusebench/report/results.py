@@ -1,5 +1,6 @@
 """What the comparison is made of: each fusion's metrics, predictions and measurements."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,10 @@ from pydantic import field_validator
 from fusebench.config import Section
 from fusebench.errors import ArtifactError
 from fusebench.evaluation.metrics import METRICS
-from fusebench.files import read_json
+from fusebench.files import dvc_digest, json_text, read_json
 from fusebench.prediction.predictions import BASELINES, FusionPredictions, read_predictions
+
+SOURCES = Path("metrics/sources.json")
 
 
 class CompareParams(Section):
@@ -42,12 +45,15 @@ class Result:
         As metrics/fusions/<name>.json.
     measured : dict or None
         As metrics/training/<name>.json; None where nothing was trained.
+    digest : str
+        Of predictions/<name>/, as in dvc.lock.
     """
 
     name: str
     predictions: FusionPredictions
     metrics: dict[str, Any]
     measured: dict[str, Any] | None
+    digest: str
 
     @property
     def samples(self) -> str:
@@ -91,6 +97,26 @@ class Comparison:
         """Name of the positive class."""
         return str(self.results[0].predictions.info["positive"])
 
+    @property
+    def fingerprint(self) -> str:
+        """Seven hexadecimal digits that name what was compared: on table and pictures alike."""
+        digests = {result.name: result.digest for result in self.results}
+        return hashlib.md5(json_text(digests).encode(), usedforsecurity=False).hexdigest()[:7]
+
+    def sources(self, primary: str) -> dict[str, Any]:
+        """Return metrics/sources.json: what table, pairs and pictures were made from.
+
+        Parameters
+        ----------
+        primary : str
+            The metric that decides.
+        """
+        return {
+            "fingerprint": self.fingerprint,
+            "primary": primary,
+            "predictions": {result.name: result.digest for result in self.results},
+        }
+
 
 def read_comparison(root: Path, fusions: Sequence[str]) -> Comparison:
     """Read what the stages before wrote of `fusions` and of the baselines.
@@ -115,6 +141,7 @@ def _read_result(root: Path, name: str) -> Result:
         read_predictions(root / "predictions" / name),
         read_json(root / "metrics/fusions" / f"{name}.json"),
         read_json(root / "metrics/training" / f"{name}.json") if trained else None,
+        dvc_digest(root / "predictions" / name),
     )
 
 

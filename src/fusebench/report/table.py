@@ -13,7 +13,6 @@ from rich.table import Table
 
 from fusebench.evaluation.metrics import METRICS, Metric
 from fusebench.files import parse_table
-from fusebench.prediction.predictions import MEASURED_PARTS
 from fusebench.report.results import Comparison, Result
 
 TABLE = Path("metrics/comparison.csv")
@@ -119,17 +118,6 @@ def parse_comparison_table(text: str) -> pd.DataFrame:
         if column.name in header or column.name in _NEEDED:
             kinds[column.name] = column.kind
     return parse_table(TABLE, text, kinds)
-
-
-def comparison_json(comparison: Comparison) -> dict[str, Any]:
-    """Return metrics/comparison.json: nested by fusion, figures that repeat to the bit only."""
-    return {
-        result.name: {
-            part: {name: result.metrics[part][name] for name in METRICS} for part in MEASURED_PARTS
-        }
-        | {name: result.metrics[name] for name in ("parameters", "collapsed_seeds")}
-        for result in comparison.results
-    }
 
 
 def screen_table(table: pd.DataFrame, pairs: pd.DataFrame, width: int = SCREEN_WIDTH) -> str:

@@ -1,6 +1,6 @@
 """Files and predictions as they were in a commit or in an experiment, through DVC."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,31 +18,52 @@ PREDICTIONS = Path("predictions")
 
 
 def read_text(path: Path, rev: str) -> str:
-    """Return a tracked text file of a git revision or of an experiment; see `read_bytes`."""
-    return read_bytes(path, rev).decode()
+    """Return a tracked text file of a git revision or of an experiment; see `reader`."""
+    return reader(rev)(path).decode()
 
 
-def read_bytes(path: Path, rev: str) -> bytes:
-    """Return the content of a tracked file of a git revision or of an experiment, by its name.
+def reader(rev: str) -> Callable[[Path], bytes]:
+    """Return what gives the content of a tracked file by its path.
+
+    Parameters
+    ----------
+    rev : str
+        The workspace, a git revision, or an experiment by its name.
 
     Raises
     ------
     ArtifactError
-        There is no such revision, or it does not hold the file.
+        There is no such revision; or, from the returned function, it does not hold the file.
     """
+    if rev == WORKSPACE:
+        return _read_here
     # DVC is slow to import, and only what reads revisions needs it.
-    import dvc.api
-    from dvc.exceptions import DvcException
+    from dvc.api import DVCFileSystem
     from dvc.scm import RevError, SCMError
 
     try:
-        return bytes(dvc.api.read(str(path), rev=rev, mode="rb"))
+        files = DVCFileSystem(".", rev=rev)
+        # The revision is looked up when it is first read.
+        files.exists(str(PARAMS_FILE))
     except (RevError, SCMError):
         raise ArtifactError(
             f"'{rev}' is no git revision and no experiment; 'dvc exp list' names the experiments"
         ) from None
-    except (DvcException, FileNotFoundError) as error:
-        raise ArtifactError(f"{path}: not in '{rev}' ({error})") from None
+
+    def read(path: Path) -> bytes:
+        try:
+            return bytes(files.read_bytes(str(path)))
+        except FileNotFoundError:
+            raise ArtifactError(f"{path}: not in '{rev}'") from None
+
+    return read
+
+
+def _read_here(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
 
 
 def read_fusions(rev: str) -> dict[str, FusionPredictions]:

@@ -1,0 +1,220 @@
+"""Whether table, pairs and pictures belong to the params, seeds and models beside them.
+
+A run of one target (`dvc exp run … headline`), or an experiment of one made the workspace, leaves
+the results of other stages as they were. What is beside them is known from dvc.lock, which is in
+git: which params and files each stage last ran with, and what it made of them. So a commit or an
+experiment can be asked like the workspace, and without DVC's cache. Changes of code are not looked
+at: `dvc status` tells those of the workspace.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fusebench.config import PARAMS_FILE, number, parse, validate
+from fusebench.errors import ArtifactError, ParamsError
+from fusebench.files import json_text
+from fusebench.params import Params
+from fusebench.prediction.predictions import BASELINES
+from fusebench.report.results import SOURCES
+
+Read = Callable[[Path], bytes]
+"""Gives the content of a tracked file of the workspace or of a revision; ArtifactError if none."""
+
+_LOCKS = (Path("dvc.lock"), Path("data/dvc.lock"))
+_CHECKED = "checked/"
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """What a stage last ran with, by dvc.lock: digests by path, and values by key of params.yaml.
+
+    `made` names the outputs' digests.
+    """
+
+    dependencies: Mapping[str, str]
+    params: Mapping[str, Any]
+    made: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Stale:
+    """What does not belong to the params, seeds and models beside it.
+
+    Attributes
+    ----------
+    rows : dict of str to str
+        Per fusion or baseline of the comparison: why its row is of another state.
+    verdict : str
+        Why pairs and verdict as such are of another state; empty if they are not.
+    unknown : str
+        Why it cannot be told at all; empty if it can.
+    """
+
+    rows: dict[str, str] = field(default_factory=dict)
+    verdict: str = ""
+    unknown: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.rows or self.verdict)
+
+    def lines(self) -> list[str]:
+        """Return what is to be said beside a view of the results, a sentence each."""
+        if self.unknown:
+            return [f"Whether this belongs to the params beside it cannot be told: {self.unknown}."]
+        reasons: dict[str, list[str]] = {}
+        for name, reason in self.rows.items():
+            reasons.setdefault(reason, []).append(name)
+        lines = [f"Stale: {', '.join(names)}: {reason}." for reason, names in reasons.items()]
+        if self.verdict:
+            lines.append(f"Stale: pairs and verdict: {self.verdict}.")
+        return lines
+
+
+def stale(read: Read) -> Stale:
+    """Return what of metrics/comparison.csv, metrics/pairs.csv and the pictures is stale."""
+    try:
+        sources = json.loads(read(SOURCES))
+        made, primary = dict(sources["predictions"]), str(sources["primary"])
+    except (ArtifactError, ValueError, KeyError, TypeError):
+        return Stale(unknown=f"there is no {SOURCES} that says what it was made from")
+    try:
+        raw = parse(read(PARAMS_FILE), str(PARAMS_FILE))
+        state = _State(read, raw, validate(Params, raw, str(PARAMS_FILE)))
+    except (ArtifactError, ParamsError) as error:
+        return Stale(unknown=str(error))
+    rows = {name: reason for name in state.names if (reason := state.reason(name, made))}
+    gone = [name for name in made if name not in state.names]
+    rows |= dict.fromkeys(gone, f"no longer among fusions of {PARAMS_FILE}")
+    wanted = state.params.compare.primary
+    if wanted != primary:
+        return Stale(rows, f"by {primary}; compare.primary of {PARAMS_FILE} is {wanted}")
+    return Stale(rows, "they compare other fusions, too" if gone else "")
+
+
+class _State:
+    """Params and dvc.lock of the workspace or of a revision."""
+
+    def __init__(self, read: Read, raw: Mapping[str, Any], params: Params) -> None:
+        self._read, self._raw, self.params = read, raw, params
+        self._checked = params.checked_files()
+        self._stages = _read_stages(read)
+        self._makers = {path: name for name, stage in self._stages.items() for path in stage.made}
+        self._behind = cache(self._find_behind)
+
+    @property
+    def names(self) -> list[str]:
+        """The rows that the comparison ought to have."""
+        return [*self.params.fusions, *BASELINES]
+
+    def reason(self, name: str, made: Mapping[str, str]) -> str:
+        """Return why a row is stale, or "".
+
+        Parameters
+        ----------
+        made : mapping of str to str
+            Digests of the predictions that the table was made from.
+        """
+        folder = f"predictions/{name}"
+        if folder not in self._makers:
+            return "listed in fusions, but not trained yet"
+        maker = self._makers[folder]
+        if behind := self._behind(maker):
+            return behind
+        if name not in made:
+            return "listed in fusions, but not in the table yet"
+        if made[name] != self._stages[maker].made[folder]:
+            return "predicted anew since the table was made"
+        return ""
+
+    def _find_behind(self, name: str) -> str:
+        """Return why a stage, or one before it, would run again; "" if it would not."""
+        stage = self._stages[name]
+        for key, value in stage.params.items():
+            if changed := _changed(key, value, self._raw.get(key)):
+                return f"made with other {changed} than those of {PARAMS_FILE}"
+        for path, digest in stage.dependencies.items():
+            maker = self._makers.get(path)
+            if maker is None and self._differs(path, digest):
+                return self._words(path)
+            if maker is not None:
+                if behind := self._behind(maker):
+                    return behind
+                if self._stages[maker].made[path] != digest:
+                    return f"{path} was made anew since"
+        return ""
+
+    def _differs(self, path: str, digest: str) -> bool:
+        """Tell whether a file that no stage made as such is another now."""
+        if path.startswith(_CHECKED):
+            content = self._checked.get(path.removeprefix(_CHECKED))
+            return content is None or _digest(json_text(content).encode()) != digest
+        if path == getattr(self.params.data, "sensors", None):
+            return _digest(self._read(Path(path))) != digest
+        if path == self.params.data.archive:
+            return self._added(path) not in (None, digest)
+        return False
+
+    def _added(self, path: str) -> str | None:
+        """Return the digest of a file that `dvc add` keeps."""
+        try:
+            outs = yaml.safe_load(self._read(Path(f"{path}.dvc")))["outs"]
+            return str(outs[0]["md5"])
+        except (ArtifactError, yaml.YAMLError, KeyError, IndexError, TypeError):
+            return None
+
+    def _words(self, path: str) -> str:
+        if path == f"{_CHECKED}seeds.json":
+            return f"made with other train.seeds than those of {PARAMS_FILE}"
+        if path.startswith(_CHECKED):
+            return f"trained with other train, override or lidar than those of {PARAMS_FILE}"
+        return f"{path} is another now"
+
+
+def _read_stages(read: Read) -> dict[str, _Stage]:
+    """Return the stages of dvc.lock by name; raise ArtifactError if it is missing or broken."""
+    stages: dict[str, _Stage] = {}
+    for path in _LOCKS:
+        try:
+            content = yaml.safe_load(read(path))["stages"]
+        except ArtifactError:
+            # Own data have no archive that a stage made.
+            if path == _LOCKS[0]:
+                raise
+            continue
+        except (yaml.YAMLError, KeyError, TypeError):
+            raise ArtifactError(f"{path}: broken; 'git restore {path}' mends it") from None
+        for name, entry in content.items():
+            deps, outs = (
+                {item["path"]: item.get("md5", "") for item in entry.get(kind, [])}
+                for kind in ("deps", "outs")
+            )
+            stages[name] = _Stage(deps, entry.get("params", {}).get(str(PARAMS_FILE), {}), outs)
+    return stages
+
+
+def _changed(key: str, old: object, new: object) -> str:
+    """Return which params of a section are not as they were, by their names; "" if none."""
+    if not isinstance(old, Mapping) or not isinstance(new, Mapping):
+        return key if _plain(old) != _plain(new) else ""
+    keys = [name for name in {**old, **new} if _plain(old.get(name)) != _plain(new.get(name))]
+    return ", ".join(f"{key}.{name}" for name in keys)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value with numbers as numbers: DVC writes 1e-05, which YAML 1.1 takes for a text."""
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return number(value)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -1,0 +1,246 @@
+"""Whether results belong to what is beside them, on a made-up params.yaml and dvc.lock."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.project import FUSIONS, PARAMS
+
+from fusebench.config import PARAMS_FILE
+from fusebench.errors import ArtifactError
+from fusebench.files import dvc_digest, json_text
+from fusebench.params import Params
+from fusebench.prediction.predictions import BASELINES
+from fusebench.report.results import SOURCES
+from fusebench.stale import Stale, stale
+
+ROWS = (*FUSIONS, *BASELINES)
+
+
+def _digest(text: str) -> str:
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _items(paths: dict[str, str]) -> list[dict[str, str]]:
+    return [{"path": path, "md5": digest} for path, digest in paths.items()]
+
+
+class State:
+    """What git holds: files by name, those of YAML and JSON as values that a test may change."""
+
+    def __init__(self) -> None:
+        self.params: dict[str, Any] = yaml.safe_load(PARAMS)
+        ran_with: dict[str, Any] = yaml.safe_load(PARAMS)
+        checked = Params.model_validate(self.params).checked_files()
+        digests = {f"checked/{name}": _digest(json_text(text)) for name, text in checked.items()}
+        samples = {"data/samples": "a", "data/split.csv": "b"}
+        self.lock: dict[str, Any] = {
+            "extract": {
+                "deps": _items({self.params["data"]["archive"]: "z"}),
+                "params": {"params.yaml": {"data": ran_with["data"]}},
+                "outs": _items({"data/samples": "a"}),
+            },
+            "split": {
+                "deps": _items({"checked/seeds.json": digests["checked/seeds.json"]}),
+                "params": {"params.yaml": {"split": ran_with["split"]}},
+                "outs": _items({"data/split.csv": "b"}),
+            },
+            "baseline": {
+                "deps": _items(samples),
+                "outs": _items({f"predictions/{name}": name for name in BASELINES}),
+            },
+        }
+        for name in FUSIONS:
+            settings = f"checked/settings/{name}.json"
+            self.lock[f"train@{name}"] = {
+                "deps": _items({settings: digests[settings], "src/train.py": "c"} | samples),
+                "outs": _items({f"models/{name}": f"model {name}"}),
+            }
+            self.lock[f"predict@{name}"] = {
+                "deps": _items({f"models/{name}": f"model {name}"} | samples),
+                "outs": _items({f"predictions/{name}": name}),
+            }
+        self.synthesize: dict[str, Any] = {
+            "params": {"params.yaml": {"synthesize": ran_with["synthesize"]}},
+            "outs": _items({"data/demo.zip": "z"}),
+        }
+        self.sources: dict[str, Any] = {
+            "primary": "balanced_accuracy", "predictions": {name: name for name in ROWS},
+        }  # fmt: skip
+        self.others: dict[str, str] = {}
+
+    def out(self, stage: str) -> dict[str, str]:
+        """Return the first output of a stage."""
+        item: dict[str, str] = self.lock[stage]["outs"][0]
+        return item
+
+    def read(self, path: Path) -> bytes:
+        """Return a file as it is in git."""
+        files = self.others | {
+            "params.yaml": yaml.safe_dump(self.params),
+            "dvc.lock": yaml.safe_dump({"stages": self.lock}),
+            "data/dvc.lock": yaml.safe_dump({"stages": {"synthesize": self.synthesize}}),
+            SOURCES.as_posix(): json.dumps(self.sources),
+        }
+        if path.as_posix() not in files:
+            raise ArtifactError(f"{path}: no such file")
+        return files[path.as_posix()].encode()
+
+
+@pytest.fixture
+def state() -> State:
+    return State()
+
+
+def test_nothing_is_stale_after_a_full_run(state: State) -> None:
+    assert stale(state.read) == Stale()
+    assert not stale(state.read)
+    assert stale(state.read).lines() == []
+
+
+def _retrain(state: State) -> None:
+    state.out("train@add")["md5"] = "another"
+
+
+def _predict(state: State) -> None:
+    state.out("predict@add")["md5"] = "another"
+
+
+def _list_another(state: State) -> None:
+    state.params["fusions"].append("late")
+
+
+def _predict_another(state: State) -> None:
+    _list_another(state)
+    for stage in ("train", "predict"):
+        lines = yaml.safe_dump(state.lock[f"{stage}@add"]).replace("add", "late")
+        state.lock[f"{stage}@late"] = yaml.safe_load(lines)
+    settings = Params.model_validate(state.params).checked_files()["settings/late.json"]
+    state.lock["train@late"]["deps"][0]["md5"] = _digest(json_text(settings))
+
+
+@pytest.mark.parametrize(
+    ("change", "rows", "words"),
+    [
+        (_retrain, ["add"], "models/add was made anew since"),
+        (_predict, ["add"], "predicted anew since the table was made"),
+        (_list_another, ["late"], "listed in fusions, but not trained yet"),
+        (_predict_another, ["late"], "listed in fusions, but not in the table yet"),
+        (lambda state: state.params["fusions"].remove("hadamard"), ["hadamard"],
+         "no longer among fusions of params.yaml"),
+        (lambda state: state.params["override"]["hadamard"].update(lr=0.01), ["hadamard"],
+         "trained with other train, override or lidar than those of params.yaml"),
+        (lambda state: state.params["train"].update(lr="1e-5"), list(FUSIONS),
+         "trained with other train, override or lidar than those of params.yaml"),
+        (lambda state: state.params["lidar"].update(align="camera"), list(FUSIONS),
+         "trained with other train, override or lidar than those of params.yaml"),
+        (lambda state: state.params["split"].update(seed=1), list(ROWS),
+         "made with other split.seed than those of params.yaml"),
+        (lambda state: state.params["synthesize"].update(seed=1), list(ROWS),
+         "made with other synthesize.seed than those of params.yaml"),
+        (lambda state: state.params["data"].update(positive="cubes", on_bad_sample="skip"),
+         list(ROWS), "made with other data.positive, data.on_bad_sample than those of params.yaml"),
+        (lambda state: state.out("extract").update(md5="another"), list(ROWS),
+         "data/samples was made anew since"),
+        (lambda state: state.out("split").update(md5="another"), list(ROWS),
+         "data/split.csv was made anew since"),
+        (lambda state: state.out("baseline").update(md5="another"), [BASELINES[0]],
+         "predicted anew since the table was made"),
+    ],
+)  # fmt: skip
+def test_each_change_makes_the_rows_stale_that_it_reaches(
+    change: Callable[[State], None], rows: list[str], words: str, state: State
+) -> None:
+    change(state)
+    found = stale(state.read)
+    assert sorted(found.rows) == sorted(rows)
+    assert found
+    assert found.rows[rows[0]] == words
+    assert f"{words}." in found.lines()[0]
+    assert found.lines()[0].startswith("Stale: ")
+
+
+def test_other_seeds_make_all_rows_stale(state: State) -> None:
+    state.params["train"]["seeds"] = [0, 1, 2]
+    found = stale(state.read)
+    assert set(found.rows) == set(ROWS)
+    assert set(found.rows.values()) >= {"made with other train.seeds than those of params.yaml"}
+
+
+def test_another_primary_metric_makes_the_verdict_stale(state: State) -> None:
+    state.params["compare"]["primary"] = "nll"
+    found = stale(state.read)
+    assert not found.rows
+    assert found.lines() == [
+        "Stale: pairs and verdict: by balanced_accuracy; compare.primary of params.yaml is nll."
+    ]
+
+
+@pytest.mark.parametrize("change", [
+    lambda state: state.params["runtime"].update(threads=7, progress="off"),
+    lambda state: state.params.update(fusion="hadamard"),
+    lambda state: state.params["override"]["add"].update(lr=0.001),
+    lambda state: state.params["override"].update(concat={"lr": 0.1}),
+    lambda state: state.params["data"].update(max_range="5e1") if "max_range" in
+    state.params["data"] else None,
+    lambda state: state.lock["train@add"]["deps"][1].update(md5="edited"),
+])  # fmt: skip
+def test_what_changes_no_result_makes_nothing_stale(
+    change: Callable[[State], None], state: State
+) -> None:
+    change(state)
+    assert stale(state.read) == Stale()
+
+
+def test_an_archive_of_ones_own_that_was_added_anew_makes_all_rows_stale(state: State) -> None:
+    archive = state.params["data"]["archive"] = "data/mine.zip"
+    state.lock["extract"]["deps"] = _items({archive: "old"})
+    assert not stale(state.read)
+    state.others["data/mine.zip.dvc"] = yaml.safe_dump({"outs": [{"md5": "old", "path": "x"}]})
+    assert not stale(state.read)
+    state.others["data/mine.zip.dvc"] = yaml.safe_dump({"outs": [{"md5": "new", "path": "x"}]})
+    assert set(stale(state.read).rows) == set(ROWS)
+    assert stale(state.read).rows["add"] == "data/mine.zip is another now"
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        (SOURCES, "there is no metrics/sources.json that says what it was made from"),
+        (Path("dvc.lock"), "dvc.lock: no such file"),
+        (PARAMS_FILE, "params.yaml: no such file"),
+    ],
+)
+def test_what_cannot_be_told_is_said(path: Path, words: str, state: State) -> None:
+    def read(asked: Path) -> bytes:
+        if asked == path:
+            raise ArtifactError(f"{path}: no such file")
+        return state.read(asked)
+
+    found = stale(read)
+    assert not found
+    assert found.lines() == [
+        f"Whether this belongs to the params beside it cannot be told: {words}."
+    ]
+
+
+def test_a_broken_lock_is_said(state: State) -> None:
+    read = state.read
+    found = stale(lambda path: b"stages" if path == Path("dvc.lock") else read(path))
+    assert "dvc.lock: broken" in found.unknown
+
+
+def test_the_digest_of_a_folder_does_not_depend_on_the_order_of_its_files(tmp_path: Path) -> None:
+    # Equal to dvc.lock's by a test through the real DVC, tests/test_pipeline.py.
+    for number, folder in enumerate((tmp_path / "one", tmp_path / "two")):
+        (folder / "deep").mkdir(parents=True)
+        names = ["deep/b", "a", "c"]
+        for name in names[:: 1 - 2 * number]:
+            (folder / name).write_text(name, "utf-8")
+    assert dvc_digest(tmp_path / "one") == dvc_digest(tmp_path / "two")
+    (tmp_path / "two/a").write_text("other", "utf-8")
+    assert dvc_digest(tmp_path / "one") != dvc_digest(tmp_path / "two")
