@@ -143,7 +143,7 @@ def _predict_another(state: State) -> None:
         (lambda state: state.params["synthesize"].update(seed=1), list(ROWS),
          "made with other synthesize.seed than those of params.yaml"),
         (lambda state: state.params["data"].update(positive="cubes", on_bad_sample="skip"),
-         list(ROWS), "made with other data.positive, data.on_bad_sample than those of params.yaml"),
+         list(ROWS), "made with other data.on_bad_sample, data.positive than those of params.yaml"),
         (lambda state: state.out("extract").update(md5="another"), list(ROWS),
          "data/samples was made anew since"),
         (lambda state: state.out("split").update(md5="another"), list(ROWS),
@@ -199,6 +199,7 @@ def test_what_changes_no_result_makes_nothing_stale(
 def test_an_archive_of_ones_own_that_was_added_anew_makes_all_rows_stale(state: State) -> None:
     archive = state.params["data"]["archive"] = "data/mine.zip"
     state.lock["extract"]["deps"] = _items({archive: "old"})
+    state.lock["extract"]["params"]["params.yaml"]["data"]["archive"] = archive
     assert not stale(state.read)
     state.others["data/mine.zip.dvc"] = yaml.safe_dump({"outs": [{"md5": "old", "path": "x"}]})
     assert not stale(state.read)

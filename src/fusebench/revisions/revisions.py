@@ -43,8 +43,8 @@ def reader(rev: str) -> Callable[[Path], bytes]:
 
     try:
         files = DVCFileSystem(".", rev=rev)
-        # The revision is looked up when it is first read.
-        files.exists(str(PARAMS_FILE))
+        # Looks the revision up, which DVC puts off until it is needed.
+        files.repo.get_rev()
     except (RevError, SCMError):
         raise ArtifactError(
             f"'{rev}' is no git revision and no experiment; 'dvc exp list' names the experiments"
