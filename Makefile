@@ -35,7 +35,7 @@ $(BIN)/.develops: requirements-dev.txt $(BIN)/.runs
 	$(call install,requirements-dev.txt)
 	@touch $@
 
-repro: setup  ## run the pipeline and show the table
+repro: setup  ## run the pipeline: how good each fusion is, from three seeds; make verdict adds which differ
 	@dvc repro
 	@python src/show.py table
 
@@ -45,7 +45,7 @@ define experiment
 	@dvc exp remove -q $(1) 2>/dev/null || true
 endef
 
-verdict: setup  ## train ten seeds of each fusion, export what they show to metrics/verdict
+verdict: setup  ## train ten seeds of each fusion: which ones differ, exported to metrics/verdict
 	$(call experiment,verdict)
 	@dvc exp run --temp --name verdict -S 'train.seeds=[0,1,2,3,4,5,6,7,8,9]'
 	@python src/show.py export verdict metrics/verdict
