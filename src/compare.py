@@ -28,13 +28,14 @@ def main() -> None:
 
     from fusebench.files import write_json, write_table
     from fusebench.report import table as tables
+    from fusebench.report.chance import chance_remarks, with_chance
     from fusebench.report.figures import write_plots
     from fusebench.report.pairs import PAIRS, pairs_of
     from fusebench.report.provenance import differences
     from fusebench.report.verdict import baseline_remark, on_screen, recommendation
 
     comparison = read_comparison(Path(), fusions)
-    table = tables.comparison_table(comparison)
+    table = with_chance(tables.comparison_table(comparison), comparison)
     pairs = pairs_of(comparison.fusions, primary)
     write_table(tables.TABLE, table)
     write_json(SOURCES, comparison.sources(primary))
@@ -45,6 +46,7 @@ def main() -> None:
     print(tables.screen_table(table, pairs))
     sentences = [
         recommendation(pairs),
+        *chance_remarks(table, pairs),
         baseline_remark(table),
         *differences(trained, present_environment(runtime.threads)),
     ]

@@ -16,7 +16,7 @@ def main() -> None:
 
     from fusebench.config import PARAMS_FILE, load_keys
     from fusebench.evaluation.compared import row_figures
-    from fusebench.evaluation.measure import confusion_table, fusion_metrics
+    from fusebench.evaluation.measure import collapse_text, confusion_table, fusion_metrics
     from fusebench.evaluation.metrics import METRICS
     from fusebench.files import replace_folder, write_json, write_table
     from fusebench.models.registry import FusionParams
@@ -39,10 +39,9 @@ def main() -> None:
                 METRICS[key].label: METRICS[key].text(metrics["test"][key]["mean"])
                 for key in ("balanced_accuracy", "nll")
             }
-            collapsed = f"{metrics['collapsed_seeds']} collapsed to the majority class"
+            seeds = f"{len(predictions.seeds)} seed(s)"
             print(
-                f"{name}: {len(predictions.seeds)} seed(s)"
-                f"{f', {collapsed}' if name in fusions else ''}; test "
+                f"{name}: {collapse_text(metrics) if name in fusions else seeds}; test "
                 + ", ".join(f"{label} {value}" for label, value in test.items())
             )
 

@@ -66,6 +66,7 @@ def table(rev: str | None) -> None:
     python src/show.py table            the workspace
     python src/show.py table notebook   an experiment
     """
+    from fusebench.report.chance import chance_remarks
     from fusebench.report.pairs import PAIRS, parse_pairs
     from fusebench.report.table import SCREEN_WIDTH, TABLE, parse_comparison_table, screen_table
     from fusebench.report.verdict import baseline_remark, on_screen, recommendation
@@ -75,9 +76,10 @@ def table(rev: str | None) -> None:
     comparison = _parsed(TABLE, rev, read, parse_comparison_table)
     pairs = _parsed(PAIRS, rev, read, parse_pairs)
     state = stale(read)
-    sentences = [] if state else [recommendation(pairs), baseline_remark(comparison)]
+    said = [recommendation(pairs), *chance_remarks(comparison, pairs), baseline_remark(comparison)]
     print(screen_table(comparison, pairs))
-    print(on_screen([*sentences, *state.lines(), _remedy(rev) if state else ""], SCREEN_WIDTH))
+    remarks = [*state.lines(), _remedy(rev)] if state else [*said, *state.lines()]
+    print(on_screen(remarks, SCREEN_WIDTH))
 
 
 def verdict(rev: str | None) -> None:
@@ -88,17 +90,20 @@ def verdict(rev: str | None) -> None:
     python src/show.py verdict          the workspace
     python src/show.py verdict HEAD~1   a commit
     """
+    from fusebench.report.chance import chance_remarks
     from fusebench.report.pairs import PAIRS, parse_pairs
-    from fusebench.report.table import SCREEN_WIDTH
+    from fusebench.report.table import SCREEN_WIDTH, TABLE, parse_comparison_table
     from fusebench.report.verdict import on_screen
     from fusebench.report.verdict import verdict as sentences
     from fusebench.stale import stale
 
     read = _reader(rev)
     pairs = _parsed(PAIRS, rev, read, parse_pairs)
+    remarks = chance_remarks(_parsed(TABLE, rev, read, parse_comparison_table), pairs)
     state = stale(read)
     _refuse_stale(state, rev)
-    print(on_screen([*sentences(pairs), *state.lines()], SCREEN_WIDTH))
+    first, *others = sentences(pairs)
+    print(on_screen([first, *remarks, *others, *state.lines()], SCREEN_WIDTH))
 
 
 def _reader(rev: str | None) -> "Callable[[Path], bytes]":

@@ -130,7 +130,7 @@ _SHARES = {"late": 0.3, "concat": 0.16, "add": 0.08}
 def study(seeds: int = 5) -> dict[str, FusionPredictions]:
     """Make three fusions, each with fewer wrong answers than the one before it.
 
-    Seed 3 of the first has collapsed to the majority class.
+    Seed 3 of the first has collapsed to cubes.
     """
     fusions = {}
     for place, (name, share) in enumerate(_SHARES.items()):

@@ -78,6 +78,25 @@ def test_shows_a_table_of_all_fusions(clean: Project) -> None:
     assert "Synthetic samples" in table
 
 
+def test_a_model_that_answers_the_smaller_class_always_is_seen(clean: Project) -> None:
+    for seed in (0, 1):
+        path = clean.root / f"predictions/hadamard/seed_{seed}.npz"
+        arrays = dict(np.load(path))
+        arrays["logits"] = np.tile(np.array([0, 2], np.float32), (len(arrays["label"]), 1))
+        path.unlink()
+        np.savez_compressed(path, allow_pickle=False, **arrays)
+    output = " ".join(clean.dvc("repro", "--single-item", "evaluate", "compare").split())
+    assert "hadamard: 2 of 2 seeds answer spheres for every sample; test balanced" in output
+    assert "answer one class for every test sample:" in output
+    assert "hadamard: test balanced accuracy 50.00 % is at chance (50.00 %)" in output
+    with (clean.root / "metrics/comparison.csv").open(encoding="utf-8") as file:
+        rows = {row["Model"]: row for row in csv.DictReader(file)}
+    assert rows["hadamard"]["Collapsed To"] == "2 × spheres"
+    assert "balanced_accuracy" in rows["hadamard"]["At Chance"].split()
+    assert rows["majority_class"]["Collapsed To"] == "2 × cubes"
+    assert "is at chance" in clean.run("python", "src/show.py", "verdict").stdout
+
+
 def test_runs_nothing_the_second_time(clean: Project) -> None:
     output = clean.dvc("repro")
     assert "up to date" in output

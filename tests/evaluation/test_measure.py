@@ -6,15 +6,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
 from sklearn.metrics import confusion_matrix
-from tests.evaluation.made_up import fusion_of, part_of, seeded_part
+from tests.evaluation.made_up import fusion_of, part_of, parts, seeded_part
 
 import evaluate as stage
 from fusebench.evaluation.compared import row_figures
 from fusebench.evaluation.measure import (
+    collapse_text,
+    collapsed_classes,
     confusion_table,
+    constant_answer,
     fusion_metrics,
-    is_collapsed,
     part_metrics,
 )
 from fusebench.evaluation.metrics import METRICS
@@ -54,39 +57,71 @@ def test_confusion_has_a_row_per_true_class_also_where_none_is_predicted() -> No
     assert part_metrics(part, 1)["confusion"] == [[1, 2, 0], [0, 1, 0], [1, 0, 0]]
 
 
-@pytest.mark.parametrize(
-    ("logits", "majority", "collapsed"),
-    [
-        ([[2, 1], [9, 0]], 0, True),
-        ([[2, 1], [9, 0]], 1, False),
-        ([[1, 2], [0, 9]], 1, True),
-        ([[2, 1], [0, 9]], 0, False),
-    ],
-)
-def test_collapsed_is_to_answer_the_majority_class_for_every_sample(
-    logits: list[list[float]], majority: int, collapsed: bool
-) -> None:
-    assert is_collapsed(part_of([0, 1], logits), majority) is collapsed
+@pytest.mark.parametrize("classes", [2, 3, 4])
+def test_collapsed_is_to_answer_one_class_whichever_for_every_sample(classes: int) -> None:
+    labels = [*range(classes), 0, 0]
+    for label in range(classes):
+        same = np.tile(np.eye(classes)[label], (len(labels), 1))
+        same += np.random.default_rng(label).uniform(0, 0.4, same.shape)
+        assert constant_answer(part_of(labels, same)) == label
+        same[0] = np.eye(classes)[(label + 1) % classes]
+        assert constant_answer(part_of(labels, same)) is None
+
+
+@settings(deadline=None, max_examples=50)
+@given(parts())
+def test_collapsed_are_those_whose_confusion_has_one_column(part: PartPredictions) -> None:
+    confusion = np.array(part_metrics(part, 1)["confusion"])
+    (columns,) = np.nonzero(confusion.sum(axis=0))
+    label = constant_answer(part)
+    assert label == (columns[0] if len(columns) == 1 else None)
+
+
+@pytest.mark.parametrize("answer", [[1, 0], [0, 1]])
+def test_nothing_is_collapsed_where_there_is_one_class_only(answer: list[float]) -> None:
+    assert constant_answer(part_of([0, 0, 0], [answer] * 3)) is None
 
 
 # --- Over seeds ---
 
 
-def test_collapsed_seeds_are_marked_per_part_and_counted_on_test() -> None:
+def test_the_class_is_kept_per_seed_and_part_and_seeds_are_counted_on_test() -> None:
     mixed = {"val": RIGHT["val"], "test": CUBES["test"]}
     measured = fusion_metrics(fusion_of({3: CUBES, 4: SPHERES, 5: RIGHT, 6: mixed}))
     marks = {
         part: [seed["collapsed"] for seed in measured[part]["seeds"].values()]
         for part in ("test", "val")
     }
-    assert marks == {"test": [True, False, False, True], "val": [True, False, False, False]}
+    assert marks == {
+        "test": ["cubes", "spheres", None, "cubes"],
+        "val": ["cubes", "spheres", None, None],
+    }
+    assert measured["collapsed_seeds"] == 3
+    assert collapsed_classes(measured) == {"cubes": 2, "spheres": 1}
+
+
+def test_hadamards_third_class_of_three_balanced_ones_is_seen() -> None:
+    labels = [0, 1, 2] * 10
+    stuck, right = (part_of(labels, 5 * np.eye(3)[said]) for said in ([2] * 30, labels))
+    seeds = {seed: {"val": part, "test": part} for seed, part in enumerate((stuck, right, stuck))}
+    measured = fusion_metrics(fusion_of(seeds, counts=(5, 5, 5)))
     assert measured["collapsed_seeds"] == 2
+    assert collapse_text(measured) == "2 of 3 seeds answer cones for every sample"
 
 
-def test_majority_is_that_of_the_training_part() -> None:
-    measured = fusion_metrics(fusion_of({3: CUBES, 4: SPHERES}, counts=(2, 8)))
-    assert measured["test"]["seeds"]["4"]["collapsed"]
-    assert measured["collapsed_seeds"] == 1
+@pytest.mark.parametrize(
+    ("seeds", "said"),
+    [
+        ([RIGHT], "0 of 1 seed collapsed"),
+        ([CUBES], "1 of 1 seed answers cubes for every sample"),
+        (
+            [SPHERES, CUBES, SPHERES, RIGHT],
+            "2 of 4 seeds answer spheres, 1 of 4 seeds answers cubes for every sample",
+        ),
+    ],
+)
+def test_words_for_collapsed_seeds(seeds: list[dict[str, PartPredictions]], said: str) -> None:
+    assert collapse_text(fusion_metrics(fusion_of(dict(enumerate(seeds))))) == said
 
 
 def test_mean_and_deviation_are_over_seeds() -> None:
@@ -134,8 +169,8 @@ def test_stage_measures_fusions_and_baselines_from_predictions_alone(
 ) -> None:
     write_json(tmp_path / "params.yaml", {"fusion": "add", "fusions": ["add"]})
     stored = {"add": RIGHT, "late": RIGHT, **dict.fromkeys(BASELINES, CUBES)}
-    for name, parts in stored.items():
-        store(tmp_path / "predictions" / name, name, parts)
+    for name, stored_parts in stored.items():
+        store(tmp_path / "predictions" / name, name, stored_parts)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["evaluate.py"])
     stage.main()
@@ -152,7 +187,6 @@ def test_stage_measures_fusions_and_baselines_from_predictions_alone(
     assert table["count"].tolist() == [1, 0, 0, 1]
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == [
-        "add: 1 seed(s), 0 collapsed to the majority class; test balanced accuracy 100.00 %, "
-        "NLL 0.3133 nats",
+        "add: 0 of 1 seed collapsed; test balanced accuracy 100.00 %, NLL 0.3133 nats",
         "majority_class: 1 seed(s); test balanced accuracy 50.00 %, NLL 0.8133 nats",
     ]

@@ -6,15 +6,22 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pandas.testing import assert_frame_equal
 from tests.report.made_up import NAMES
 
 import compare as stage
 from fusebench.device import present_environment
 from fusebench.files import read_json, write_json
 from fusebench.prediction.predictions import BASELINES
+from fusebench.report.chance import chance_remarks, with_chance
 from fusebench.report.pairs import PAIRS, primary_pairs, read_pairs
 from fusebench.report.results import SOURCES, read_comparison
-from fusebench.report.table import TABLE, parse_comparison_table, screen_table
+from fusebench.report.table import (
+    TABLE,
+    comparison_table,
+    parse_comparison_table,
+    screen_table,
+)
 
 PARAMS = {
     "fusion": "late",
@@ -44,7 +51,13 @@ def test_stage_writes_what_it_shows_and_tells_of_unlike_trainings(
     table, pairs = parse_comparison_table(TABLE.read_text("utf-8")), read_pairs(PAIRS)
     assert [pair.metric for pair in primary_pairs(pairs)] == ["f1"]
     assert shown.startswith(screen_table(table, pairs))
-    sources = read_comparison(root, NAMES).sources("f1")
+    comparison = read_comparison(root, NAMES)
+    assert_frame_equal(table, with_chance(comparison_table(comparison), comparison))
+    # hadamard is worse than "always spheres".
+    (said,) = chance_remarks(table, pairs)
+    assert said.startswith("hadamard: test F1")
+    assert said in " ".join(shown.split())
+    sources = comparison.sources("f1")
     assert json.loads(SOURCES.read_text("utf-8")) == sources
     assert sources["primary"] == "f1"
     assert list(sources["predictions"]) == [*NAMES, *BASELINES]

@@ -41,4 +41,6 @@ def test_stage_measures_the_predictions_of_that_fusion_alone(
     monkeypatch.setattr(sys, "argv", ["headline.py"])
     stage.main()
     assert json.loads((root / "metrics/headline.json").read_text("utf-8")) == expected
-    assert capsys.readouterr().out.startswith("hadamard: 3.337 M parameters, 0 seed(s) collapsed")
+    assert capsys.readouterr().out.startswith(
+        "hadamard: 3.337 M parameters, 0 of 2 seeds collapsed\n"
+    )

@@ -10,6 +10,7 @@ import show
 from fusebench import stale as freshness
 from fusebench.errors import ArtifactError
 from fusebench.files import write_table
+from fusebench.report.chance import chance_remarks, with_chance
 from fusebench.report.pairs import PAIRS
 from fusebench.report.results import Comparison
 from fusebench.report.table import SCREEN_WIDTH, TABLE, comparison_table, screen_table
@@ -52,6 +53,25 @@ def test_verdict_is_shown_whole(
     _run(monkeypatch, "verdict")
     expected = on_screen(verdict(pairs_table(PAIR)), SCREEN_WIDTH)
     assert capsys.readouterr().out == expected + "\n"
+
+
+@pytest.mark.parametrize("command", ["table", "verdict"])
+def test_a_fusion_at_chance_is_named_after_what_to_use(
+    command: str,
+    workspace: Path,
+    comparison: Comparison,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    table = with_chance(comparison_table(comparison), comparison)
+    table.loc[table["Model"] == "hadamard", "At Chance"] = "nll balanced_accuracy"
+    table.loc[table["Model"] == "late", "At Chance"] = "nll"
+    write_table(workspace / TABLE, table)
+    _run(monkeypatch, command)
+    shown = " ".join(capsys.readouterr().out.split())
+    (said,) = chance_remarks(table, pairs_table(PAIR))
+    assert said.startswith("hadamard: test balanced accuracy")
+    assert f"{recommendation(pairs_table(PAIR))} {said}" in shown
 
 
 @pytest.mark.parametrize(("command", "path"), [("table", TABLE), ("verdict", PAIRS)])

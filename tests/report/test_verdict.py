@@ -97,8 +97,8 @@ def test_words_for_saturated() -> None:
 def test_words_for_collapsed_seeds() -> None:
     assert sentence(WORSE._replace(first_collapsed=2), 1) == (
         "late is worse than concat: -18.0 points of balanced accuracy (95 % interval -21.0 to "
-        "-15.1; p < 0.0001). Collapsed to the majority class, which the means include: late in 2 "
-        "of 10 seeds."
+        "-15.1; p < 0.0001). Collapsed to one class, which the means include: late in 2 of 10 "
+        "seeds."
     )
     both = sentence(UNDECIDED._replace(first_collapsed=1, second_collapsed=3), 6)
     assert both.endswith("the means include: concat in 1 of 10 seeds and add in 3 of 10 seeds.")

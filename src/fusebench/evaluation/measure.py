@@ -1,5 +1,6 @@
 """Stage evaluate: from kept predictions to the metrics of a fusion, per seed and over seeds."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,10 +22,11 @@ def fusion_metrics(predictions: FusionPredictions) -> dict[str, Any]:
     -------
     dict
         parameters, collapsed_seeds (on test), and per part: mean and deviation (sample standard
-        deviation; null for one seed) of each metric over seeds, and each seed's own metrics.
+        deviation; null for one seed) of each metric over seeds, and each seed's own metrics, with
+        the class that it collapsed to (null: it has not).
     """
     parts = {part: seed_metrics(predictions, part) for part in MEASURED_PARTS}
-    collapsed = [metrics["collapsed"] for metrics in parts["test"].values()]
+    collapsed = [metrics["collapsed"] is not None for metrics in parts["test"].values()]
     return {
         "parameters": predictions.info["parameters"],
         "collapsed_seeds": sum(collapsed),
@@ -36,12 +38,14 @@ def fusion_metrics(predictions: FusionPredictions) -> dict[str, Any]:
 
 
 def seed_metrics(predictions: FusionPredictions, part: str) -> dict[str, dict[str, Any]]:
-    """Return the metrics of each seed on one part, and whether it collapsed there."""
-    return {
-        str(seed): part_metrics(parts[part], predictions.positive)
-        | {"collapsed": is_collapsed(parts[part], int(predictions.train_counts(seed).argmax()))}
-        for seed, parts in predictions.seeds.items()
-    }
+    """Return the metrics of each seed on one part, and the class that it collapsed to, or None."""
+    measured = {}
+    for seed, parts in predictions.seeds.items():
+        label = constant_answer(parts[part])
+        collapsed = None if label is None else predictions.classes[label]
+        metrics = part_metrics(parts[part], predictions.positive)
+        measured[str(seed)] = metrics | {"collapsed": collapsed}
+    return measured
 
 
 def part_metrics(part: PartPredictions, positive: int) -> dict[str, Any]:
@@ -52,9 +56,39 @@ def part_metrics(part: PartPredictions, positive: int) -> dict[str, Any]:
     return metrics | {"confusion": _confusion(part).tolist()}
 
 
-def is_collapsed(part: PartPredictions, majority: int) -> bool:
-    """Tell whether a model answers the majority class for every sample."""
-    return bool((part.logits.argmax(axis=1) == majority).all())
+def constant_answer(part: PartPredictions) -> int | None:
+    """Return the class that a collapsed model answers for every sample; None: it has not collapsed.
+
+    Whichever class it is. In a part that holds one class only, a right answer is constant, too:
+    there nothing is called collapsed. A model that answers another class now and then is not
+    collapsed, either; whether it is better than chance is another question (docs/statistics.md).
+    """
+    answers = part.logits.argmax(axis=1)
+    if np.ptp(answers) or not np.ptp(part.labels):
+        return None
+    return int(answers[0])
+
+
+def collapsed_classes(metrics: dict[str, Any]) -> dict[str, int]:
+    """Return how many seeds collapsed to each class on test, from what `fusion_metrics` returned.
+
+    The class of most seeds first; empty: none has collapsed.
+    """
+    marks = [seed["collapsed"] for seed in metrics["test"]["seeds"].values()]
+    return dict(Counter(mark for mark in marks if mark is not None).most_common())
+
+
+def collapse_text(metrics: dict[str, Any]) -> str:
+    """Return in words which seeds collapsed: "2 of 3 seeds answer cubes for every sample"."""
+    classes, total = collapsed_classes(metrics), len(metrics["test"]["seeds"])
+    seeds = f"of {total} seed" + "s" * (total > 1)
+    if not classes:
+        return f"0 {seeds} collapsed"
+    said = [
+        f"{count} {seeds} {'answers' if count == 1 else 'answer'} {name}"
+        for name, count in classes.items()
+    ]
+    return f"{', '.join(said)} for every sample"
 
 
 def summarize(seeds: Sequence[dict[str, Any]]) -> dict[str, dict[str, float | None]]:

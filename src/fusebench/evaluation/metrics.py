@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy.special import log_softmax, softmax
 from sklearn import metrics as sk
 
+from fusebench.evaluation import chance as levels
 from fusebench.prediction.predictions import PartPredictions
 
 Floats = npt.NDArray[np.float64]
@@ -38,6 +39,8 @@ class Metric:
         The smallest and the largest value that it, and a sample's share of it, can have.
     function : callable
         Of one model's predictions and the label of the positive class.
+    chance : callable
+        What an answer that does not look at the sample reaches; see `evaluation.chance`.
     per_sample : callable or None
         The value of each sample, shape (n,), if the metric is their mean; else None.
     class_balanced : bool
@@ -51,6 +54,7 @@ class Metric:
     higher_is_better: bool
     bounds: tuple[float, float]
     function: Callable[[PartPredictions, int], float]
+    chance: levels.Chance = levels.none
     per_sample: Callable[[PartPredictions], Floats] | None = None
     class_balanced: bool = False
 
@@ -183,25 +187,38 @@ _ALL = (
     Metric(
         "accuracy", "accuracy", "%", 2, True, PERCENT,
         lambda part, _: 100 * float(sk.accuracy_score(part.labels, part.logits.argmax(axis=1))),
-        correct_per_sample,
+        levels.accuracy, correct_per_sample,
     ),
     Metric(
         "balanced_accuracy", "balanced accuracy", "%", 2, True, PERCENT,
-        _balanced_accuracy, correct_per_sample, class_balanced=True,
+        _balanced_accuracy, levels.balanced_accuracy, correct_per_sample,
+        class_balanced=True,
     ),
-    Metric("precision", "precision", "%", 2, True, PERCENT, _by_class(sk.precision_score)),
-    Metric("recall", "recall", "%", 2, True, PERCENT, _by_class(sk.recall_score)),
-    Metric("f1", "F1", "%", 2, True, PERCENT, _by_class(sk.f1_score)),
-    Metric("auroc", "AUROC", "%", 2, True, PERCENT, _by_ranking(sk.roc_auc_score)),
+    Metric(
+        "precision", "precision", "%", 2, True, PERCENT,
+        _by_class(sk.precision_score), levels.precision,
+    ),
+    Metric(
+        "recall", "recall", "%", 2, True, PERCENT,
+        _by_class(sk.recall_score), levels.recall,
+    ),
+    Metric("f1", "F1", "%", 2, True, PERCENT, _by_class(sk.f1_score), levels.f1),
+    Metric(
+        "auroc", "AUROC", "%", 2, True, PERCENT,
+        _by_ranking(sk.roc_auc_score), levels.auroc,
+    ),
     Metric(
         "average_precision", "average precision", "%", 2, True, PERCENT,
-        _by_ranking(sk.average_precision_score),
+        _by_ranking(sk.average_precision_score), levels.average_precision,
     ),
     Metric(
         "nll", "NLL", "nats", 4, False, (0.0, math.inf),
-        lambda part, _: float(nll_per_sample(part).mean()), nll_per_sample,
+        lambda part, _: float(nll_per_sample(part).mean()), levels.nll, nll_per_sample,
     ),
-    Metric("brier", "Brier score", "", 4, False, (0.0, 1.0), _brier_score, brier_per_sample),
+    Metric(
+        "brier", "Brier score", "", 4, False, (0.0, 1.0),
+        _brier_score, levels.brier, brier_per_sample,
+    ),
     Metric(
         "calibration_error", "expected calibration error", "%", 2, False, PERCENT,
         _expected_calibration_error,

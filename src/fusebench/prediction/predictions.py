@@ -84,11 +84,6 @@ class FusionPredictions:
         """Class names; a label is a position in it."""
         return list(self.info["classes"])
 
-    def train_counts(self, seed: int) -> npt.NDArray[np.int64]:
-        """Return the samples of each class that a seed was trained on, shape (k,)."""
-        counts = self.info["train_counts"][str(seed)]
-        return np.array([counts[name] for name in self.classes], np.int64)
-
     @property
     def positive(self) -> int:
         """Label of the positive class."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from fusebench.files import replace_folder
+from fusebench.report.chance import chance_remarks
 from fusebench.report.pairs import PAIRS, parse_pairs
 from fusebench.report.results import SOURCES
 from fusebench.report.table import TABLE, markdown_table, parse_comparison_table
@@ -44,6 +45,6 @@ def verdict_page(table: pd.DataFrame, pairs: pd.DataFrame) -> str:
 
 def verdict_head(table: pd.DataFrame, pairs: pd.DataFrame) -> str:
     """Return what to use and the table, as Markdown."""
-    remark = baseline_remark(table)
-    first = f"**{recommendation(pairs)}**" + (f" {remark}" if remark else "")
+    remarks = [*chance_remarks(table, pairs), baseline_remark(table)]
+    first = " ".join([f"**{recommendation(pairs)}**", *filter(None, remarks)])
     return f"{first}\n\n{markdown_table(table, pairs)}"

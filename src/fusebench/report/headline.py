@@ -3,6 +3,7 @@
 import textwrap
 from typing import Any
 
+from fusebench.evaluation.measure import collapse_text
 from fusebench.evaluation.metrics import METRICS, Metric
 
 # Val first: a choice made by test figures would make them worthless.
@@ -19,10 +20,7 @@ def headline_text(fusion: str, metrics: dict[str, Any], width: int) -> str:
     metrics : dict
         As `fusion_metrics` returns it.
     """
-    lines = [
-        f"{fusion}: {metrics['parameters'] / 1e6:.3f} M parameters, "
-        f"{metrics['collapsed_seeds']} seed(s) collapsed to the majority class"
-    ]
+    lines = [f"{fusion}: {metrics['parameters'] / 1e6:.3f} M parameters, {collapse_text(metrics)}"]
     for part, advice in _PARTS.items():
         shown = [_figure(metric, metrics[part][metric.name]) for metric in METRICS.values()]
         line = f"  {part} ({advice}): {' · '.join(shown)}"

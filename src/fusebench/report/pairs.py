@@ -55,7 +55,7 @@ class Pair(NamedTuple):
     first_mean, second_mean : float
         The metric of each, mean over seeds.
     first_collapsed, second_collapsed : int
-        Seeds of each that answer the majority class for every sample.
+        Seeds of each that answer one class for every sample.
     seeds, ids : int
         Number of seeds and of test ids.
     """

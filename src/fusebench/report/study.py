@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from fusebench.errors import ArtifactError
-from fusebench.evaluation.measure import is_collapsed
+from fusebench.evaluation.measure import constant_answer
 from fusebench.evaluation.metrics import METRICS, Metric, log_odds
 from fusebench.prediction.predictions import FusionPredictions, PartPredictions
 from fusebench.statistics.estimates import LEVEL, Claim, deviations, fixed_models, retrained
@@ -38,7 +38,7 @@ class Study:
     parts : dict of str to list of PartPredictions
         By fusion; one per seed.
     collapsed : dict of str to int
-        By fusion; number of seeds that answer the majority class for every sample.
+        By fusion; number of seeds that answer one class for every sample.
     positive : int
     """
 
@@ -162,10 +162,7 @@ def _check_same_samples(fusions: Mapping[str, list[PartPredictions]]) -> None:
 
 
 def _collapsed(predictions: FusionPredictions) -> int:
-    return sum(
-        is_collapsed(parts["test"], int(predictions.train_counts(seed).argmax()))
-        for seed, parts in predictions.seeds.items()
-    )
+    return sum(constant_answer(parts["test"]) is not None for parts in predictions.seeds.values())
 
 
 def _by_components(paired: Paired, resamples: Resamples | None) -> Figures:

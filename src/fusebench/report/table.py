@@ -11,11 +11,15 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from fusebench.evaluation.measure import collapsed_classes
 from fusebench.evaluation.metrics import METRICS, Metric
 from fusebench.files import parse_table
+from fusebench.prediction.predictions import BASELINES
 from fusebench.report.results import Comparison, Result
 
 TABLE = Path("metrics/comparison.csv")
+AT_CHANCE = "At Chance"
+"""Column that `chance.with_chance` adds: names of the metrics at chance, joined by a space."""
 SCREEN_WIDTH = 100
 
 
@@ -52,6 +56,12 @@ def _measured(section: str, key: str) -> Callable[[Result], float]:
     return lambda result: float(result.measured[section][key] if result.measured else "nan")
 
 
+def _classes(metrics: dict[str, Any]) -> str:
+    """Return the classes that seeds collapsed to: "2 × cubes, 1 × spheres"."""
+    classes = collapsed_classes(metrics)
+    return ", ".join(f"{count} × {name}" for name, count in classes.items())
+
+
 # The notebook's eight, now computed; then the test metrics; then the last.
 _FIRST = (
     Column("Model", str, lambda result: result.name, "model", lambda name: name.replace("_", " ")),
@@ -67,6 +77,7 @@ _FIRST = (
 _LAST = (
     Column("Seeds", int, lambda result: len(result.predictions.seeds)),
     Column("Collapsed Seeds", int, lambda row: row.metrics["collapsed_seeds"], "collapsed seeds"),
+    Column("Collapsed To", str, lambda row: _classes(row.metrics)),
     Column("Samples", str, lambda result: result.samples),
 )
 # Without these a table cannot be shown; a file of an earlier commit may lack others.
@@ -186,8 +197,17 @@ def _cells(table: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
         form = f"{{:.{max(metric.digits - 1, 0)}f}}".format
         mean = _text(table[_column(metric)], form)
         deviation = _text(table[f"{_column(metric)} Deviation"], form)
-        cells[f"test {metric.label}"] = mean + deviation.map(lambda text: text and f" ± {text}")
+        spread = deviation.map(lambda text: text and f" ± {text}")
+        # In front, where it does not move the figures of a column that is aligned to the right.
+        marks = _is_at_chance(table, metric).map({True: "*", False: ""})
+        cells[f"test {metric.label}"] = marks + mean + spread
     return pd.DataFrame(cells | _texts(table, _LAST))
+
+
+def _is_at_chance(table: pd.DataFrame, metric: Metric) -> "pd.Series[bool]":
+    if AT_CHANCE not in table:
+        return pd.Series(data=False, index=table.index)
+    return table[AT_CHANCE].map(lambda names: metric.name in names.split())
 
 
 def _texts(table: pd.DataFrame, columns: Sequence[Column]) -> dict[str, "pd.Series[str]"]:
@@ -217,5 +237,29 @@ def _note(table: pd.DataFrame, shown: Sequence[Metric]) -> str:
     return (
         f"{first['Samples'].capitalize()} samples, {first['Seeds']} seed(s); {measures}. Test: "
         "mean ± standard deviation over seeds. The epoch was selected on val, so choose by val and "
-        f"quote test.{more}"
+        f"quote test.{more}{_note_on_chance(table, shown)}{_note_on_collapse(table)}"
     )
+
+
+def _note_on_chance(table: pd.DataFrame, shown: Sequence[Metric]) -> str:
+    levels = [
+        f"{metric.label} {metric.text(table[f'{_column(metric)} Chance'].iloc[0])}"
+        for metric in shown
+        if _is_at_chance(table, metric).any()
+    ]
+    if not levels:
+        return ""
+    return (
+        " *: at chance, not shown to be better than an answer that does not look at the sample "
+        f"({', '.join(levels)}); the majority class, which does not look, is not marked."
+    )
+
+
+def _note_on_collapse(table: pd.DataFrame) -> str:
+    if "Collapsed To" not in table:
+        return ""
+    rows = table[(table["Collapsed To"] != "") & ~table["Model"].isin(BASELINES)]
+    said = [f"{row['Model']} {row['Collapsed To']}" for _, row in rows.iterrows()]
+    if not said:
+        return ""
+    return f" Collapsed seeds answer one class for every test sample: {'; '.join(said)}."

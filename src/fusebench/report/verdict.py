@@ -126,7 +126,7 @@ def _collapsed(pair: Pair) -> str:
     seeds = [f"{name} in {count} of {pair.seeds} seeds" for name, count in counts.items() if count]
     if not seeds:
         return ""
-    return f" Collapsed to the majority class, which the means include: {' and '.join(seeds)}."
+    return f" Collapsed to one class, which the means include: {' and '.join(seeds)}."
 
 
 def _digits(pair: Pair) -> int:
