@@ -80,6 +80,8 @@ _LAST = (
     Column("Collapsed To", str, lambda row: _classes(row.metrics)),
     Column("Samples", str, lambda result: result.samples),
 )
+RESULTS = "Results"
+"""Column that names what was compared, the same in every row: pictures bear that name, too."""
 # Without these a table cannot be shown; a file of an earlier commit may lack others.
 _NEEDED = ("Model", "Seeds", "Samples")
 # Shown before the others where there is no room for all; the metric that decides comes first.
@@ -96,7 +98,9 @@ def comparison_table(comparison: Comparison) -> pd.DataFrame:
         selected. Then each metric on test, as mean and sample standard deviation over seeds. Rates
         in percent, NLL in nats per sample, memory in MB (10⁶ bytes). NaN: not measured.
     """
-    return pd.DataFrame([_row(result) for result in comparison.results])
+    table = pd.DataFrame([_row(result) for result in comparison.results])
+    table[RESULTS] = comparison.fingerprint
+    return table
 
 
 def _row(result: Result) -> dict[str, Any]:
@@ -125,6 +129,7 @@ def parse_comparison_table(text: str) -> pd.DataFrame:
     """
     header = next(csv.reader(text.splitlines()), [])
     kinds: dict[str, type] = {name: float for name in header if name.startswith("Test ")}
+    kinds |= {RESULTS: str} if RESULTS in header else {}
     for column in (*_FIRST, *_LAST):
         if column.name in header or column.name in _NEEDED:
             kinds[column.name] = column.kind
@@ -238,7 +243,12 @@ def _note(table: pd.DataFrame, shown: Sequence[Metric]) -> str:
         f"{first['Samples'].capitalize()} samples, {first['Seeds']} seed(s); {measures}. Test: "
         "mean ± standard deviation over seeds. The epoch was selected on val, so choose by val and "
         f"quote test.{more}{_note_on_chance(table, shown)}{_note_on_collapse(table)}"
+        f"{_note_on_results(table)}"
     )
+
+
+def _note_on_results(table: pd.DataFrame) -> str:
+    return f" Results {table[RESULTS].iloc[0]}." if RESULTS in table else ""
 
 
 def _note_on_chance(table: pd.DataFrame, shown: Sequence[Metric]) -> str:
