@@ -43,14 +43,14 @@ def main() -> None:
     write_plots(comparison, pairs, Path("plots"))
 
     trained = {name: predictions.info for name, predictions in comparison.fusions.items()}
-    print(tables.screen_table(table, pairs))
+    cli.show(tables.screen_table(table, pairs))
     sentences = [
         recommendation(pairs),
         *chance_remarks(table, pairs),
         baseline_remark(table),
         *differences(trained, present_environment(runtime.threads)),
     ]
-    print(on_screen(sentences, tables.SCREEN_WIDTH))
+    cli.show(on_screen(sentences, tables.SCREEN_WIDTH))
 
 
 if __name__ == "__main__":

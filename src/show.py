@@ -1,6 +1,7 @@
 """Show results: python src/show.py {table,verdict,diff,export} …
 
-python src/show.py COMMAND --help says what a command takes.
+python src/show.py COMMAND --help says what a command takes. On a terminal a few words have colours;
+NO_COLOR=1 in the environment leaves them out.
 """
 
 import argparse
@@ -77,9 +78,9 @@ def table(rev: str | None) -> None:
     pairs = _parsed(PAIRS, rev, read, parse_pairs)
     state = stale(read)
     said = [recommendation(pairs), *chance_remarks(comparison, pairs), baseline_remark(comparison)]
-    print(screen_table(comparison, pairs))
+    cli.show(screen_table(comparison, pairs))
     remarks = [*state.lines(), _remedy(rev)] if state else [*said, *state.lines()]
-    print(on_screen(remarks, SCREEN_WIDTH))
+    cli.show(on_screen(remarks, SCREEN_WIDTH))
 
 
 def verdict(rev: str | None) -> None:
@@ -103,7 +104,7 @@ def verdict(rev: str | None) -> None:
     state = stale(read)
     _refuse_stale(state, rev)
     first, *others = sentences(pairs)
-    print(on_screen([first, *remarks, *others, *state.lines()], SCREEN_WIDTH))
+    cli.show(on_screen([first, *remarks, *others, *state.lines()], SCREEN_WIDTH))
 
 
 def _reader(rev: str | None) -> "Callable[[Path], bytes]":
@@ -147,8 +148,11 @@ def _remedy(rev: str | None) -> str:
 def diff(before: str, after: str) -> None:
     """Compare each fusion with itself before a change.
 
-    Paired by seed and test sample, on every metric; compare.primary of params.yaml decides.
-    Predictions come out of DVC's cache, or a remote.
+    Paired by seed and test sample, on every metric; compare.primary of params.yaml decides. No
+    interval goes beyond the metric's bounds, seen from the value before.
+    Predictions come out of DVC's cache, or a remote. Where neither has them, the error holds the
+    commands that make them anew beside this folder: a processor of the same kind and the same
+    versions give the same ones.
 
     python src/show.py diff              HEAD~1 against the workspace
     python src/show.py diff main         main against the workspace
@@ -163,7 +167,7 @@ def diff(before: str, after: str) -> None:
 
     primary = load_section(PARAMS_FILE, "compare", CompareParams).primary
     old, new = (Side(name, read_fusions(name)) for name in (before, after))
-    print(diff_text(compared(old, new, primary)))
+    cli.show(diff_text(compared(old, new, primary)))
 
 
 def export(rev: str, folder: Path) -> None:

@@ -29,17 +29,20 @@ def main() -> None:
     from fusebench.progress import Progress
     from fusebench.samples.manifest import read_manifest
     from fusebench.samples.samples import open_samples
+    from fusebench.stages import place
     from fusebench.training.train import OutputPaths, Recipe, train_fusion
 
-    device = prepare(runtime)
+    device, where = prepare(runtime), place(fusion)
     precision = resolve_precision(train.precision, device)
-    seeds = ", ".join(map(str, train.seeds))
+    name = f"{fusion} ({where})" if where else fusion
     print(
-        f"{fusion}: seeds {seeds} on {device.name} ({device.reason}), {device.threads} thread(s), "
-        f"{precision} (train.precision is {train.precision})",
+        f"{name}: seeds {', '.join(map(str, train.seeds))} on {device.name} ({device.reason}), "
+        f"{device.threads} thread(s), {precision} (train.precision is {train.precision})",
         flush=True,
     )
-    with Progress(runtime.progress, len(train.seeds)) as progress:
+    # Without what may come: the moving line has no room for it.
+    place_alone = where.partition(",")[0]
+    with Progress(runtime.progress, len(train.seeds), place=place_alone) as progress:
         train_fusion(
             Recipe(fusion, train, lidar, precision),
             open_samples(Path("data/samples")),

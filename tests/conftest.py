@@ -51,7 +51,7 @@ SLOW = (
     "training/test_fast_paths.py", "training/test_train.py",
 )  # fmt: skip
 # Their tests run DVC. They take longest, so they begin, and each worker has one of them.
-FIRST = ("test_pipeline.py", "test_experiments.py", "test_show.py")
+FIRST = ("test_pipeline.py", "test_experiments.py", "test_show.py", "test_interrupt.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

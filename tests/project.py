@@ -30,7 +30,7 @@ class Project:
     def run(self, *command: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a command in the root; fail with its output unless it exits as expected."""
         done = subprocess.run(
-            command, cwd=self.root, env=_environment(), capture_output=True, text=True, timeout=600
+            command, cwd=self.root, env=environment(), capture_output=True, text=True, timeout=600
         )
         assert (done.returncode == 0) is ok, f"{command}\n{done.stdout}\n{done.stderr}"
         return done
@@ -120,7 +120,8 @@ def make_project(root: Path) -> Project:
     return project
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
+    """Return the variables that commands of a checkout run with."""
     # dvc runs `python` from the PATH; git needs somebody to commit as.
     kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     return kept | {

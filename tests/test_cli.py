@@ -1,8 +1,12 @@
 """What every script does: help at once, one line and exit code 1 for what the user can mend."""
 
 import errno
+import inspect
+import io
 import json
 import os
+import pty
+import re
 import resource
 import signal
 import subprocess
@@ -14,6 +18,7 @@ from typing import Annotated
 import pytest
 
 import check
+import show
 from fusebench import cli
 from fusebench.config import Off, Real, load
 from fusebench.errors import BadSamplesError, FusebenchError, ParamsError
@@ -139,7 +144,135 @@ def test_signal_lets_the_stage_clean_up(
     assert cleaned == [True]
 
 
+WORKSPACE = {"DVC_STAGE": "train@add", "DVC_ROOT": "."}
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        ({}, ["nothing half-written", "run the same command again"]),
+        ({"DVC_ROOT": "."}, ["run the same command again"]),
+        (WORKSPACE, ["removed this stage's old outputs", "dvc repro goes on",
+                     "git restore '*dvc.lock' metrics plots && dvc checkout"]),
+        (WORKSPACE | {"DVC_EXP_NAME": "pale-lark"},
+         ["params.yaml stays changed", "dvc exp run goes on",
+          "git restore params.yaml '*dvc.lock' metrics plots && dvc checkout"]),
+        (WORKSPACE | {"DVC_EXP_NAME": "pale-lark", "DVC_ROOT": ".."}, ["workspace is as it was"]),
+    ],
+    ids=["by hand", "no stage", "repro", "experiment", "temp"],
+)  # fmt: skip
+def test_what_an_interrupt_leaves_is_said_as_far_as_it_is_so(
+    variables: dict[str, str],
+    words: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("DVC_STAGE", "DVC_ROOT", "DVC_EXP_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    code, shown = outcome(raising(KeyboardInterrupt()), capsys)
+    assert code == 1
+    assert shown.startswith("error: interrupted; ")
+    assert shown.count("\n") <= 2
+    assert max(map(len, shown.splitlines())) <= 105
+    assert [word for word in words if word not in shown] == []
+    assert ("back to HEAD" in shown) == ("git restore" in " ".join(words))
+
+
+# --- Colours ---
+
+SENTENCES = """\
+Use any of a and b: none is shown to be worse than another.
+a is better than [b]: +1.0 points (95 % interval +0.1 to +1.9; p = 0.01). A long line that no terminal of 80 columns has room for.
+c is worse
+than b: -3.0 points. Collapsed to the majority class: c in 2 of 3 seeds.
+warning: stale: c.
+model   collapsed seeds   99.5
+"""  # noqa: E501
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "80")
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    return Terminal()
+
+
+def coloured(text: str) -> list[str]:
+    """Return what stands between a change of colour and its end."""
+    return re.findall(r"\x1b\[[\d;]+m(.*?)\x1b\[0m", text, re.DOTALL)
+
+
+def test_words_are_coloured_on_a_terminal_and_nothing_else_changes(terminal: Terminal) -> None:
+    cli.show(SENTENCES, terminal)
+    shown = terminal.getvalue()
+    assert re.sub(r"\x1b\[[\d;]*m", "", shown) == f"{SENTENCES}\n"
+    words = " ".join(" ".join(coloured(shown)).split())
+    assert words == ("Use any of a and b is better than is worse than Collapsed warning: stale:")
+
+
+@pytest.mark.parametrize("variable", ["NO_COLOR", "pipe"])
+def test_a_pipe_and_no_color_get_the_bytes_alone(
+    variable: str, terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = io.StringIO() if variable == "pipe" else terminal
+    if variable == "NO_COLOR":
+        monkeypatch.setenv("NO_COLOR", "1")
+    cli.show(SENTENCES, stream)
+    assert stream.getvalue() == f"{SENTENCES}\n"
+
+
+def test_an_error_is_red_on_a_terminal(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with pytest.raises(SystemExit):
+        cli.run(raising(ParamsError("params.yaml: [a] = 1: error: no heading")))
+    assert coloured(terminal.getvalue()) == ["error:"]
+    assert terminal.getvalue().startswith("\x1b[1;31m")
+    assert terminal.getvalue().endswith(" params.yaml: [a] = 1: error: no heading\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("no_color", [True, False])
+def test_a_real_terminal_gets_colours_unless_no_color_is_set(
+    no_color: bool, tmp_path: Path
+) -> None:
+    main, side = pty.openpty()
+    kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    done = subprocess.run(
+        [sys.executable, SOURCE / "show.py", "table"], cwd=tmp_path, check=False, timeout=60,
+        stdin=side, stdout=side, stderr=side,
+        env=kept | {"TERM": "xterm-256color"} | ({"NO_COLOR": "1"} if no_color else {}),
+    )  # fmt: skip
+    os.close(side)
+    shown = os.read(main, 10_000).decode()
+    os.close(main)
+    assert done.returncode == 1
+    assert coloured(shown) == ([] if no_color else ["error:"])
+    assert "metrics/comparison.csv: no such file; 'dvc repro' makes it" in shown
+
+
 # --- Help ---
+
+
+@pytest.mark.parametrize("command", ["table", "verdict", "diff", "export"])
+def test_help_of_a_command_is_its_docstring(command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, SOURCE / "show.py", command, "--help"],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 0
+    text = inspect.getdoc(getattr(show, command))
+    assert text is not None
+    assert text in done.stdout
+    assert f"usage: show.py {command}" in done.stdout
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

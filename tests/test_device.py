@@ -11,6 +11,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fusebench.config import validate
 from fusebench.device import (
@@ -37,6 +39,7 @@ with_affinity = pytest.mark.skipif(
 @pytest.fixture(autouse=True)
 def torch_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     threads, mode = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     yield
     torch.set_num_threads(threads)
@@ -126,6 +129,45 @@ def test_without_affinity_all_cores_are_usable(
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: counted)
     assert usable_cores() == cores
+
+
+@pytest.mark.parametrize(
+    ("text", "threads"),
+    [("1", 1), ("3", 3), ("8", 4), ("2,1", 2), (" 2 , 8 ", 2), ("07", 4), ("", 4), ("  ", 4)],
+)
+def test_auto_takes_no_more_than_omp_num_threads(
+    text: str, threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fusebench.device.usable_cores", lambda: 4)
+    monkeypatch.setenv("OMP_NUM_THREADS", text)
+    device = prepare(params(threads="auto"))
+    assert device.threads == torch.get_num_threads() == threads
+    assert environment(device, "fp32")["threads"] == threads
+    assert present_environment("auto")["threads"] == threads
+    assert prepare(params(threads=3)).threads == 3, "a number in params.yaml is that number"
+
+
+@given(cores=st.integers(1, 300), limits=st.lists(st.integers(1, 10**12), min_size=1, max_size=3))
+def test_auto_is_the_least_of_cores_and_omp_num_threads(cores: int, limits: list[int]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fusebench.device.usable_cores", lambda: cores)
+        patch.setenv("OMP_NUM_THREADS", ",".join(map(str, limits)))
+        assert thread_count("auto") == min(cores, limits[0])
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "four", "2.0", "1e3", "4,", ",4", "4,0", "4 2", "٤"])
+def test_omp_num_threads_that_openmp_does_not_allow_is_one_line(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", text)
+    for ask in (lambda: prepare(params(threads="auto")), lambda: present_environment("auto")):
+        with pytest.raises(DeviceError) as caught:
+            ask()
+        assert str(caught.value) == (
+            f"environment: OMP_NUM_THREADS = '{text}': must be a whole number of 1 or more, or a "
+            "list such as 4,2 whose first is taken"
+        )
+    assert thread_count(2) == 2
 
 
 def test_torch_is_made_deterministic_and_rounds_nothing_to_tf32(

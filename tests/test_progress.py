@@ -2,6 +2,7 @@ import contextlib
 import io
 import re
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import pytest
 
@@ -66,6 +67,73 @@ def test_line_moves_on_a_terminal_or_when_asked_to(mode: str, terminal: bool, mo
     text = two_pieces(Screen(terminal), mode).getvalue()
     assert ("half done" in text) == moves
     assert ("\x1b" in text) == moves
+
+
+class Figures(NamedTuple):
+    epoch: int
+    train_loss: float = 0.35
+    val_loss: float = 0.25
+    balanced_accuracy: float = 91.04
+
+
+def test_line_moves_within_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN", 0)
+    screen = Screen(terminal=True)
+    with Progress("line", 3, screen, place="fusion 2 of 7") as shown:
+        shown.finish_piece("first")
+        shown.batch("concat seed 1", 1, 15, 0.08)
+        (_, line) = screen.lines()
+        assert line.startswith("fusion 2 of 7: concat seed 1 (2/3) epoch 1/15   8 % ")
+        shown.epoch("concat seed 1", 15, 1052.4, Figures(2))
+        shown.batch("concat seed 1", 3, 15, 0.62)
+        (_, line) = screen.lines()
+        assert line.startswith(
+            "fusion 2 of 7: concat seed 1 (2/3) epoch 3/15  62 % train 0.350 val 0.250 1,052/s "
+        )
+        # Of 3 seeds of 15 epochs, one is done, and of the next two and a bit.
+        (task,) = shown._line.tasks
+        assert task.completed == pytest.approx(1 + 2.62 / 15)
+        shown.seed("concat seed 1", 15, 1000, Figures(9))
+        shown.batch("concat seed 2", 1, 15, 0.5)
+        assert screen.lines()[-1].startswith(
+            "fusion 2 of 7: concat seed 2 (3/3) epoch 1/15  50 % ━"
+        )
+
+
+def test_line_is_drawn_a_few_times_in_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    # rich has a clock of its own; the decision is made by this one.
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    drawn = []
+    with Progress("line", 1, Screen(terminal=True)) as shown:
+        monkeypatch.setattr(shown._line, "refresh", lambda: drawn.append(now[0]))
+        for number in range(1101):
+            now[0] = 100 + number / 1000
+            shown.batch("add seed 0", 1, 1, number / 1100)
+        assert drawn == pytest.approx([100, 100.2, 100.4, 100.6, 100.8, 101], abs=0.01)
+        # The end of an epoch is always shown.
+        shown.epoch("add seed 0", 1, 10, Figures(1))
+        assert len(drawn) == 7
+
+
+@pytest.mark.parametrize("mode", ["plain", "off"])
+def test_without_a_moving_line_a_batch_shows_nothing(mode: str) -> None:
+    screen = Screen(terminal=True)
+    with Progress(mode, 1, screen) as shown:
+        shown.batch("add seed 0", 1, 1, 0.5)
+    assert screen.getvalue() == ""
+
+
+@pytest.mark.parametrize(("place", "where"), [("", ""), ("fusion 2 of 7", "; fusion 2 of 7")])
+def test_a_seeds_line_says_which_training_it_is(place: str, where: str) -> None:
+    screen = Screen(terminal=False)
+    with Progress("auto", 3, screen, place) as shown:
+        shown.seed("add seed 0", 15, 1052.4, Figures(9))
+    assert screen.getvalue().startswith(
+        f"add seed 0 (1/3{where}): best by val loss is epoch 9 of 15, train 0.3500, val 0.2500, "
+        "val balanced accuracy 91.0 %; 1,052 samples/s, "
+    )
 
 
 def test_plain_is_one_line_per_piece_and_nothing_else() -> None:

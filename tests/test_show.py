@@ -3,10 +3,11 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import yaml
-from tests.project import FUSIONS, Project
+from tests.project import FUSIONS, Project, stages_run
 
 pytestmark = pytest.mark.slow
 
@@ -24,10 +25,13 @@ def _refusal(project: Project, *revisions: str) -> str:
 
 
 @contextmanager
-def _without_cache(project: Project) -> Iterator[None]:
+def _tidied_cache(project: Project) -> Iterator[None]:
+    """Leave in the cache what the workspace needs, as `dvc gc` does."""
     cache = project.root / ".dvc/cache"
     aside = cache.rename(project.root / ".dvc/aside")
+    shutil.copytree(aside, cache)
     try:
+        project.dvc("gc", "--workspace", "--force")
         yield
     finally:
         shutil.rmtree(cache, ignore_errors=True)
@@ -98,13 +102,33 @@ def test_other_samples_are_refused(changed: Project) -> None:
         kept.rename(path)
 
 
-def test_what_is_not_kept_any_more_can_be_made_again(changed: Project) -> None:
-    with _without_cache(changed):
-        line = _refusal(changed)
-    commit = changed.git("rev-parse", "HEAD~1")[:7]
-    assert "of 'HEAD~1' is neither in DVC's cache nor in its remote" in line
-    assert f"git worktree add ../{commit} {commit} && cd ../{commit} && " in line
-    assert f"dvc cache dir --local {changed.root / '.dvc/cache'} && dvc repro" in line
+def test_what_is_not_kept_any_more_is_made_again_by_the_printed_command(changed: Project) -> None:
+    expected = _diff(changed)
+    with _tidied_cache(changed):
+        error = changed.run("python", "src/show.py", "diff", ok=False).stderr
+        said, command = error.splitlines()
+        assert said == (
+            "error: predictions/add of 'HEAD~1': in no cache or remote; "
+            "'dvc push' where they are, or:"
+        )
+        assert max(len(said), len(command)) <= 100
+        try:
+            made = changed.run("sh", "-c", command).stdout
+            assert {"train@add", "predict@add"} <= set(stages_run(made))
+            assert _diff(changed) == expected
+        finally:
+            changed.git("worktree", "remove", "--force", "../v0")
+
+
+def test_what_a_remote_holds_is_found_there(changed: Project, tmp_path: Path) -> None:
+    expected = _diff(changed)
+    changed.dvc("remote", "add", "--local", "--default", "shelf", str(tmp_path / "shelf"))
+    try:
+        changed.dvc("push", "--all-commits")
+        with _tidied_cache(changed):
+            assert _diff(changed) == expected
+    finally:
+        changed.dvc("remote", "remove", "--local", "shelf")
 
 
 def test_a_commit_without_results_is_refused(changed: Project) -> None:

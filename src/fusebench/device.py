@@ -53,8 +53,37 @@ def usable_cores() -> int:
 
 
 def thread_count(wanted: Literal["auto"] | int) -> int:
-    """Return the threads that `runtime.threads` comes to."""
-    return usable_cores() if wanted == "auto" else wanted
+    """Return the threads that `runtime.threads` comes to.
+
+    "auto" is the number of usable cores, or OMP_NUM_THREADS where that is less.
+
+    Raises
+    ------
+    DeviceError
+        It is "auto", and OMP_NUM_THREADS is set to what OpenMP does not allow.
+    """
+    if wanted != "auto":
+        return wanted
+    limit = _openmp_threads()
+    return usable_cores() if limit is None else min(usable_cores(), limit)
+
+
+def _openmp_threads() -> int | None:
+    """Return the threads that OMP_NUM_THREADS allows; None where it is not set, or empty.
+
+    A list holds the threads of each level of nested loops (OpenMP API 5.2, section 21.1.2). torch
+    has one level.
+    """
+    text = os.environ.get("OMP_NUM_THREADS", "").strip()
+    if not text:
+        return None
+    number = "0*[1-9][0-9]{0,17}"
+    if not re.fullmatch(rf"{number}(\s*,\s*{number})*", text):
+        raise DeviceError(
+            f"environment: OMP_NUM_THREADS = '{text}': must be a whole number of 1 or more, or a "
+            "list such as 4,2 whose first is taken"
+        )
+    return int(text.partition(",")[0])
 
 
 def processor_name() -> str:

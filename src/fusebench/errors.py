@@ -7,7 +7,7 @@ FusebenchError            one clear line on the screen, exit code 1
 ├── SplitError            fractions that cannot be drawn from the samples at hand
 ├── ArtifactError         a file that another stage wrote: missing, broken, or of another run
 ├── TrainingError         training cannot go on: a loss that is no number
-└── DeviceError           the device that was asked for is not there
+└── DeviceError           the device that was asked for is not there; OMP_NUM_THREADS is no number
 """
 
 from collections.abc import Sequence

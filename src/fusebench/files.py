@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,23 +99,37 @@ def _named_errors(path: Path) -> Iterator[None]:
         raise
 
 
-def dvc_digest(path: Path) -> str:
+def dvc_digest(path: Path, ignored: Sequence[str] = ()) -> str:
     """Return the digest of a file or folder as it stands in dvc.lock.
 
     MD5 of a file's bytes; of a folder, MD5 of the list of its files and their digests, with ".dir"
-    at its end, as DVC 3 has it (dvc_data/hashfile/tree.py). What .dvcignore names is assumed not to
-    be there.
+    at its end, as DVC 3 has it (dvc_data/hashfile/tree.py).
+
+    Parameters
+    ----------
+    ignored : sequence of str
+        Patterns of names that .dvcignore leaves out of folders.
     """
     if not path.is_dir():
-        return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    entries = [
-        {"md5": dvc_digest(file), "relpath": file.relative_to(path).as_posix()}
-        for file in path.rglob("*")
-        if file.is_file()
-    ]
-    entries.sort(key=lambda entry: entry["relpath"])
-    listing = json.dumps(entries, sort_keys=True).encode()
-    return f"{hashlib.md5(listing, usedforsecurity=False).hexdigest()}.dir"
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, _md5).hexdigest()
+    files = {file.relative_to(path).as_posix(): file for file in _files_of(path, ignored)}
+    listed = [{"md5": dvc_digest(file), "relpath": name} for name, file in sorted(files.items())]
+    return f"{_md5(json.dumps(listed).encode()).hexdigest()}.dir"
+
+
+def _md5(content: bytes = b"") -> Any:
+    return hashlib.md5(content, usedforsecurity=False)
+
+
+def _files_of(folder: Path, ignored: Sequence[str]) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if any(fnmatch(path.name, pattern) for pattern in ignored):
+            continue
+        if path.is_dir():
+            yield from _files_of(path, ignored)
+        else:
+            yield path
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,5 +1,6 @@
 """What the screen shows of a long stage: a moving line on a terminal, few plain lines elsewhere."""
 
+import math
 import sys
 import time
 from typing import Protocol, Self, TextIO
@@ -11,6 +12,8 @@ from rich.table import Column
 
 # A text that is too long is cut, so that bar and time stay in sight.
 _CUT = Column(no_wrap=True, ratio=1)
+# Between two drawings within an epoch: what an eye follows, and no load beside the training.
+_SECONDS_BETWEEN = 0.2
 
 
 class EpochFigures(Protocol):
@@ -35,15 +38,22 @@ class Progress:
         "auto" takes "line" on a terminal and "plain" elsewhere.
     pieces : int
         How many seeds there are.
+    place : str
+        Which training it is among those of a run, as `stages.place`; empty where that is not known.
     """
 
-    def __init__(self, mode: str, pieces: int, stream: TextIO | None = None) -> None:
+    def __init__(
+        self, mode: str, pieces: int, stream: TextIO | None = None, place: str = ""
+    ) -> None:
         stream = sys.stdout if stream is None else stream
         if mode == "auto":
             mode = "line" if stream.isatty() else "plain"
-        self.pieces, self.done = pieces, 0
+        self.pieces, self.done, self.place = pieces, 0, place
         self._mode = mode
         self._began = time.monotonic()
+        self._drawn = -math.inf
+        # Of the last epoch, shown until the next one is done.
+        self._figures = ""
         self._console = Console(
             file=stream, force_terminal=mode == "line", highlight=False, emoji=False, soft_wrap=True
         )
@@ -58,25 +68,39 @@ class Progress:
         )
         self._task = self._line.add_task("", total=float(pieces))
 
+    def batch(self, label: str, epoch: int, epochs: int, share: float) -> None:
+        """Show that a share (0…1) of an epoch's batches is done, a few times in a second."""
+        if self._mode != "line" or time.monotonic() < self._drawn + _SECONDS_BETWEEN:
+            return
+        self._show_epoch(label, epoch, epochs, share)
+
     def epoch(self, label: str, epochs: int, rate: float, figures: EpochFigures) -> None:
         """Show the epoch that has just ended; `rate` is in samples per second."""
+        self._figures = f" train {figures.train_loss:.3f} val {figures.val_loss:.3f} {rate:,.0f}/s"
+        self._show_epoch(label, figures.epoch, epochs, 1)
+
+    def _show_epoch(self, label: str, epoch: int, epochs: int, share: float) -> None:
+        place = f"{self.place}: " if self.place else ""
         self.update(
-            figures.epoch / epochs,
-            f"{label} ({self.done + 1}/{self.pieces}) epoch {figures.epoch}/{epochs} "
-            f"train {figures.train_loss:.3f} val {figures.val_loss:.3f} {rate:,.0f}/s",
+            (epoch - 1 + share) / epochs,
+            f"{place}{label} ({self.done + 1}/{self.pieces}) epoch {epoch}/{epochs} "
+            f"{100 * share:3.0f} %{self._figures}",
         )
 
     def seed(self, label: str, epochs: int, rate: float, best: EpochFigures) -> None:
         """Say what came of a seed: the epoch whose weights were kept."""
+        self._figures = ""
+        place = f"; {self.place}" if self.place else ""
         self.finish_piece(
-            f"{label} ({self.done + 1}/{self.pieces}): best by val loss is epoch {best.epoch} of "
-            f"{epochs}, train {best.train_loss:.4f}, val {best.val_loss:.4f}, val balanced "
-            f"accuracy {best.balanced_accuracy:.1f} %; {rate:,.0f} samples/s"
+            f"{label} ({self.done + 1}/{self.pieces}{place}): best by val loss is epoch "
+            f"{best.epoch} of {epochs}, train {best.train_loss:.4f}, val {best.val_loss:.4f}, val "
+            f"balanced accuracy {best.balanced_accuracy:.1f} %; {rate:,.0f} samples/s"
         )
 
     def update(self, share: float, text: str) -> None:
         """Show that `share` (0…1) of the present piece is done; only on a moving line."""
         if self._mode == "line":
+            self._drawn = time.monotonic()
             self._line.update(self._task, completed=self.done + share, description=text)
             self._line.start()
             self._line.refresh()

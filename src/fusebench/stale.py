@@ -23,6 +23,7 @@ from fusebench.files import json_text
 from fusebench.params import Params
 from fusebench.prediction.predictions import BASELINES
 from fusebench.report.results import SOURCES
+from fusebench.stages import read_lock
 
 Read = Callable[[Path], bytes]
 """Gives the content of a tracked file of the workspace or of a revision; ArtifactError if none."""
@@ -182,15 +183,15 @@ def _read_stages(read: Read) -> dict[str, _Stage]:
     stages: dict[str, _Stage] = {}
     for path in _LOCKS:
         try:
-            content = yaml.safe_load(read(path))["stages"]
+            entries = read_lock(read(path).decode())
         except ArtifactError:
             # Own data have no archive that a stage made.
             if path == _LOCKS[0]:
                 raise
             continue
-        except (yaml.YAMLError, KeyError, TypeError):
+        except ValueError:
             raise ArtifactError(f"{path}: broken; 'git restore {path}' mends it") from None
-        for name, entry in content.items():
+        for name, entry in entries.items():
             deps, outs = (
                 {item["path"]: item.get("md5", "") for item in entry.get(kind, [])}
                 for kind in ("deps", "outs")

@@ -101,7 +101,9 @@ def test_csv_of_one_seed_has_no_deviation(tmp_path: Path) -> None:
     assert "±" not in shown[0]
 
 
-def test_screen_shows_the_primary_metric_then_those_that_fit(table: pd.DataFrame) -> None:
+def test_screen_shows_the_primary_metric_then_those_that_fit(
+    table: pd.DataFrame, comparison: Comparison
+) -> None:
     shown = screen_table(table, PAIRS)
     head, note = shown.split("Synthetic samples, 2 seed(s)")
     assert max(map(len, shown.splitlines())) <= SCREEN_WIDTH
@@ -122,7 +124,8 @@ def test_screen_shows_the_primary_metric_then_those_that_fit(table: pd.DataFrame
         for name, metric in METRICS.items()
         if name not in ("balanced_accuracy", "f1", "nll")
     ]
-    assert note.endswith(f"Only in comparison.csv: {', '.join(others)}.")
+    name = comparison_table(comparison)["Results"].iloc[0]
+    assert note.endswith(f"Only in comparison.csv: {', '.join(others)}. Results {name}.")
 
 
 @pytest.mark.parametrize("width", [70, 85, 100, 300])
@@ -130,7 +133,7 @@ def test_screen_names_what_it_has_no_room_for(width: int, table: pd.DataFrame) -
     shown = screen_table(table, PAIRS, width)
     assert max(map(len, shown.splitlines())) <= width
     text = " ".join(shown.split())
-    left_out = text.partition("comparison.csv: ")[2].rstrip(".").split(", ")
+    left_out = text.partition("comparison.csv: ")[2].partition(". ")[0].split(", ")
     count = sum(metric.label in left_out for metric in METRICS.values())
     assert count == (0 if width == 300 else len(left_out))
     late = next(line for line in shown.splitlines() if line.startswith("late"))

@@ -1,8 +1,10 @@
 """A fusion before and after: what is paired, what is refused, what is said."""
 
 import math
+import re
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +18,7 @@ from fusebench.evaluation.metrics import METRICS
 from fusebench.prediction.predictions import FusionPredictions, PartPredictions
 from fusebench.report.pairs import pair_rows, pairs_of
 from fusebench.report.table import SCREEN_WIDTH
-from fusebench.revisions.diff import Diff, diff
+from fusebench.revisions.diff import Diff, diff, within_bounds
 from fusebench.revisions.diff_text import diff_text
 from fusebench.revisions.matching import Side, match
 from fusebench.statistics.estimates import holm
@@ -53,6 +55,7 @@ def _only(parts: BySeed, rows: list[int]) -> BySeed:
 
 BEFORE = _parts(0.3)
 AFTER = _parts(0.1, draw=1)
+PAIR = _diff({"add": BEFORE}, {"add": AFTER}).changes[0].pair
 
 
 # --- What is compared ---
@@ -63,7 +66,7 @@ def test_after_is_compared_with_before(primary: str) -> None:
     difference = _diff({"add": BEFORE}, {"add": AFTER}, primary)
     (change,) = difference.changes
     fusions = {"add (workspace)": fusion("add", AFTER), "add (HEAD~1)": fusion("add", BEFORE)}
-    expected = pair_rows(pairs_of(fusions, primary))[0]
+    expected = within_bounds(pair_rows(pairs_of(fusions, primary))[0])
     assert change.pair == pytest.approx(expected, nan_ok=True)
     assert list(change.metrics) == list(METRICS)
     metrics = [fusion_metrics(predictions)["test"] for predictions in reversed(fusions.values())]
@@ -109,6 +112,66 @@ def test_a_fusion_with_one_common_seed_has_the_first_claim_alone() -> None:
     assert late.retrained_holm == late.retrained_p
     assert 0 <= late.fixed_holm <= 1
     assert 0 <= add.fixed_holm <= 1
+
+
+@pytest.mark.parametrize("primary", ["balanced_accuracy", "nll", "f1", "auroc"])
+@pytest.mark.parametrize("wrong", [(0.02, 0.0), (0.0, 0.03), (0.99, 1.0), (0.3, 0.1)])
+def test_no_interval_leads_beyond_the_metrics_bounds(
+    wrong: tuple[float, float], primary: str
+) -> None:
+    # Two seeds: Student's t has one degree of freedom.
+    before, after = (_parts(share, (0, 1), draw) for draw, share in enumerate(wrong))
+    pair = _diff({"add": before}, {"add": after}, primary).changes[0].pair
+    low, high = METRICS[primary].bounds
+    for claim in ("fixed", "retrained"):
+        first, last = (getattr(pair, f"{claim}_{end}") for end in ("low", "high"))
+        if not math.isnan(first):
+            slack = 1e-5
+            assert low - slack <= pair.second_mean + first <= high + slack
+            assert low - slack <= pair.second_mean + last <= high + slack
+            assert first - slack <= pair.difference <= last + slack
+
+
+ends = st.floats(-1e3, 1e3) | st.just(math.nan)
+
+
+@given(
+    st.sampled_from(sorted(METRICS)), st.floats(0, 1), st.floats(0, 1),
+    st.tuples(*[ends] * 6),
+)  # fmt: skip
+def test_an_interval_is_cut_off_at_the_bounds_and_nothing_else_changes(
+    metric: str, share: float, other: float, figures: tuple[float, ...]
+) -> None:
+    highest = METRICS[metric].bounds[1]
+    scale = highest if math.isfinite(highest) else 5.0
+    names = [f"{claim}_{end}" for claim in ("fixed", "retrained", "bootstrap")
+             for end in ("low", "high")]  # fmt: skip
+    ends_of: dict[str, Any] = dict(zip(names, figures, strict=True))
+    made = PAIR._replace(
+        metric=metric, second_mean=scale * share, difference=scale * (other - share), **ends_of
+    )
+    cut = within_bounds(made)
+    low, high = (bound - made.second_mean for bound in METRICS[metric].bounds)
+    for name, end in ends_of.items():
+        value = getattr(cut, name)
+        assert math.isnan(value) == math.isnan(end)
+        if not math.isnan(end):
+            assert low <= value <= high
+            assert value == end or not low <= end <= high
+            # On the same side of the estimate, so that an interval holds it still.
+            assert (value - made.difference) * (end - made.difference) >= -1e-9
+    assert cut._replace(**ends_of) == pytest.approx(made, nan_ok=True)
+
+
+def test_printed_intervals_lead_to_no_value_that_is_not_possible() -> None:
+    before, after = _parts(0.02, (0, 1)), _parts(0.0, (0, 1), draw=1)
+    change = _diff({"add": before}, {"add": after}).changes[0]
+    text = " ".join(diff_text(_diff({"add": before}, {"add": after})).split())
+    printed = re.findall(r"([+-][\d.]+) to ([+-][\d.]+)", text)
+    assert len(printed) >= 2, "the claims and the sentence"
+    for end in (float(end) for pair in printed for end in pair):
+        # As printed, the last digit of a sentence being the first after the point.
+        assert -0.05 <= change.metrics["balanced_accuracy"][0] + end <= 100.05
 
 
 # --- What is common ---

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from fusebench.errors import ArtifactError
 from fusebench.files import write_json
 from fusebench.revisions import revisions
-from fusebench.revisions.revisions import read_fusions
+from fusebench.revisions.revisions import _remedy, read_fusions
 
 
 def _refusal(monkeypatch: pytest.MonkeyPatch, params: str) -> str:
@@ -42,3 +43,30 @@ def test_predictions_of_another_format_are_refused(monkeypatch: pytest.MonkeyPat
         "'v1': predictions/late/info.json: predictions of format 1, this version of fusebench "
         "reads 2"
     )
+
+
+@pytest.mark.parametrize(
+    ("folder", "cache", "command"),
+    [
+        ("project", "project/.dvc/cache", "$OLDPWD/.dvc/cache"),
+        ("my project", "my project/.dvc/cache", '"$OLDPWD/.dvc/cache"'),
+        ("project", "a shelf", "'{}/a shelf'"),
+        ("project", "shelf", "{}/shelf"),
+    ],
+)
+def test_missing_predictions_are_two_lines_with_a_command(
+    folder: str, cache: str, command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path / folder)
+    repo = SimpleNamespace(
+        get_rev=lambda: "0123456789" * 4,
+        cache=SimpleNamespace(local_cache_dir=str(tmp_path / cache)),
+    )
+    for rev, name in (("HEAD~1", "HEAD~1"), ("a-branch", "0123456"), ("0123456789", "0123456")):
+        assert _remedy(Path("predictions/late_matched"), rev, repo).splitlines() == [
+            f"predictions/late_matched of '{name}': in no cache or remote; 'dvc push' where they "
+            "are, or:",
+            "git worktree add ../v0 0123456 && cd ../v0 && dvc cache dir --local "
+            f"{command.format(tmp_path)} && dvc repro",
+        ]

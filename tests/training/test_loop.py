@@ -100,6 +100,20 @@ def test_stored_state_goes_on_exactly_where_it_was(done: int, tiny_task: MakeTas
     assert straight.best_epoch == resumed.best_epoch
 
 
+def test_watching_each_batch_changes_no_bit(tiny_task: MakeTask) -> None:
+    task = tiny_task(epochs=3)
+    shares: list[tuple[int, float]] = []
+
+    def watch(_task: Task, state: TrainingState, share: float) -> None:
+        shares.append((state.epoch, share))
+
+    watched, alone = fit(task, start(task), ignore, watch), fitted(task)
+    assert_same(weights_of(watched), weights_of(alone))
+    assert watched.records == alone.records
+    # 21 samples in batches of 8, after each of them.
+    assert shares == [(epoch, batch / 3) for epoch in range(3) for batch in (1, 2, 3)]
+
+
 # --- Selection on val ---
 
 

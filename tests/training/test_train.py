@@ -135,8 +135,8 @@ def test_measurements_hold_time_memory_and_environment(trained: Path) -> None:
 def test_results_repeat_to_the_bit_and_kept_weights_are_not_the_last(
     trained: Path, train_add: TrainAdd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def spoiling(task: Task, state: TrainingState, on_epoch: Any) -> TrainingState:
-        fit(task, state, on_epoch)
+    def spoiling(task: Task, state: TrainingState, *callbacks: Any) -> TrainingState:
+        fit(task, state, *callbacks)
         for parameter in state.model.parameters():
             torch.nn.init.zeros_(parameter)
         return state
@@ -177,10 +177,10 @@ def test_run_that_stops_leaves_everything_as_it_was(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def stopping(task: Task, state: TrainingState, on_epoch: Any) -> TrainingState:
+    def stopping(task: Task, state: TrainingState, *callbacks: Any) -> TrainingState:
         if task.seed == SEEDS[1]:
             raise error
-        return fit(task, state, on_epoch)
+        return fit(task, state, *callbacks)
 
     monkeypatch.setattr(train, "fit", stopping)
     paths = OutputPaths.of("add", tmp_path)
@@ -255,6 +255,17 @@ def test_stage_trains_by_the_checked_settings_and_says_on_what(
     measured = read(stage_folder / "metrics/training/add.json")["environment"]
     recorded = [described[key]["precision"] for key in ("spec", "settings", "environment")]
     assert [*recorded, measured["precision"]] == [used] * 4
+
+
+def test_stage_says_which_training_of_how_many_it_is(
+    stage_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("fusebench.stages.place", lambda name: f"{name} 2 of 7, at most 5 to come")
+    run_stage("add", monkeypatch)
+    first, seed = capsys.readouterr().out.splitlines()
+    assert first.startswith("add (add 2 of 7, at most 5 to come): seeds 0 on ")
+    assert seed.startswith("add seed 0 (1/1; add 2 of 7): best by val loss is epoch 1 of 1, ")
+    assert len(curve(stage_folder)) == 1
 
 
 @pytest.mark.usefixtures("stage_folder")

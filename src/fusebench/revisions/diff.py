@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from fusebench.errors import ArtifactError
@@ -12,7 +14,11 @@ from fusebench.prediction.predictions import FusionPredictions
 from fusebench.report.pairs import Pair, correct, estimate_pairs, pair_rows
 from fusebench.revisions.matching import Matched, Side, match
 
-__all__ = ["Change", "Diff", "Side", "diff"]
+__all__ = ["Change", "Diff", "Side", "diff", "within_bounds"]
+
+_INTERVALS = [
+    f"{claim}_{end}" for claim in ("fixed", "retrained", "bootstrap") for end in ("low", "high")
+]
 
 
 @dataclass(frozen=True)
@@ -24,6 +30,7 @@ class Change:
     fusion : str
     pair : Pair
         After against before on the primary metric; Holm's correction is over the changed fusions.
+        Its intervals are within the metric's bounds.
     metrics : dict of str to (float, float)
         Each metric before and after, mean over the common seeds, on the common samples.
     samples : int
@@ -112,9 +119,24 @@ def _changes(fusions: Mapping[str, Matched], sides: tuple[str, str], primary: st
     ]
     pairs = pair_rows(correct(pd.concat(estimates, ignore_index=True)))
     return [
-        Change(name, pair, _metrics(fusion), _samples(fusion.after))
+        Change(name, within_bounds(pair), _metrics(fusion), _samples(fusion.after))
         for (name, fusion), pair in zip(fusions.items(), pairs, strict=True)
     ]
+
+
+def within_bounds(pair: Pair) -> Pair:
+    """Return a pair whose intervals hold only changes that the metric allows.
+
+    From the second's mean, which is before, a change leads at most to the metric's bounds.
+    Student's t knows no bounds, so with few seeds an interval may go beyond. The estimate is
+    within, so it stays in its interval; p is left as it is.
+    """
+    low, high = (bound - pair.second_mean for bound in METRICS[pair.metric].bounds)
+    # An interval that is not known stays NaN.
+    ends: dict[str, Any] = {
+        name: float(np.clip(getattr(pair, name), low, high)) for name in _INTERVALS
+    }
+    return pair._replace(**ends)
 
 
 def _metrics(fusion: Matched) -> dict[str, tuple[float, float]]:

@@ -1,5 +1,6 @@
 """Files and predictions as they were in a commit or in an experiment, through DVC."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -127,10 +128,21 @@ def _copy(folders: Sequence[Path], rev: str, target: Path) -> None:
 
 
 def _remedy(path: Path, rev: str, repo: Any) -> str:
+    """Say in two lines that a revision's predictions are missing, and how to get them."""
     commit = repo.get_rev()[:7]
+    name = rev if len(rev) <= len(commit) else commit
     return (
-        f"{path} of '{rev}' is neither in DVC's cache nor in its remote; 'dvc push' sends it from "
-        "where it was made, and on a machine like that one this makes it anew: "
-        f"git worktree add ../{commit} {commit} && cd ../{commit} && "
-        f"dvc cache dir --local {repo.cache.local_cache_dir} && dvc repro"
+        f"{path} of '{name}': in no cache or remote; 'dvc push' where they are, or:\n"
+        f"git worktree add ../v0 {commit} && cd ../v0 && "
+        f"dvc cache dir --local {_shared_cache(repo.cache.local_cache_dir)} && dvc repro"
     )
+
+
+def _shared_cache(cache: str) -> str:
+    """Return the path of this folder's cache for a shell that has gone on to another folder."""
+    root = Path.cwd().resolve()
+    if Path(cache).resolve() != root / ".dvc/cache":
+        return shlex.quote(cache)
+    # The path from the root of the disk may be long. Quoted where it holds a space.
+    plain = shlex.quote(str(root)) == str(root)
+    return "$OLDPWD/.dvc/cache" if plain else '"$OLDPWD/.dvc/cache"'

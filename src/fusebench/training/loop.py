@@ -78,8 +78,15 @@ def start(task: Task) -> TrainingState:
     return TrainingState(model, optimizer)
 
 
+def ignore_batch(_task: Task, _state: TrainingState, _share: float) -> None:
+    """Do nothing after a batch."""
+
+
 def fit(
-    task: Task, state: TrainingState, on_epoch: Callable[[Task, TrainingState], None]
+    task: Task,
+    state: TrainingState,
+    on_epoch: Callable[[Task, TrainingState], None],
+    on_batch: Callable[[Task, TrainingState, float], None] = ignore_batch,
 ) -> TrainingState:
     """Train to the last epoch, keeping the weights of the lowest validation loss.
 
@@ -87,6 +94,9 @@ def fit(
     ----------
     on_epoch : callable
         Called after each epoch; where progress is shown and a state could be stored.
+    on_batch : callable
+        Called after each training batch with the share (0…1) of the epoch's batches that are done;
+        on a GPU, that are given to it. Nothing is read from the device for it.
 
     Raises
     ------
@@ -95,7 +105,7 @@ def fit(
     """
     while state.epoch < task.settings.epochs:
         began = time.perf_counter()
-        train_loss = train_epoch(task, state)
+        train_loss = train_epoch(task, state, on_batch)
         logits_nk = predict(state.model, task.val, task.settings.batch_size)
         val_loss = float(F.cross_entropy(logits_nk, task.val.labels))
         seconds = time.perf_counter() - began
@@ -118,7 +128,11 @@ def fit(
     return state
 
 
-def train_epoch(task: Task, state: TrainingState) -> float:
+def train_epoch(
+    task: Task,
+    state: TrainingState,
+    on_batch: Callable[[Task, TrainingState, float], None] = ignore_batch,
+) -> float:
     """Make one pass over the training part; return its mean loss per sample."""
     settings, model = task.settings, state.model
     model.train()
@@ -137,6 +151,7 @@ def train_epoch(task: Task, state: TrainingState) -> float:
         torch.autograd.backward(loss)
         state.optimizer.step()
         total += loss.detach() * len(positions)
+        on_batch(task, state, (number + 1) / len(batches))
     return float(total) / len(order)
 
 

@@ -83,11 +83,14 @@ def train_fusion(
     def show_epoch(task: Task, state: TrainingState) -> None:
         progress.epoch(task.label, task.settings.epochs, _rate(task, state), state.records[-1])
 
+    def show_batch(task: Task, state: TrainingState, share: float) -> None:
+        progress.batch(task.label, state.epoch + 1, task.settings.epochs, share)
+
     states: dict[int, TrainingState] = {}
     with replace_folder(paths.models) as folder:
         for seed in recipe.train.seeds:
             task = _task(recipe, seed, samples, manifest, device)
-            state = fit(task, start(task), show_epoch)
+            state = fit(task, start(task), show_epoch, show_batch)
             weights.save(folder / f"seed_{seed}.safetensors", state.best_weights)
             best = state.records[state.best_epoch - 1]
             progress.seed(task.label, task.settings.epochs, _rate(task, state), best)
