@@ -149,7 +149,8 @@ def diff(before: str, after: str) -> None:
     """Compare each fusion with itself before a change.
 
     Paired by seed and test sample, on every metric; compare.primary of params.yaml decides. No
-    interval goes beyond the metric's bounds, seen from the value before.
+    interval goes beyond the metric's bounds, seen from the value before. Predictions that do not
+    belong to the params beside them are named.
     Predictions come out of DVC's cache, or a remote. Where neither has them, the error holds the
     commands that make them anew beside this folder: a processor of the same kind and the same
     versions give the same ones.
@@ -160,14 +161,24 @@ def diff(before: str, after: str) -> None:
     """
     from fusebench.config import PARAMS_FILE, load_section
     from fusebench.report.results import CompareParams
+    from fusebench.report.table import SCREEN_WIDTH
+    from fusebench.report.verdict import on_screen
     from fusebench.revisions.diff import Side
     from fusebench.revisions.diff import diff as compared
     from fusebench.revisions.diff_text import diff_text
-    from fusebench.revisions.revisions import read_fusions
+    from fusebench.revisions.revisions import read_fusions, reader
+    from fusebench.stale import stale_predictions
 
     primary = load_section(PARAMS_FILE, "compare", CompareParams).primary
     old, new = (Side(name, read_fusions(name)) for name in (before, after))
+    lines = [
+        f"{name}: {line}"
+        for name in (before, after)
+        for line in stale_predictions(reader(name)).lines()
+    ]
     cli.show(diff_text(compared(old, new, primary)))
+    if lines:
+        cli.show(on_screen(lines, SCREEN_WIDTH))
 
 
 def export(rev: str, folder: Path) -> None:

@@ -16,7 +16,7 @@ from fusebench.files import dvc_digest, json_text
 from fusebench.params import Params
 from fusebench.prediction.predictions import BASELINES
 from fusebench.report.results import SOURCES
-from fusebench.stale import Stale, stale
+from fusebench.stale import Stale, stale, stale_predictions
 
 ROWS = (*FUSIONS, *BASELINES)
 
@@ -162,6 +162,15 @@ def test_each_change_makes_the_rows_stale_that_it_reaches(
     assert found.rows[rows[0]] == words
     assert f"{words}." in found.lines()[0]
     assert found.lines()[0].startswith("Stale: ")
+
+
+def test_predictions_are_asked_without_the_table(state: State) -> None:
+    _predict(state)
+    state.params["override"]["hadamard"]["lr"] = 0.01
+    assert set(stale(state.read).rows) == {"add", "hadamard"}
+    assert stale_predictions(state.read).rows == {
+        "hadamard": "trained with other train, override or lidar than those of params.yaml"
+    }
 
 
 def test_other_seeds_make_all_rows_stale(state: State) -> None:

@@ -86,8 +86,7 @@ def stale(read: Read) -> Stale:
     except (ArtifactError, ValueError, KeyError, TypeError):
         return Stale(unknown=f"there is no {SOURCES} that says what it was made from")
     try:
-        raw = parse(read(PARAMS_FILE), str(PARAMS_FILE))
-        state = _State(read, raw, validate(Params, raw, str(PARAMS_FILE)))
+        state = _State(read)
     except (ArtifactError, ParamsError) as error:
         return Stale(unknown=str(error))
     rows = {name: reason for name in state.names if (reason := state.reason(name, made))}
@@ -99,12 +98,22 @@ def stale(read: Read) -> Stale:
     return Stale(rows, "they compare other fusions, too" if gone else "")
 
 
+def stale_predictions(read: Read) -> Stale:
+    """Return which predictions do not belong to the params beside them, whatever the table says."""
+    try:
+        state = _State(read)
+    except (ArtifactError, ParamsError) as error:
+        return Stale(unknown=str(error))
+    return Stale({name: reason for name in state.names if (reason := state.behind(name))})
+
+
 class _State:
     """Params and dvc.lock of the workspace or of a revision."""
 
-    def __init__(self, read: Read, raw: Mapping[str, Any], params: Params) -> None:
-        self._read, self._raw, self.params = read, raw, params
-        self._checked = params.checked_files()
+    def __init__(self, read: Read) -> None:
+        self._read, self._raw = read, parse(read(PARAMS_FILE), str(PARAMS_FILE))
+        self.params = validate(Params, self._raw, str(PARAMS_FILE))
+        self._checked = self.params.checked_files()
         self._stages = _read_stages(read)
         self._makers = {path: name for name, stage in self._stages.items() for path in stage.made}
         self._behind = cache(self._find_behind)
@@ -122,17 +131,19 @@ class _State:
         made : mapping of str to str
             Digests of the predictions that the table was made from.
         """
-        folder = f"predictions/{name}"
-        if folder not in self._makers:
-            return "listed in fusions, but not trained yet"
-        maker = self._makers[folder]
-        if behind := self._behind(maker):
+        if behind := self.behind(name):
             return behind
         if name not in made:
             return "listed in fusions, but not in the table yet"
-        if made[name] != self._stages[maker].made[folder]:
+        folder = f"predictions/{name}"
+        if made[name] != self._stages[self._makers[folder]].made[folder]:
             return "predicted anew since the table was made"
         return ""
+
+    def behind(self, name: str) -> str:
+        """Return why the predictions of a row do not belong to the params, or ""."""
+        maker = self._makers.get(f"predictions/{name}")
+        return self._behind(maker) if maker else "listed in fusions, but not trained yet"
 
     def _find_behind(self, name: str) -> str:
         """Return why a stage, or one before it, would run again; "" if it would not."""
