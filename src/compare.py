@@ -2,10 +2,10 @@
 
 Sets the fusions of `fusions` and the baselines side by side: metrics/comparison.csv, a table on the
 screen; every two fusions in metrics/pairs.csv, and on the screen which one to use; tables for
-`dvc plots` in plots/curves/ and pictures in plots/; in metrics/sources.json, which predictions all
-that was made from. Results of fusions that are not in `fusions` are ignored. Below the table stands
-what was not equal between the fusions' trainings, and what is not as on this machine; nothing,
-where all is.
+`dvc plots` in plots/curves/, pictures in plots/, and the same as PDF and SVG for a paper in
+plots/vector/; in metrics/sources.json, which predictions all that was made from. Results of fusions
+that are not in `fusions` are ignored. Below the table stands what was not equal between the
+trainings of the fusions, and what is not as on this machine; nothing, where all is.
 """
 
 from pathlib import Path

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from fusebench.files import write_json, write_text
-from fusebench.report.figures import save
+from fusebench.report.drawing import save
 from fusebench.statistics.estimates import FEWEST_SEEDS
 from studies.calibration.calibration import USUAL, Calibration, Cell, Effect, Rate
 from studies.calibration.picture import calibration_picture

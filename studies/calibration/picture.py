@@ -7,7 +7,8 @@ import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fusebench.report.figures import MARKERS, PALETTE, STYLE_SHEET
+from fusebench.report.drawing import STYLE_SHEET
+from fusebench.report.looks import MARKERS, PALETTE
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
 from studies.calibration.calibration import SEEDS, Calibration, Cell, Rate
 from studies.calibration.scenarios import SCENARIOS

@@ -1,27 +1,29 @@
 """Tables for `dvc plots`, pictures, and the templates that draw the tables."""
 
 import io
-import json
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
-from tests.project import ROOT
 from tests.report.made_up import MAJORITY, NAMES, PAIR, THRESHOLD, pairs_table, write_results
 
-from fusebench.evaluation.curves import roc_points
 from fusebench.evaluation.metrics import METRICS
 from fusebench.files import read_table
 from fusebench.models import registry
-from fusebench.report import curves, figures
-from fusebench.report.pairs import PAIRS, parse_pairs
+from fusebench.report import answer, curves, drawing, figures, intervals, looks, ranking
+from fusebench.report.pairs import PAIRS, Pair, parse_pairs
 from fusebench.report.results import Comparison, read_comparison
+from fusebench.report.verdict import verdict
 
 NAN = float("nan")
 WORSE = PAIR._replace(first="add", difference=-6.0, retrained_low=-9.0, retrained_high=-3.0)
@@ -63,8 +65,12 @@ def test_no_deviation_reaches_beyond_a_bound(results: Path) -> None:
     assert table.loc["nll", ["low", "high"]].tolist() == [0.0, 0.35]
 
 
+PICTURES = {"confusion", "metrics", "pairs", "precision_recall", "roc", "training"}
+
+
 def _plots(root: Path) -> dict[str, bytes]:
-    written = (*(root / "plots").glob("*.png"), *(root / "plots/curves").iterdir())
+    folders = ("*.png", "curves/*", "vector/*")
+    written = [path for pattern in folders for path in (root / "plots").glob(pattern)]
     return {path.name: path.read_bytes() for path in written}
 
 
@@ -76,15 +82,30 @@ def test_written_tables_and_pictures_repeat_to_the_bit(
     )
     contents = _plots(root)
     assert contents == _plots(compared)
-    pictures = {"confusion", "metrics", "pairs", "precision_recall", "roc", "training"}
-    tables = {"training", "roc", "precision_recall", "metrics"}
-    names = {f"{name}.png" for name in pictures} | {f"{name}.csv" for name in tables}
-    assert set(contents) == names
-    for name in pictures:
-        picture = Image.open(io.BytesIO(contents[f"{name}.png"])).convert("RGB")
-        assert len(np.unique(np.asarray(picture).reshape(-1, 3), axis=0)) > 20
+    tables = {"answer", "intervals", "metrics", "roc", "precision_recall", "training"}
+    names = {f"{name}.{form}" for name in PICTURES for form in ("png", "pdf", "svg")}
+    assert set(contents) == names | {f"{name}.csv" for name in tables}
+    for name in PICTURES:
+        content = contents[f"{name}.png"]
+        picture = Image.open(io.BytesIO(content))
+        assert picture.info["dpi"] == pytest.approx((200, 200), abs=0.1)
+        assert len(content) < 400_000
+        pixels = np.asarray(picture.convert("RGB")).reshape(-1, 3)
+        assert len(np.unique(pixels, axis=0)) > 20
     roc = read_table(root / "plots/curves/roc.csv", {"fusion": str})
     assert set(roc["fusion"]) == set(NAMES)
+
+
+@pytest.mark.parametrize("name", sorted(PICTURES))
+def test_vector_pictures_need_no_font_and_have_no_date(name: str, compared: Path) -> None:
+    pdf = (compared / f"plots/vector/{name}.pdf").read_bytes()
+    assert b"/Type3" not in pdf
+    assert b"/FontFile2" in pdf
+    svg = (compared / f"plots/vector/{name}.svg").read_text("utf-8")
+    assert "<text" not in svg
+    for word in ("CreationDate", "Producer", "<dc:date", "Matplotlib v"):
+        assert word not in svg
+        assert word.encode() not in pdf
 
 
 def _lines(axes: Axes, marker: str) -> list[Any]:
@@ -122,7 +143,7 @@ def all_fusions(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
 
 def test_names_in_the_metrics_figure_do_not_run_into_each_other(all_fusions: Comparison) -> None:
     figure = figures.metrics_figure(all_fusions, curves.metrics_table(all_fusions))
-    with mpl.style.context(figures.STYLE_SHEET):
+    with mpl.style.context(drawing.STYLE_SHEET):
         figure.draw_without_rendering()
         boxes = [text.get_window_extent() for text in figure.axes[0].get_yticklabels()]
         titles = [axes.title.get_window_extent() for axes in figure.axes]
@@ -137,76 +158,198 @@ def test_every_fusion_and_the_threshold_have_a_confusion(all_fusions: Comparison
     assert titles == [name.replace("_", " ") for name in (*registry.names(), THRESHOLD)]
 
 
-def test_ranking_figure_has_a_line_per_fusion_and_seed(comparison: Comparison) -> None:
-    tables = roc_points(comparison.fusions)
-    (axes,) = figures.ranking_figure(comparison, tables).axes
-    assert len(axes.lines) == 4
-    assert axes.get_xlabel() == "false positive rate (%)"
-    legend = axes.get_legend()
-    assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()] == ["late", "hadamard"]
+LONG = ("late", "mixture_of_many_experts", *(f"fusion_{number}" for number in range(6)))
 
 
-def test_pairs_figure_has_both_intervals_and_colours_what_is_shown() -> None:
+def test_no_word_of_any_picture_is_cut(tmp_path: Path) -> None:
+    comparison = read_comparison(write_results(tmp_path, LONG, (0, 1)), LONG)
+    pairs = [PAIR._replace(first=name, difference=-4.0) for name in LONG[1:]]
+    tables = curves.write_curves(comparison, pairs_table(*pairs), tmp_path / "plots")
+    for figure in (
+        figures.metrics_figure(comparison, tables["metrics"]),
+        figures.training_figure(comparison, tables["training"]),
+        figures.confusion_figure(comparison),
+        ranking.roc_figure(comparison, tables["roc"]),
+        intervals.pairs_figure(comparison, pairs_table(*pairs)),
+    ):
+        drawing.freeze(figure)
+        # In inches, of all that is drawn.
+        drawn, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+        assert -0.01 <= drawn.x0 <= drawn.x1 <= width + 0.01
+        assert -0.01 <= drawn.y0 <= drawn.y1 <= height + 0.01
+
+
+def _texts(figure: Figure) -> list[str]:
+    return [text.get_text() for text in figure.findobj(Text)]
+
+
+@pytest.mark.parametrize("name", ["roc", "precision_recall"])
+def test_rankings_are_drawn_whole_and_in_their_corner(name: str, comparison: Comparison) -> None:
+    table = getattr(ranking, f"{name}_table")(comparison.fusions)
+    figure = getattr(ranking, f"{name}_figure")(comparison, table)
+    whole, near = figure.axes
+    for axes in (whole, near):
+        assert len([line for line in axes.lines if line.get_linestyle() != ":"]) == 4
+    assert whole.get_xlim() == (-2, 102)
+    points = table[table["panel"] == "whole"]
+    corner = getattr(ranking, f"{name}_corner")(points)
+    (frame,) = whole.patches
+    assert frame.get_extents().transformed(whole.transData.inverted()).extents == pytest.approx(
+        [corner.x[0], corner.y[0], corner.x[1], corner.y[1]]
+    )
+    assert near.get_xlim() == pytest.approx(corner.x, abs=1)
+    assert near.get_ylim() == pytest.approx(corner.y, abs=1)
+    # Outside of the axes, where it hides no line.
+    assert [axes.get_legend() for axes in figure.axes] == [None, None]
+    (legend,) = figure.legends
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels == ["late", "hadamard", "by chance"]
+    assert "synthetic samples, 2 seed(s)" in _texts(figure)
+
+
+def test_chance_is_the_diagonal_and_the_share_of_the_positive_class(
+    comparison: Comparison,
+) -> None:
+    for name, expected in (
+        ("roc", [[0, 0], [100, 100]]),
+        ("precision_recall", [[0, 20], [100, 20]]),
+    ):
+        table = getattr(ranking, f"{name}_table")(comparison.fusions)
+        figure = getattr(ranking, f"{name}_figure")(comparison, table)
+        (chance,) = [line for line in figure.axes[0].lines if line.get_linestyle() == ":"]
+        assert np.asarray(chance.get_xydata())[[0, -1]].tolist() == expected
+
+
+def test_a_corner_holds_the_knees_of_good_curves_alone() -> None:
+    rows = [("a", 0, n, x, y) for n, (x, y) in enumerate([(0, 0), (0, 90), (1, 99.2), (100, 100)])]
+    columns = ["fusion", "seed", "point", "false_positive_rate", "true_positive_rate"]
+    points = pd.DataFrame(rows, columns=columns)
+    assert ranking.roc_corner(points) == ((0, 2), (98, 100))
+
+
+def test_lines_end_where_they_leave_the_corner() -> None:
+    corner = ranking.Corner((0, 2), (98, 100))
+    x, y = np.array([0.0, 0.0, 1.0, 4.0]), np.array([0.0, 99.0, 99.0, 100.0])
+    within = ranking._within(x, y, corner)
+    assert within == pytest.approx(np.array([[0, 98], [0, 99], [1, 99], [2, 99 + 1 / 3]]))
+
+
+def test_training_has_a_panel_per_fusion_with_the_others_in_grey(comparison: Comparison) -> None:
+    table = pd.DataFrame(
+        [
+            {"fusion": name, "epoch": epoch, "val_loss": 1 / epoch, "low": 0.5 / epoch, "high": 2}
+            for name in NAMES
+            for epoch in (1, 2)
+        ]
+    )
+    figure = figures.training_figure(comparison, table)
+    assert [axes.get_title() for axes in figure.axes] == ["late", "hadamard"]
+    assert len({axes.get_ylim() for axes in figure.axes}) == 1
+    for name, axes in zip(NAMES, figure.axes, strict=True):
+        assert axes.get_yscale() == "log"
+        drawn = [line.get_color() for line in axes.lines]
+        assert sorted(drawn) == sorted([looks.CONTEXT, looks.looks(NAMES)[name].colour])
+        assert len(axes.collections) == 1
+
+
+@pytest.mark.parametrize("count", [1, 4, 5, 14])
+def test_panels_of_any_number_of_fusions(count: int) -> None:
+    figure, panels = figures._grid(count, (2, 2), (0, 0))
+    assert len(panels) == count
+    assert [axes for axes in figure.axes if axes.axison] == panels
+    assert figure.get_size_inches()[0] == 2 * min(4, count)
+
+
+def _pairs(comparison: Comparison, *pairs: Pair) -> Axes:
+    (axes,) = intervals.pairs_figure(comparison, pairs_table(*pairs)).axes
+    return axes
+
+
+def test_pairs_figure_has_both_intervals_and_colours_what_is_shown(comparison: Comparison) -> None:
     descriptive = PAIR._replace(metric="nll", role="descriptive")
-    pairs = [PAIR, WORSE, UNDECIDED]
-    (axes,) = figures.pairs_figure(pairs_table(*pairs, descriptive)).axes
+    axes = _pairs(comparison, WORSE, UNDECIDED._replace(difference=2.0), PAIR, descriptive)
     labels = [label.get_text() for label in axes.get_yticklabels()]
-    assert labels == ["late − hadamard", "add − hadamard", "late − rgb only"]
+    # The largest first; the better fusion of each stands first.
+    assert labels == ["late − hadamard", "hadamard − add", "late − rgb only"]
     thick, thin = (
         [line for line in axes.lines if line.get_linewidth() == width] for width in (2.6, 1.2)
     )
-    for lines, claim in ((thick, "retrained"), (thin, "fixed")):
-        assert [tuple(np.asarray(line.get_xdata())) for line in lines] == [
-            (getattr(pair, f"{claim}_low"), getattr(pair, f"{claim}_high")) for pair in pairs
-        ]
-    colours = [line.get_color() for line in thick]
-    assert colours[0] == colours[1] != colours[2]
+    assert [tuple(np.asarray(line.get_xdata())) for line in thick] == [
+        (4.5, 11.5),
+        (3, 9),
+        (4.5, 11.5),
+    ]
+    assert [tuple(np.asarray(line.get_xdata())) for line in thin] == [
+        (6.9, 9.1),
+        (-9.1, -6.9),
+        (6.9, 9.1),
+    ]
+    assert [line.get_color() for line in thick] == [looks.SHOWN, looks.SHOWN, looks.GREY]
     assert axes.get_xlabel() == "difference of test balanced accuracy (points)"
     assert "10 seeds" in axes.get_title()
+    assert "synthetic samples, 2 seed(s)" in _texts(axes.get_figure(root=True))  # type: ignore[arg-type]
 
 
-def test_pairs_figure_of_one_seed_says_so() -> None:
+@pytest.mark.parametrize(
+    ("metric", "difference", "sides"),
+    [
+        ("balanced_accuracy", 8.0, ("← favours the second", "favours the first →")),
+        ("nll", -0.2, ("← favours the first", "favours the second →")),
+    ],
+)
+def test_pairs_say_which_side_favours_whom(
+    metric: str, difference: float, sides: tuple[str, str], comparison: Comparison
+) -> None:
+    axes = _pairs(comparison, PAIR._replace(metric=metric, difference=difference))
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["late − hadamard"]
+    left, right = axes.texts
+    assert (left.get_text(), right.get_text()) == sides
+    assert (left.get_horizontalalignment(), right.get_horizontalalignment()) == ("right", "left")
+
+
+@settings(max_examples=60)
+@given(st.sampled_from(sorted(METRICS)), st.lists(st.floats(-300, 300), min_size=5, max_size=5))
+def test_no_interval_is_outside_what_a_difference_can_be(metric: str, values: list[float]) -> None:
+    ends = sorted(values)
+    pair = PAIR._replace(
+        metric=metric, retrained_low=ends[0], fixed_low=ends[1], difference=ends[2],
+        fixed_high=ends[3], retrained_high=ends[4],
+    )  # fmt: skip
+    (row,) = intervals.intervals_table(pairs_table(pair)).to_dict("records")
+    low, high = METRICS[metric].bounds
+    reach = high - low
+    assert -reach <= row["low"] <= row["fixed_low"] <= row["fixed_high"] <= row["high"] <= reach
+    assert (row["difference"] >= 0) is METRICS[metric].higher_is_better or row["difference"] == 0
+
+
+def test_too_few_seeds_have_not_the_colour_of_what_is_shown(comparison: Comparison) -> None:
     one = PAIR._replace(seeds=1, retrained_low=NAN, retrained_high=NAN, retrained_holm=NAN)
-    (axes,) = figures.pairs_figure(pairs_table(one)).axes
-    assert axes.get_title() == "95 % intervals; 1 seed(s) are too few for a verdict"
+    few = PAIR._replace(seeds=3)
+    for pair in (one, few):
+        axes = _pairs(comparison, pair)
+        assert axes.get_title() == (
+            f"95 % intervals; {pair.seeds} seed(s) are too few for a verdict"
+        )
+        assert looks.SHOWN not in {line.get_color() for line in axes.lines}
+        (said,) = intervals.intervals_table(pairs_table(pair))["shown"]
+        assert said == "too few seeds to say"
 
 
-def test_pairs_figure_of_one_fusion_says_so() -> None:
-    (axes,) = figures.pairs_figure(pairs_table()).axes
-    assert axes.get_title() == "One fusion: nothing to compare"
+def test_pairs_figure_of_one_fusion_says_so(comparison: Comparison) -> None:
+    assert _pairs(comparison).get_title() == "One fusion: nothing to compare"
 
 
-def test_every_fusion_has_a_colour_and_a_marker_of_its_own() -> None:
-    names = [f"fusion{number}" for number in range(7)]
-    colours = figures.colours(names)
-    assert len({*colours.values()}) == 8
-    assert colours[MAJORITY] == colours[THRESHOLD] not in {colours[name] for name in names}
-    assert len({figures.markers(names)[name] for name in names}) == 7
-    # It keeps its colour when another is appended.
-    assert figures.colours(names[:3])[names[2]] == colours[names[2]]
-
-
-def _colour_ranges(node: Any) -> Iterator[list[str]]:
-    if isinstance(node, dict):
-        if node.get("field") in ("fusion", "Model") and "range" in node.get("scale", {}):
-            yield node["scale"]["range"]
-        node = list(node.values())
-    if isinstance(node, list):
-        for child in node:
-            yield from _colour_ranges(child)
-
-
-@pytest.mark.parametrize("name", ["band", "curves", "metrics", "simple_bars"])
-def test_templates_of_dvc_plots_have_the_same_colours(name: str) -> None:
-    template = json.loads((ROOT / f".dvc/plots/{name}.json").read_text("utf-8"))
-    ranges = list(_colour_ranges(template))
-    assert ranges
-    assert all(colours == list(figures.PALETTE) for colours in ranges)
-
-
-def test_page_of_dvc_plots_loads_nothing_from_the_web() -> None:
-    page = (ROOT / ".dvc/plots/page.html").read_text("utf-8")
-    assert "{plot_divs}" in page
-    for word in ("{scripts}", "<script src", "<link"):
-        assert word not in page
+def test_answer_begins_with_the_recommendation_and_ends_with_each_pair(
+    comparison: Comparison,
+) -> None:
+    pairs = pairs_table(PAIR, WORSE)
+    table = answer.answer_table(comparison, pairs)
+    assert table["line"].tolist() == list(range(len(table)))
+    said = table.groupby("sentence")["text"].agg(" ".join).tolist()
+    kinds = table.groupby("sentence")["kind"].first().tolist()
+    first, *others = verdict(pairs)
+    assert (kinds[0], said[0]) == ("answer", first)
+    assert said[-2:] == others
+    assert kinds[-2:] == ["pair", "pair"]
+    assert "Synthetic samples, 2 seed(s)." in said
+    assert table["text"].str.len().max() <= 100

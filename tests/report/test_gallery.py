@@ -1,3 +1,4 @@
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -85,3 +86,35 @@ def test_any_image_can_be_drawn(tmp_path: Path, background: int) -> None:
     write_gallery(samples, tmp_path / "some.png")
     with Image.open(tmp_path / "some.png") as picture:
         assert min(picture.size) > 300
+
+
+@pytest.mark.parametrize("shape", [(48, 80), (64, 200), (160, 50), (64, 64)])
+@pytest.mark.parametrize("count", [3, 9])
+def test_images_of_any_shape_keep_it_and_labels_have_room(
+    shape: tuple[int, int], count: int
+) -> None:
+    _, ranges = with_objects(count)
+    images = np.zeros((count, *shape, 3), np.uint8)
+    images[:, 10:20, 10:20] = 200
+    ids = [(f"a-long-name-of-a-frame-{row // 3}", row % 3) for row in range(count)]
+    samples = samples_of(ids, images, ranges)
+    figure = gallery(samples, choose_rows(samples))
+    figure.draw_without_rendering()
+    panels = [axes for axes in figure.axes if axes.images]
+    assert len(panels) == 4 * count
+    for axes in panels:
+        box = axes.get_window_extent()
+        assert box.height / box.width == pytest.approx(shape[0] / shape[1], rel=0.01)
+        # An inch has 100 dots here: no image is a strip.
+        assert max(box.height, box.width) > 1.2 * figure.dpi
+    boxes = [axes.get_window_extent() for axes in figure.axes]
+    words = [axes.yaxis.label.get_window_extent() for axes in panels if axes.get_ylabel()]
+    titles = [axes.title.get_window_extent() for axes in panels if axes.get_title()]
+    assert (len(words), len(titles)) == (count, 4)
+    bar = next(axes for axes in figure.axes if axes.get_xlabel()).xaxis.label.get_window_extent()
+    for one, other in combinations([*boxes, *words, *titles, bar], 2):
+        assert not one.overlaps(other)
+    whole = figure.bbox
+    for box in (*words, *titles, bar):
+        assert whole.x0 <= box.x0 < box.x1 <= whole.x1
+        assert whole.y0 <= box.y0 < box.y1 <= whole.y1

@@ -1,33 +1,41 @@
 """The tables that `dvc plots` and the pictures are drawn from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from fusebench.evaluation.curves import precision_recall_points, roc_points
 from fusebench.evaluation.metrics import METRICS
 from fusebench.files import read_table, replace_folder, write_table
+from fusebench.report.answer import answer_table
+from fusebench.report.intervals import intervals_table
+from fusebench.report.ranking import precision_recall_table, roc_table
 from fusebench.report.results import Comparison
 
 _DIGITS = 6
 
 
-def write_curves(comparison: Comparison, folder: Path) -> dict[str, pd.DataFrame]:
+def write_curves(
+    comparison: Comparison, pairs: pd.DataFrame, folder: Path
+) -> Mapping[str, pd.DataFrame]:
     """Write the tables to <folder>/curves/<name>.csv and return them by name.
 
     Parameters
     ----------
+    pairs : DataFrame
+        As metrics/pairs.csv.
     folder : Path
         Holds training/<fusion>.csv, the learning curves that stage train wrote.
     """
     tables = {
-        "training": training_table(folder / "training", list(comparison.fusions)),
-        "roc": roc_points(comparison.fusions),
-        "precision_recall": precision_recall_points(comparison.fusions),
+        "answer": answer_table(comparison, pairs),
+        "intervals": intervals_table(pairs),
         "metrics": metrics_table(comparison),
+        "roc": roc_table(comparison.fusions),
+        "precision_recall": precision_recall_table(comparison.fusions),
+        "training": training_table(folder / "training", list(comparison.fusions)),
     }
     with replace_folder(folder / "curves") as aside:
         for name, table in tables.items():
@@ -70,8 +78,8 @@ def metrics_table(comparison: Comparison) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        metric, label, unit, fusion; mean over seeds; low and high: mean ∓ standard deviation,
-        within what the metric can be.
+        metric, label, unit, better ("higher" or "lower"), fusion; mean over seeds; low and high:
+        mean ∓ standard deviation, within what the metric can be.
     """
     rows: list[dict[str, Any]] = []
     for name, metric in METRICS.items():
@@ -80,7 +88,8 @@ def metrics_table(comparison: Comparison) -> pd.DataFrame:
             spread = np.array([-1, 1]) * (deviation or 0.0)
             low, high = np.clip(mean + spread, *metric.bounds).round(_DIGITS).tolist()
             rows.append(
-                {"metric": name, "label": metric.label, "unit": metric.unit, "fusion": result.name,
-                 "mean": mean, "low": low, "high": high}
+                {"metric": name, "label": metric.label, "unit": metric.unit,
+                 "better": "higher" if metric.higher_is_better else "lower",
+                 "fusion": result.name, "mean": mean, "low": low, "high": high}
             )  # fmt: skip
     return pd.DataFrame(rows)

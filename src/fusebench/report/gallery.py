@@ -2,21 +2,27 @@
 
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fusebench.files import replace_file
 from fusebench.inputs.lidar import LidarGeometry, LidarParams, lidar_maps
+from fusebench.report.drawing import write
 from fusebench.samples.samples import Samples
-
-mpl.use("Agg")
 
 _IDS = 3
 # Of so many ids the ones to show are chosen.
 _CANDIDATES = 200
+# Inches: room of an image in width, and the least and the most in height; of a row's label; of
+# what stands above and below.
+_WIDTH, _LOWEST, _HIGHEST, _LABEL, _AROUND = 2.0, 0.45, 2.6, 1.0, 1.6
+# Thickness of the colour bar.
+_BAR = 0.1
+# Characters of a label's line; longer names are shortened in the middle.
+_LETTERS = 14
 _COLUMNS = (
     ("RGB", None),
     ("LiDAR as stored\n(align: none)", "none"),
@@ -55,14 +61,15 @@ def _offset(samples: Samples, row: int) -> float:
 
 def gallery(samples: Samples, rows: pd.DataFrame) -> Figure:
     """Draw one line per sample: the image, and its ranges with the image's outline on them."""
-    figure = Figure(figsize=(8.2, 2.05 * len(rows) + 1), dpi=100, layout="constrained")
-    grid = figure.subplots(len(rows), len(_COLUMNS), squeeze=False)
+    figure, grid, bar = _grid(samples, len(rows))
     geometry = LidarGeometry.of(samples)
     near, far = _limits(samples, rows)
     for line, row in zip(grid, rows.to_dict("records"), strict=True):
         image = np.asarray(samples.rgb[row["row"]])
         lit = image.max(axis=2) > 0
-        line[0].set_ylabel(f"{row['class']}\nid {row['id']}", fontsize=9)
+        label = f"{_short(row['class'])}\nid {_short(row['id'])}"
+        # Upright: beside a low image there is no room for a label that is turned.
+        line[0].set_ylabel(label, fontsize=9, rotation=0, ha="right", va="center")
         for axes, (_, align) in zip(line, _COLUMNS, strict=True):
             axes.set(xticks=[], yticks=[])
             if align is None:
@@ -75,10 +82,7 @@ def gallery(samples: Samples, rows: pd.DataFrame) -> Figure:
                 axes.contour(lit, levels=[0.5], colors="#D55E00", linewidths=1.3)
     for axes, (title, _) in zip(grid[0], _COLUMNS, strict=True):
         axes.set_title(title, fontsize=10)
-    figure.colorbar(
-        shown, ax=grid, location="bottom", shrink=0.5, aspect=40,
-        label="range (m); white: no return",
-    )  # fmt: skip
+    figure.colorbar(shown, cax=bar, orientation="horizontal", label="range (m); white: no return")
     origin = "synthetic" if samples.dataset.synthetic else "recorded"
     figure.suptitle(
         f"The same object in both inputs ({origin} samples)\n"
@@ -86,6 +90,27 @@ def gallery(samples: Samples, rows: pd.DataFrame) -> Figure:
         fontsize=10,
     )
     return figure
+
+
+def _grid(samples: Samples, lines: int) -> tuple[Figure, list[list[Axes]], Axes]:
+    """Return a figure with a line of axes per sample, as high as the images ask, and one below."""
+    height, width = samples.rgb.shape[1:3]
+    line = min(max(_WIDTH * height / width, _LOWEST), _HIGHEST) + 0.08
+    size = (_LABEL + len(_COLUMNS) * _WIDTH, _AROUND + lines * line)
+    figure = Figure(figsize=size, layout="constrained")
+    places = figure.add_gridspec(
+        lines + 1, len(_COLUMNS), height_ratios=[line] * lines + [_BAR], hspace=0
+    )
+    grid = [
+        [figure.add_subplot(places[row, column]) for column in range(len(_COLUMNS))]
+        for row in range(lines)
+    ]
+    return figure, grid, figure.add_subplot(places[lines, 1:-1])
+
+
+def _short(name: str) -> str:
+    half = _LETTERS // 2
+    return name if len(name) <= _LETTERS else f"{name[:half]}…{name[-half:]}"
 
 
 def _limits(samples: Samples, rows: pd.DataFrame) -> tuple[float, float]:
@@ -115,4 +140,4 @@ def write_gallery(samples: Samples, path: Path) -> None:
     """Write the picture in one step, without the version that would change its bytes."""
     figure = gallery(samples, choose_rows(samples))
     with replace_file(path) as aside:
-        figure.savefig(aside, format="png", metadata={"Software": None})
+        write(figure, aside, "png")
