@@ -204,7 +204,7 @@ def test_rankings_are_drawn_whole_and_in_their_corner(name: str, comparison: Com
     (legend,) = figure.legends
     labels = [text.get_text() for text in legend.get_texts()]
     assert labels == ["late", "hadamard", "by chance"]
-    assert "synthetic samples, 2 seed(s)" in _texts(figure)
+    assert f"synthetic samples, 2 seed(s), results {comparison.fingerprint}" in _texts(figure)
 
 
 def test_chance_is_the_diagonal_and_the_share_of_the_positive_class(
@@ -287,7 +287,8 @@ def test_pairs_figure_has_both_intervals_and_colours_what_is_shown(comparison: C
     assert [line.get_color() for line in thick] == [looks.SHOWN, looks.SHOWN, looks.GREY]
     assert axes.get_xlabel() == "difference of test balanced accuracy (points)"
     assert "10 seeds" in axes.get_title()
-    assert "synthetic samples, 2 seed(s)" in _texts(axes.get_figure(root=True))  # type: ignore[arg-type]
+    note = f"synthetic samples, 2 seed(s), results {comparison.fingerprint}"
+    assert note in _texts(axes.get_figure(root=True))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -328,7 +329,8 @@ def test_too_few_seeds_have_not_the_colour_of_what_is_shown(comparison: Comparis
     for pair in (one, few):
         axes = _pairs(comparison, pair)
         assert axes.get_title() == (
-            f"95 % intervals; {pair.seeds} seed(s) are too few for a verdict"
+            f"95 % intervals; {pair.seeds} seed(s) are too few for a verdict\n"
+            "thick: retrained; thin: these trained models alone"
         )
         assert looks.SHOWN not in {line.get_color() for line in axes.lines}
         (said,) = intervals.intervals_table(pairs_table(pair))["shown"]
@@ -351,5 +353,5 @@ def test_answer_begins_with_the_recommendation_and_ends_with_each_pair(
     assert (kinds[0], said[0]) == ("answer", first)
     assert said[-2:] == others
     assert kinds[-2:] == ["pair", "pair"]
-    assert "Synthetic samples, 2 seed(s)." in said
+    assert f"Synthetic samples, 2 seed(s), results {comparison.fingerprint}." in said
     assert table["text"].str.len().max() <= 100

@@ -156,7 +156,10 @@ def _title(rows: Sequence[Interval]) -> str:
         return "One fusion: nothing to compare"
     seeds, level = rows[0].seeds, f"{100 * LEVEL:.0f} %"
     if seeds < FEWEST_SEEDS:
-        return f"{level} intervals; {seeds} seed(s) are too few for a verdict"
+        return (
+            f"{level} intervals; {seeds} seed(s) are too few for a verdict\n"
+            "thick: retrained; thin: these trained models alone"
+        )
     return (
         f"{level} intervals, each by itself, over {seeds} seeds\n"
         "blue: shown after Holm; thin: these trained models alone"
