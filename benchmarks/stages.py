@@ -16,7 +16,8 @@ from benchmarks.processes import (
     run_measured,
 )
 from benchmarks.timing import FUSION, ratios, spread
-from fusebench.config import PARAMS_FILE
+from fusebench.config import PARAMS_FILE, load_section
+from fusebench.data.archive import DataParams
 
 _ARCHIVE = "data/demo.zip"
 _DATA_STAGES = {"synthesize": (_ARCHIVE,), "extract": (_ARCHIVE, "data/samples")}
@@ -26,6 +27,7 @@ _DVC = (sys.executable, "-m", "dvc", "repro")
 WITHOUT_TORCH = {
     "split": ("data/samples", "data/split.csv"),
     "extract": (_ARCHIVE, "data/samples"),
+    "check_inputs": ("data/samples", "data/inputs.json"),
     "compare": (),
     "headline": (),
     "gallery": ("data/samples", "plots/samples.png"),
@@ -49,7 +51,7 @@ def measure_data(repeats: int, show: Callable[[str], None]) -> dict[str, Any]:
     runs: dict[str, list[CompletedRun]] = {name: [] for name in _DATA_STAGES}
     with TemporaryDirectory(prefix="fusebench-") as name:
         folder = Path(name)
-        shutil.copy(PARAMS_FILE, folder)
+        _copy_params(folder)
         for _ in range(repeats):
             for stage, arguments in _DATA_STAGES.items():
                 run = run_checked(stage_command(stage, *arguments), folder)
@@ -62,6 +64,14 @@ def measure_data(repeats: int, show: Callable[[str], None]) -> dict[str, Any]:
         }
         for stage, of_stage in runs.items()
     }
+
+
+def _copy_params(folder: Path) -> None:
+    """Copy params.yaml, and the file of sensors that it names."""
+    sensors = Path(load_section(PARAMS_FILE, "data", DataParams).sensors)
+    for path in (PARAMS_FILE, sensors):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, folder / path)
 
 
 def measure_no_op(repeats: int, show: Callable[[str], None]) -> dict[str, Any]:
@@ -93,7 +103,7 @@ def measure_startup(repeats: int, show: Callable[[str], None]) -> dict[str, Any]
     rounds = []
     with TemporaryDirectory(prefix="fusebench-") as name:
         folder = Path(name)
-        shutil.copy(PARAMS_FILE, folder)
+        _copy_params(folder)
         run_checked(stage_command("check", "checked"), folder)
         for number in range(1, repeats + 1):
             rounds.append(_start_all(folder))

@@ -1,7 +1,8 @@
 """Stage check: python src/check.py checked
 
-Refuses a params.yaml with a wrong value before any other stage works. Writes the settings that
-each fusion is trained with (`train` with its override, and `lidar`) to checked/settings/, features
+Refuses a params.yaml or a file of sensors with a wrong value before any other stage works. What
+becomes of the samples under them, stage check_inputs says. Writes the settings that each fusion is
+trained with (`train` with its override, and `lidar`) to checked/settings/, features
 that are off left out. So a key that is new in params.yaml, off, trains nothing again.
 """
 
@@ -17,10 +18,19 @@ def main() -> None:
     arguments = parser.parse_args()
 
     from fusebench.config import PARAMS_FILE, load
+    from fusebench.data.sensors import Sensors
     from fusebench.files import replace_folder, write_json
+    from fusebench.models import registry
     from fusebench.params import Params
 
-    files = load(PARAMS_FILE, Params).checked_files()
+    params = load(PARAMS_FILE, Params)
+    load(Path(params.data.sensors), Sensors)
+    files = params.checked_files()
+    for name in params.without_override(registry.names()):
+        print(
+            f"note: params.yaml: override has no '{name}'; add '{name}:' with an empty 'lr:', so "
+            f"that -S override.{name}.lr=… works"
+        )
     with replace_folder(arguments.folder) as aside:
         for name, content in files.items():
             write_json(aside / name, content)

@@ -15,13 +15,16 @@ def main() -> None:
     parser.add_argument("samples", type=Path, help="folder to write")
     arguments = parser.parse_args()
 
-    from fusebench.config import PARAMS_FILE, load_section
+    from fusebench.config import PARAMS_FILE, load, load_section
     from fusebench.data.archive import DataParams
-    from fusebench.data.extract import extract, report_lines
+    from fusebench.data.extract import extract
+    from fusebench.data.sensors import Sensors
+    from fusebench.data.summary import report_lines
 
     params = load_section(PARAMS_FILE, "data", DataParams)
     params = params.model_copy(update={"archive": arguments.archive})
-    summary = extract(params, arguments.samples, Path("metrics/data.json"))
+    sensors = load(Path(params.sensors), Sensors)
+    summary = extract(params, sensors, arguments.samples, Path("metrics/data.json"))
     print("\n".join(report_lines(params, summary)))
 
 

@@ -1,6 +1,7 @@
 """Stage gallery: python src/gallery.py data/samples plots/samples.png
 
-Draws a few samples of each class, RGB beside LiDAR, without and with alignment.
+Draws a few samples of each class, RGB beside LiDAR, without and with alignment, and says how many
+returns each alignment keeps.
 """
 
 from pathlib import Path
@@ -15,10 +16,12 @@ def main() -> None:
     parser.add_argument("picture", type=Path, help="PNG file to write")
     arguments = parser.parse_args()
 
+    from fusebench.inputs.survival import shares_line
     from fusebench.report.gallery import write_gallery
     from fusebench.samples.samples import open_samples
 
-    write_gallery(open_samples(arguments.samples), arguments.picture)
+    samples = open_samples(arguments.samples)
+    write_gallery(samples, arguments.picture, shares_line(samples))
 
 
 if __name__ == "__main__":

@@ -21,11 +21,7 @@ SEEDS = (0, 1)
 DATA = {
     "classes": ["cubes", "spheres"],
     "positive": "spheres",
-    "image_size": [64, 64],
-    "lidar_size": [64, 64],
-    "max_range": 50.0,
-    "focal_length": 73.3,
-    "quarter_turns": 1,
+    "sensors": "data/sensors.yaml",
     "on_bad_sample": "error",
 }
 TRAIN = {
@@ -51,7 +47,8 @@ SLOW = (
     "training/test_fast_paths.py", "training/test_train.py",
 )  # fmt: skip
 # Their tests run DVC. They take longest, so they begin, and each worker has one of them.
-FIRST = ("test_pipeline.py", "test_experiments.py", "test_show.py", "test_interrupt.py")
+FIRST = ("test_pipeline.py", "test_experiments.py", "test_own_data.py", "test_show.py",
+         "test_interrupt.py", "report/test_page.py")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -72,8 +69,10 @@ def params_text() -> str:
 @pytest.fixture(scope="session")
 def samples_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What stage extract makes of 60 synthetic cubes and 40 spheres. Read-only."""
+    from fusebench.config import load
     from fusebench.data.archive import DataParams
     from fusebench.data.extract import extract
+    from fusebench.data.sensors import Sensors
     from fusebench.synthetic.archive import SynthesizeParams, write_archive
 
     root = tmp_path_factory.mktemp("small")
@@ -82,7 +81,8 @@ def samples_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         SynthesizeParams.model_validate({"counts": {"cubes": 60, "spheres": 40}, "seed": 1}),
     )
     params = DataParams.model_validate({**DATA, "archive": str(root / "small.zip")})
-    extract(params, root / "samples", root / "data.json")
+    sensors = load(Path(__file__).with_name("sensors.yaml"), Sensors)
+    extract(params, sensors, root / "samples", root / "data.json")
     return root / "samples"
 
 

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 
 # A whole params.yaml of its own: tests do not read the user's.
 PARAMS = (ROOT / "tests/small_params.yaml").read_text("utf-8")
+SENSORS = (ROOT / "tests/sensors.yaml").read_text("utf-8")
 FUSIONS = tuple(yaml.safe_load(PARAMS)["fusions"])
 KEPT_PREDICTIONS = (*FUSIONS, "majority_class", "threshold")
 
@@ -107,15 +108,17 @@ def make_project(root: Path) -> Project:
     ).stdout  # fmt: skip
     for name in filter(None, listed.split("\0")):
         source = ROOT / name
-        if source.is_file() and Path(name).parts[0] not in ("metrics", "plots"):
+        # Neither results nor the user's own archive and its sensors.
+        if source.is_file() and Path(name).parts[0] not in ("metrics", "plots", "data"):
             target = root / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
-    for lock in (root / "dvc.lock", root / "data/dvc.lock"):
-        lock.unlink(missing_ok=True)
+    (root / "dvc.lock").unlink(missing_ok=True)
     project = Project(root)
     project.git("init", "--quiet", "--initial-branch=main")
     (root / "params.yaml").write_text(PARAMS, "utf-8")
+    (root / "data").mkdir()
+    (root / "data/sensors.yaml").write_text(SENSORS, "utf-8")
     project.commit("a small project")
     return project
 

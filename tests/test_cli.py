@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated
 
 import pytest
+from tests.project import SENSORS
 
 import check
 import show
@@ -296,6 +297,8 @@ def test_help_is_shown_without_loading_heavy_libraries(script: str) -> None:
 @pytest.fixture
 def project(tmp_path: Path, params_text: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "params.yaml").write_text(params_text, "utf-8")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/sensors.yaml").write_text(SENSORS, "utf-8")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", ["check.py", "checked"])
     return tmp_path
@@ -419,6 +422,62 @@ def test_wrong_params_are_refused_and_an_earlier_result_stays(
     assert contents(project) == before
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("  max_range: 50.0", "  max_range: -1", "lidar.max_range = -1: must be greater than 0"),
+        (
+            "  max_range: 50.0",
+            "  maxrange: 1",
+            "unknown key 'lidar.maxrange'; did you mean 'lidar.",
+        ),
+        ("lidar:\n", "lidars:\n", "unknown key 'lidars'; did you mean 'lidar'?"),
+    ],
+)
+def test_wrong_sensors_are_refused_and_an_earlier_result_stays(
+    old: str, new: str, message: str, project: Path
+) -> None:
+    before = checked(project)
+    path = project / "data/sensors.yaml"
+    path.write_text(SENSORS.replace(old, new), "utf-8")
+    with pytest.raises(ParamsError) as caught:
+        check.main()
+    assert str(caught.value).startswith(f"data/sensors.yaml: {message}")
+    assert contents(project) == before
+
+
+def test_the_sensors_are_those_that_params_name(project: Path) -> None:
+    before = checked(project)
+    (project / "data/sensors.yaml").rename(project / "data/mine.yaml")
+    edit(project, "  sensors: data/sensors.yaml", "  sensors: data/mine.yaml")
+    assert checked(project) == before
+    (project / "data/mine.yaml").write_text("camera:\n", "utf-8")
+    with pytest.raises(ParamsError, match=r"^data/mine\.yaml: camera = empty: must be"):
+        check.main()
+
+
+def test_a_fusion_without_an_entry_in_override_is_named(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Told by name, and once it is added no longer: so it is for every registered fusion."""
+    path = project / "params.yaml"
+    head, found, tail = path.read_text("utf-8").partition("override:\n")
+    assert found
+    names = registry.names()
+    for count in range(len(names) + 1):
+        entries = "".join(f"  {name}:\n    lr:\n" for name in names[:count])
+        rest = tail[tail.index("compare:") :]
+        listed = f"override:\n{entries}" if entries else "override: {}\n"
+        path.write_text(f"{head}{listed}{rest}", "utf-8")
+        before = checked(project)
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) == len(names) - count
+        for name, line in zip(names[count:], lines, strict=True):
+            assert line.startswith(f"note: params.yaml: override has no '{name}'; add '{name}:' ")
+            assert f"-S override.{name}.lr=" in line
+    assert set(before) >= SETTINGS
+
+
 @pytest.mark.slow
 def test_wrong_params_stop_the_real_script_with_one_line(project: Path) -> None:
     edit(project, "  lr: 0.001", "  lr: abc")
@@ -429,7 +488,7 @@ def test_wrong_params_stop_the_real_script_with_one_line(project: Path) -> None:
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("error: params.yaml: train.lr = 'abc': must be ")
     assert done.stderr.count("\n") == 1
-    assert [path.name for path in project.iterdir()] == ["params.yaml"]
+    assert {path.name for path in project.iterdir()} == {"params.yaml", "data"}
 
 
 def test_full_disk_is_told_with_the_file_that_was_written(
@@ -449,7 +508,7 @@ def test_full_disk_is_told_with_the_file_that_was_written(
     assert shown.startswith("error: ")
     assert shown.count("\n") == 1
     assert "params.json" in shown
-    assert [path.name for path in project.iterdir()] == ["params.yaml"]
+    assert {path.name for path in project.iterdir()} == {"params.yaml", "data"}
 
 
 def test_missing_params_file_stops_with_one_line(

@@ -36,9 +36,7 @@ ROOMS = (
 
 
 def _stages() -> dict[str, Any]:
-    stages: dict[str, Any] = {}
-    for file in (ROOT / "dvc.yaml", ROOT / "data/dvc.yaml"):
-        stages |= yaml.safe_load(file.read_text("utf-8"))["stages"]
+    stages: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
     return stages
 
 

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.project import SENSORS
 
 from fusebench.config import load
+from fusebench.data.sensors import Sensors
 from fusebench.errors import ParamsError
 from fusebench.models import registry
 from fusebench.params import Params
 
 SHIPPED = Path(__file__).parents[1] / "params.yaml"
 NUMBERS: dict[str, tuple[float, ...]] = {
-    "data.max_range": (0, -1),
-    "data.focal_length": (0, -73.3),
     "split.train": (0, 1, -0.1, 8),
     "split.val": (0, 1, 1.5),
     "split.test": (0, 1, 20),
@@ -25,7 +25,6 @@ NUMBERS: dict[str, tuple[float, ...]] = {
     "train.weight_decay": (-0.1, 1.1),
 }
 INTEGERS: dict[str, tuple[float, ...]] = {
-    "data.quarter_turns": (-1, 4),
     "synthesize.counts.cubes": (0, 10_000),
     "synthesize.counts.spheres": (0, 10_000),
     "synthesize.seed": (-1,),
@@ -111,6 +110,15 @@ def leaves(content: Any, *keys: str) -> Iterator[str]:
 def test_the_shipped_file_is_valid() -> None:
     params = load(SHIPPED, Params)
     assert all(params.effective_train(name) for name in registry.names())
+    assert load(SHIPPED.parent / params.data.sensors, Sensors)
+
+
+def test_each_fusion_can_be_overridden_without_a_plus(valid: dict[str, Any]) -> None:
+    """In the tests' own files, and in the project's for those of its fusions that come with it."""
+    known = set(valid["fusions"])
+    for path in (SHIPPED, *SHIPPED.parent.glob("tests/*_params.yaml")):
+        params = load(path, Params)
+        assert params.without_override(known & set(params.fusions)) == [], path
 
 
 def test_every_key_of_the_shipped_file_is_explained() -> None:
@@ -157,7 +165,7 @@ def test_a_value_out_of_range_is_named(
     assert refusal(content, tmp_path).startswith(f"{key} = {written(value)}: must be ")
 
 
-@pytest.mark.parametrize("key", ["data.max_range", "split.train", "train.lr"])
+@pytest.mark.parametrize("key", ["split.train", "train.lr"])
 def test_a_number_that_yaml_takes_for_a_string_is_taken(
     key: str, content: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -192,11 +200,10 @@ def test_a_wrong_device_is_named(device: str, content: dict[str, Any], tmp_path:
         ("data.classes", ["cubes", "cubes"], "data.classes = ['cubes', 'cubes']: must be differ"),
         ("data.classes", ["cubes", 7], "data.classes.1 = 7: must be a valid string"),
         ("data.classes", ["spheres", "a/b"], "data.classes = ['spheres', 'a/b']: must be"),
-        ("data.image_size", [15, 64], "data.image_size = [15, 64]: must be at least 16 each"),
-        ("data.image_size", [64], "key 'data.image_size.1' is missing"),
-        ("data.lidar_size", [0, 64], "data.lidar_size.0 = 0: must be greater than or equal to 1"),
         ("data.archive", "", "data.archive = '': must have at least 1 character"),
         ("data.archive", None, "data.archive = empty: must be a valid string"),
+        ("data.archive", "./data/demo.zip", "data.archive = './data/demo.zip': must be written"),
+        ("data.sensors", "", "data.sensors = '': must have at least 1 character"),
         ("split.train", 0.9, "split.train + val + test = 1.12: the shares must sum to at most 1"),
         ("lidar.normalize", "yes", "lidar.normalize = 'yes': must be a valid boolean"),
         ("lidar.normalize", 1, "lidar.normalize = 1: must be a valid boolean"),
@@ -244,6 +251,27 @@ def test_the_old_key_strategies_is_told_its_present_name(
     content["strategies"] = content.pop("fusions")
     message = refusal(content, tmp_path)
     assert message.startswith("unknown key 'strategies'; did you mean 'fusions'?")
+
+
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [
+        ("image_size", "camera.image_size"),
+        ("focal_length", "camera.focal_length"),
+        ("lidar_size", "lidar.size"),
+        ("max_range", "lidar.max_range"),
+        ("quarter_turns", "lidar.quarter_turns"),
+    ],
+)
+def test_a_key_that_moved_to_the_sensors_is_told_its_place(
+    key: str, place: str, content: dict[str, Any], tmp_path: Path
+) -> None:
+    content["data"][key] = 1
+    assert refusal(content, tmp_path) == (
+        f"unknown key 'data.{key}'; it is now {place} in the file that data.sensors names"
+    )
+    sensors, last = section_of(yaml.safe_load(SENSORS), place)
+    assert last in sensors
 
 
 @pytest.mark.parametrize("section", SECTIONS)

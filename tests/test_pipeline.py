@@ -3,15 +3,11 @@
 import csv
 import json
 import shutil
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.data.archives import npy, png
 from tests.project import FUSIONS, KEPT_PREDICTIONS, Project, stages_run
-
-from fusebench.files import dvc_digest
 
 pytestmark = pytest.mark.slow
 
@@ -24,8 +20,8 @@ LIBRARY = "src/fusebench"
 def test_runs_every_stage_once_params_first(reproduced: tuple[Project, str]) -> None:
     stages = stages_run(reproduced[1])
     assert set(stages) == TRAIN | PREDICT | {
-        "check", "data/dvc.yaml:synthesize", "extract", "split", "baseline", "evaluate", "compare",
-        "headline", "gallery",
+        "check", "synthesize@demo", "extract", "check_inputs", "split", "baseline", "evaluate",
+        "compare", "headline", "gallery",
     }  # fmt: skip
     assert len(stages) == len(set(stages))
     assert stages[0] == "check"
@@ -50,14 +46,6 @@ def test_leaves_what_the_design_promises(reproduced: tuple[Project, str]) -> Non
     assert json.loads((root / "metrics/data.json").read_text("utf-8"))["synthetic"] is True
     samples = (root / "data/samples/samples.csv").read_text("utf-8").splitlines()
     assert samples[1].startswith("0,0000,cubes,0,")
-
-
-def test_digests_are_those_of_dvcs_lock(reproduced: tuple[Project, str]) -> None:
-    project, _ = reproduced
-    outs = [out for stage in project.lock().values() for out in stage["outs"]]
-    assert {out["path"] for out in outs} >= {"models/add", "predictions/add", "data/split.csv"}
-    for out in outs:
-        assert dvc_digest(project.root / out["path"]) == out["md5"], out["path"]
 
 
 def test_git_sees_no_file_that_dvc_keeps(reproduced: tuple[Project, str]) -> None:
@@ -113,8 +101,8 @@ def test_runs_nothing_the_second_time(clean: Project) -> None:
         (f"{LIBRARY}/report/verdict.py", {"check", "compare", "headline", "gallery"}),
         (f"{LIBRARY}/statistics/estimates.py", {"check", "compare"}),
         (f"{LIBRARY}/device.py", {"check", "compare"} | TRAIN | PREDICT),
-        (f"{LIBRARY}/samples/samples.py", {"check", "extract", "split", "baseline", "gallery"}
-         | TRAIN | PREDICT),
+        (f"{LIBRARY}/samples/samples.py", {"check", "extract", "check_inputs", "split", "baseline",
+                                            "gallery"} | TRAIN | PREDICT),
         (f"{LIBRARY}/training/loop.py", {"check"} | TRAIN),
         (f"{LIBRARY}/prediction/predict.py", {"check", "baseline", "evaluate", "compare",
                                               "headline"} | PREDICT),
@@ -189,7 +177,6 @@ def test_a_fresh_clone_repeats_to_the_bit(clean: Project, tmp_path: Path) -> Non
     clean.run("git", "clone", "--quiet", str(clean.root), str(tmp_path / "clone"))
     clone = Project(tmp_path / "clone")
     (clone.root / "dvc.lock").unlink()
-    (clone.root / "data/dvc.lock").unlink()
     # One fusion speaks for all: the rest of a run is the same code on other names.
     clone.dvc("repro", "predict@add", "baseline")
     first, second = (
@@ -203,69 +190,3 @@ def test_a_fresh_clone_repeats_to_the_bit(clean: Project, tmp_path: Path) -> Non
     )
     assert {"data/samples", "data/split.csv", "models/add", "predictions/add"} <= set(second)
     assert second.items() <= first.items()
-
-
-# --- Data of one's own ---
-
-
-def _own_archive(path: Path) -> None:
-    """Three classes, deep in the zip, of sizes that no demonstration archive has."""
-    generator = np.random.default_rng(0)
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for label, name in enumerate(("bikes", "cars", "signs")):
-            folder = f"export/2031/run one/{name}"
-            archive.writestr(f"{folder}/azimuth.npy", npy(np.linspace(-0.4, 0.4, 20, dtype="f4")))
-            archive.writestr(f"{folder}/zenith.npy", npy(np.linspace(-0.3, 0.3, 28, dtype="f4")))
-            for number in range(40 - 5 * label):
-                image = generator.integers(0, 80, (50, 70, 3), np.uint8)
-                image[10 : 30 + 8 * label, 20:50] = (60 * (label + 1),) * 3
-                ranges = np.full((20, 28), 80, np.float32)
-                ranges[5 : 8 + 4 * label, 5:20] = generator.uniform(5, 20)
-                archive.writestr(f"{folder}/rgb/frame-{number}.png", png(image))
-                archive.writestr(f"{folder}/lidar/frame-{number}.npy", npy(ranges))
-            archive.writestr(f"{folder}/lidar/frame-unpaired.npy", npy(ranges))
-            archive.writestr(f"{folder}/rgb/notes.txt", "not a sample")
-
-
-def test_an_archive_of_ones_own_runs_by_editing_params_alone(clean: Project) -> None:
-    _own_archive(clean.root / "data/own.zip")
-    clean.set_params(
-        {
-            "data.archive": "data/own.zip", "data.classes": ["bikes", "cars", "signs"],
-            "data.positive": "signs", "data.image_size": [50, 35], "data.lidar_size": [20, 28],
-            "data.max_range": 80.0, "lidar.align": "camera", "fusions": ["add"], "fusion": "add",
-            "train.pooling": "strided", "split.train": 0.5,
-        }
-    )  # fmt: skip
-    output = clean.dvc("repro")
-    assert "data/dvc.yaml:synthesize" not in stages_run(output)
-    data = json.loads((clean.root / "metrics/data.json").read_text("utf-8"))
-    assert data["pairs"] == {"bikes": 40, "cars": 35, "signs": 30}
-    assert data["unmatched"]["cars"] == {"rgb": 0, "lidar": 1}
-    assert data["synthetic"] is False
-    metrics = json.loads((clean.root / "metrics/fusions/add.json").read_text("utf-8"))
-    assert np.shape(metrics["test"]["seeds"]["0"]["confusion"]) == (3, 3)
-    table = clean.run("python", "src/show.py", "table").stdout
-    assert "Recorded samples" in table
-    # Three classes, and one cut: the positive class against the rest.
-    assert "threshold" in table
-
-
-def test_bad_samples_of_ones_own_archive_stop_the_run_or_are_left_out(clean: Project) -> None:
-    with (
-        zipfile.ZipFile(clean.root / "data/demo.zip") as good,
-        zipfile.ZipFile(clean.root / "data/own.zip", "w") as bad,
-    ):
-        for name in good.namelist():
-            broken = name.endswith(("cubes/rgb/0003.png", "spheres/lidar/0005.npy"))
-            bad.writestr(name, b"broken" if broken else good.read(name))
-    clean.set_params({"data.archive": "data/own.zip"})
-    output = clean.dvc("repro", "extract", ok=False)
-    for member in ("cubes/rgb/0003.png", "spheres/lidar/0005.npy"):
-        assert f"assessment/{member}: " in output
-    assert "Traceback" not in output
-    clean.set_params({"data.on_bad_sample": "skip"})
-    clean.dvc("repro", "extract")
-    data = json.loads((clean.root / "metrics/data.json").read_text("utf-8"))
-    assert data["bad_samples"] == 2
-    assert data["pairs"] == {"cubes": 89, "spheres": 59}

@@ -40,7 +40,7 @@ class State:
         samples = {"data/samples": "a", "data/split.csv": "b"}
         self.lock: dict[str, Any] = {
             "extract": {
-                "deps": _items({self.params["data"]["archive"]: "z"}),
+                "deps": _items({"data/demo.zip": "z", "data/sensors.yaml": _digest("sensors")}),
                 "params": {"params.yaml": {"data": ran_with["data"]}},
                 "outs": _items({"data/samples": "a"}),
             },
@@ -64,14 +64,14 @@ class State:
                 "deps": _items({f"models/{name}": f"model {name}"} | samples),
                 "outs": _items({f"predictions/{name}": name}),
             }
-        self.synthesize: dict[str, Any] = {
+        self.lock["synthesize@demo"] = {
             "params": {"params.yaml": {"synthesize": ran_with["synthesize"]}},
             "outs": _items({"data/demo.zip": "z"}),
         }
         self.sources: dict[str, Any] = {
             "primary": "balanced_accuracy", "predictions": {name: name for name in ROWS},
         }  # fmt: skip
-        self.others: dict[str, str] = {}
+        self.others: dict[str, str] = {"data/sensors.yaml": "sensors"}
 
     def out(self, stage: str) -> dict[str, str]:
         """Return the first output of a stage."""
@@ -83,7 +83,6 @@ class State:
         files = self.others | {
             "params.yaml": yaml.safe_dump(self.params),
             "dvc.lock": yaml.safe_dump({"stages": self.lock}),
-            "data/dvc.lock": yaml.safe_dump({"stages": {"synthesize": self.synthesize}}),
             SOURCES.as_posix(): json.dumps(self.sources),
         }
         if path.as_posix() not in files:
@@ -144,6 +143,8 @@ def _predict_another(state: State) -> None:
          "made with other synthesize.seed than those of params.yaml"),
         (lambda state: state.params["data"].update(positive="cubes", on_bad_sample="skip"),
          list(ROWS), "made with other data.on_bad_sample, data.positive than those of params.yaml"),
+        (lambda state: state.others.update({"data/sensors.yaml": "edited"}), list(ROWS),
+         "data/sensors.yaml is another now"),
         (lambda state: state.out("extract").update(md5="another"), list(ROWS),
          "data/samples was made anew since"),
         (lambda state: state.out("split").update(md5="another"), list(ROWS),
@@ -194,8 +195,7 @@ def test_another_primary_metric_makes_the_verdict_stale(state: State) -> None:
     lambda state: state.params.update(fusion="hadamard"),
     lambda state: state.params["override"]["add"].update(lr=0.001),
     lambda state: state.params["override"].update(concat={"lr": 0.1}),
-    lambda state: state.params["data"].update(max_range="5e1") if "max_range" in
-    state.params["data"] else None,
+    lambda state: state.params["split"].update(train="4e-1"),
     lambda state: state.lock["train@add"]["deps"][1].update(md5="edited"),
 ])  # fmt: skip
 def test_what_changes_no_result_makes_nothing_stale(
@@ -245,7 +245,7 @@ def test_a_broken_lock_is_said(state: State) -> None:
 
 
 def test_the_digest_of_a_folder_does_not_depend_on_the_order_of_its_files(tmp_path: Path) -> None:
-    # Equal to dvc.lock's by a test through the real DVC, tests/test_pipeline.py.
+    # Equal to dvc.lock's by a test through the real DVC, in tests/test_stages.py.
     for number, folder in enumerate((tmp_path / "one", tmp_path / "two")):
         (folder / "deep").mkdir(parents=True)
         names = ["deep/b", "a", "c"]

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.project import PARAMS, ROOT
+from tests.project import PARAMS, ROOT, SENSORS
 
 # Runs a script up to its first missing file, then says which of the heavy modules it has loaded.
 PROBE = """
@@ -40,12 +40,15 @@ def _loaded(folder: Path, script: str, *arguments: str) -> tuple[set[str], str]:
         ("baseline.py", []),
         ("compare.py", []),
         ("gallery.py", ["data/samples", "plots/samples.png"]),
+        ("check_inputs.py", ["data/samples", "data/inputs.json"]),
     ],
 )
 def test_a_stage_that_trains_nothing_loads_no_torch(
     script: str, arguments: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "params.yaml").write_text(PARAMS, "utf-8")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/sensors.yaml").write_text(SENSORS, "utf-8")
     loaded, errors = _loaded(tmp_path, script, *arguments)
     assert "no such file" in errors
     assert not loaded & {"torch", "dvc"}

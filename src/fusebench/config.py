@@ -32,10 +32,13 @@ class Section(BaseModel):
     ----------
     renamed : mapping of str to str
         Keys of earlier versions with their present names, for the error's "did you mean".
+    moved : mapping of str to str
+        Keys of earlier versions that are no longer in this section, with where they are now.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
     renamed: ClassVar[Mapping[str, str]] = {}
+    moved: ClassVar[Mapping[str, str]] = {}
 
     def settings(self) -> dict[str, Any]:
         """Return the values that say something: features that are off (see `Off`) are left out.
@@ -214,6 +217,8 @@ def _explain(
     if detail["type"] in _UNKNOWN:
         innermost = _section_at(section, location[:-1])
         known, last = innermost.model_fields, location[-1]
+        if last in innermost.moved:
+            return f"unknown key '{key}'; it is now {innermost.moved[last]}", ""
         nearest = innermost.renamed.get(last) or _nearest(last, list(known))
         meant = ".".join((*prefix, *location[:-1], nearest))
         return f"unknown key '{key}'; did you mean '{meant}'?", ""

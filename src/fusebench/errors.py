@@ -1,7 +1,7 @@
 """Every error that a user can meet, as a tree.
 
 FusebenchError            one clear line on the screen, exit code 1
-├── ParamsError           params.yaml: unknown key, wrong type, value that is not allowed
+├── ParamsError           params.yaml, sensors: unknown key, wrong type, value not allowed
 ├── ArchiveError          the zip: missing, broken, not in the expected layout
 │   └── BadSamplesError   members that cannot be used as samples, all of them listed
 ├── SplitError            fractions that cannot be drawn from the samples at hand

@@ -1,5 +1,6 @@
 """All of params.yaml, for stage check, which refuses a wrong file before any work is done."""
 
+from collections.abc import Iterable
 from typing import Any, Self
 
 from pydantic import field_validator, model_validator
@@ -52,6 +53,10 @@ class Params(FusionParams):
                 wrong = f"override.{name} = {override!r}: must be a mapping, or empty"
                 raise ValueError(wrong)  # noqa: TRY004 (pydantic passes on no TypeError)
         return self
+
+    def without_override(self, fusions: Iterable[str]) -> list[str]:
+        """Return the fusions whose `lr` `override` does not list, so that -S cannot set it."""
+        return [name for name in fusions if "lr" not in (self.override.get(name) or {})]
 
     def effective_train(self, fusion: str) -> TrainParams:
         """Return `train` with what `override` changes of it for one fusion.

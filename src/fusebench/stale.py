@@ -28,7 +28,7 @@ from fusebench.stages import read_lock
 Read = Callable[[Path], bytes]
 """Gives the content of a tracked file of the workspace or of a revision; ArtifactError if none."""
 
-_LOCKS = (Path("dvc.lock"), Path("data/dvc.lock"))
+_LOCK = Path("dvc.lock")
 _CHECKED = "checked/"
 
 
@@ -167,7 +167,7 @@ class _State:
         if path.startswith(_CHECKED):
             content = self._checked.get(path.removeprefix(_CHECKED))
             return content is None or _digest(json_text(content).encode()) != digest
-        if path == getattr(self.params.data, "sensors", None):
+        if path == self.params.data.sensors:
             return _digest(self._read(Path(path))) != digest
         if path == self.params.data.archive:
             return self._added(path) not in (None, digest)
@@ -191,23 +191,17 @@ class _State:
 
 def _read_stages(read: Read) -> dict[str, _Stage]:
     """Return the stages of dvc.lock by name; raise ArtifactError if it is missing or broken."""
+    try:
+        entries = read_lock(read(_LOCK).decode())
+    except ValueError:
+        raise ArtifactError(f"{_LOCK}: broken; 'git restore {_LOCK}' mends it") from None
     stages: dict[str, _Stage] = {}
-    for path in _LOCKS:
-        try:
-            entries = read_lock(read(path).decode())
-        except ArtifactError:
-            # Own data have no archive that a stage made.
-            if path == _LOCKS[0]:
-                raise
-            continue
-        except ValueError:
-            raise ArtifactError(f"{path}: broken; 'git restore {path}' mends it") from None
-        for name, entry in entries.items():
-            deps, outs = (
-                {item["path"]: item.get("md5", "") for item in entry.get(kind, [])}
-                for kind in ("deps", "outs")
-            )
-            stages[name] = _Stage(deps, entry.get("params", {}).get(str(PARAMS_FILE), {}), outs)
+    for name, entry in entries.items():
+        deps, outs = (
+            {item["path"]: item.get("md5", "") for item in entry.get(kind, [])}
+            for kind in ("deps", "outs")
+        )
+        stages[name] = _Stage(deps, entry.get("params", {}).get(str(PARAMS_FILE), {}), outs)
     return stages
 
 

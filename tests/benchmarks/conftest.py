@@ -28,6 +28,7 @@ def tiny_root(
     params["synthesize"]["counts"] = {"cubes": 20, "spheres": 10}
     (root / "params.yaml").write_text(yaml.safe_dump(params), "utf-8")
     (root / "data").mkdir()
+    shutil.copy(Path(__file__).parents[1] / "sensors.yaml", root / "data")
     shutil.copytree(samples_folder, root / "data/samples")
     shutil.copy(manifest_file, root / "data/split.csv")
     with pytest.MonkeyPatch.context() as patch:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fusebench.data.archive import DataParams
+from fusebench.data.sensors import Sensors
 
 CLASSES = ("cubes", "spheres")
 IMAGE_SIZE = (16, 32)
@@ -155,15 +156,24 @@ def params(archive: Path | str, /, **changes: Any) -> DataParams:
     content: dict[str, Any] = {
         "archive": str(archive),
         "classes": list(CLASSES),
+        "sensors": "data/sensors.yaml",
         "positive": CLASSES[1],
-        "image_size": list(IMAGE_SIZE),
-        "lidar_size": list(LIDAR_SIZE),
-        "max_range": MAX_RANGE,
-        "focal_length": 73.3,
-        "quarter_turns": 1,
         "on_bad_sample": "error",
     }
     return DataParams.model_validate({**content, **changes})
+
+
+def sensors(**changes: Any) -> Sensors:
+    """The sensors for the archives of this module; keys of both sections, by their own names."""
+    camera: dict[str, Any] = {"image_size": list(IMAGE_SIZE), "focal_length": 73.3}
+    lidar: dict[str, Any] = {
+        "size": list(LIDAR_SIZE), "max_range": MAX_RANGE, "quarter_turns": 1, "no_return": [],
+    }  # fmt: skip
+    for key, value in changes.items():
+        section = camera if key in camera else lidar
+        assert key in section, key
+        section[key] = value
+    return Sensors.model_validate({"camera": camera, "lidar": lidar})
 
 
 def _start_of(path: Path, name: str) -> tuple[zipfile.ZipInfo, int]:

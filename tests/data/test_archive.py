@@ -6,11 +6,14 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.data.archives import CLASSES, params
+from tests.project import ROOT
 
 from fusebench.data.archive import (
+    DEMO,
     SYNTHETIC_COMMENT,
     Layout,
     PairedMembers,
@@ -270,8 +273,23 @@ def test_a_zip_cut_off_at_its_end_is_refused(tmp_path: Path) -> None:
 
 
 def test_params_at_the_ends_of_their_range_are_allowed() -> None:
-    changed = params(
-        "some.zip", classes=["a", "b c", "ü"], positive="ü", image_size=[16, 4096],
-        lidar_size=[1, 4096], max_range="1e2", quarter_turns=0, on_bad_sample="skip",
-    )  # fmt: skip
-    assert (changed.classes, changed.max_range) == (("a", "b c", "ü"), 100.0)
+    changed = params("some.zip", classes=["a", "b c", "ü"], positive="ü", on_bad_sample="skip")
+    assert changed.classes == ("a", "b c", "ü")
+
+
+def test_an_error_of_the_layout_names_the_section_that_describes_it(tmp_path: Path) -> None:
+    whole = tree("")
+    for omitted in (whole, ["cubes/zenith.npy"], ["cubes/rgb/0000.png"]):
+        with pytest.raises(ArchiveError, match=r"README\.md, 'Your own data'"):
+            layout_of(tmp_path, [name for name in whole if name not in omitted])
+
+
+def test_the_demonstration_is_named_as_the_pipeline_names_it() -> None:
+    """dvc.yaml has the stage that makes it for this text alone."""
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
+    assert stages["synthesize"]["outs"] == [DEMO]
+    assert next(iter(stages["synthesize"]["matrix"])) == f"made for {DEMO}"
+    assert params(DEMO).archive == DEMO
+    for other in ("./data/demo.zip", "data//demo.zip", "data/../data/demo.zip"):
+        with pytest.raises(ValueError, match=r"must be written 'data/demo\.zip'"):
+            params(other)

@@ -1,5 +1,6 @@
 import contextlib
 import io
+import math
 import struct
 import tracemalloc
 import zipfile
@@ -13,9 +14,16 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 from PIL import Image
-from tests.data.archives import encoded, image_array, npy, npy_with_header, png, raw_png
+from tests.data.archives import encoded, image_array, npy, npy_with_header, png, raw_png, sensors
 
-from fusebench.data.decode import BadMemberError, decode_image, decode_npy, decode_ranges
+from fusebench.data.decode import (
+    BadMemberError,
+    decode_angles,
+    decode_image,
+    decode_npy,
+    decode_ranges,
+)
+from fusebench.data.sensors import LidarSensor
 
 SIZE = (16, 32)
 PICTURE = image_array("any", "picture", SIZE)
@@ -261,13 +269,78 @@ def test_any_finite_float32_array_comes_back_to_the_bit(
     assert decoded.tobytes() == array.astype("=f4").tobytes()
 
 
-@pytest.mark.parametrize(
-    "dtype", ["<f8", "<f2", "<i4", "|b1", "<c8", "|S4", "<U1", "<M8[s]", [("range", "<f4")]]
-)
-def test_another_dtype_is_refused_and_named(dtype: Any) -> None:
+@pytest.mark.parametrize("dtype", ["|b1", "<c8", "|S4", "<U1", "<M8[s]", [("range", "<f4")]])
+def test_what_is_no_real_number_is_refused_and_named(dtype: Any) -> None:
     with pytest.raises(BadMemberError, match="must be float32") as caught:
         decode_npy(npy(np.zeros(SHAPE, dtype)), SHAPE)
     assert str(np.dtype(dtype)) in str(caught.value)
+    assert 'numpy.save(path, values.astype("float32"))' in str(caught.value)
+
+
+NUMBERS = st.sampled_from(
+    ["<f2", ">f2", "<f8", ">f8", "|i1", "<i2", "<i4", ">i8", "|u1", "<u2", "<u4", "<u8"]
+).map(np.dtype)
+
+
+def held_by_float32(value: Any) -> bool:
+    """Tell by Python's own exact numbers whether float32 holds a value; NaN and infinity pass."""
+    if isinstance(value, int):
+        # Odd part below 2²⁴: that is what 24 binary digits hold. The exponent of 2⁶⁴ is no limit.
+        while value and value % 2 == 0:
+            value //= 2
+        odd: int = abs(value)
+        return odd < 2**24
+    if not math.isfinite(value):
+        return True
+    try:
+        return bool(struct.unpack("<f", struct.pack("<f", value))[0] == value)
+    except OverflowError:
+        return False
+
+
+@settings(deadline=None, max_examples=400, derandomize=True, database=None)
+@given(data=st.data(), dtype=NUMBERS)
+def test_numbers_of_another_dtype_are_cast_if_and_only_if_each_keeps_its_value(
+    data: st.DataObject, dtype: np.dtype[Any]
+) -> None:
+    any_value = hnp.from_dtype(dtype)
+    small = any_value if dtype.kind == "f" else st.integers(0, 100)
+    halves = st.floats(width=16) if dtype.kind == "f" else any_value
+    values = data.draw(hnp.arrays(dtype, 3, elements=st.one_of(any_value, small, halves)))
+    if all(map(held_by_float32, values.tolist())):
+        decoded = decode_npy(npy(values), (3,))
+        assert decoded.dtype == np.dtype("=f4")
+        np.testing.assert_array_equal(decoded.astype(np.longdouble), values.astype(np.longdouble))
+        return
+    with pytest.raises(BadMemberError) as caught:
+        decode_npy(npy(values), (3,))
+    assert f"dtype {dtype} with values that float32 does not hold" in str(caught.value)
+    assert 'numpy.save(path, values.astype("float32"))' in str(caught.value)
+    assert "README.md, 'Your own data'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "exact"),
+    [
+        (np.array([0.1]), False),
+        (np.array([0.1], np.float32).astype(np.float64), True),
+        (np.array([1e300]), False),
+        (np.array([2**24 + 1]), False),
+        (np.array([2**63 - 1]), False),
+        (np.array([-(2**63)]), True),
+        (np.array([2**64 - 1], np.uint64), False),
+        (np.array([2**53 + 1]), False),
+        (np.array([127], np.int8), True),
+        (np.array([65504], np.float16), True),
+    ],
+    ids=str,
+)
+def test_values_near_the_ends_of_a_dtype(values: NDArray[Any], exact: bool) -> None:
+    if exact:
+        np.testing.assert_array_equal(decode_npy(npy(values), (1,)), values)
+    else:
+        with pytest.raises(BadMemberError, match="float32 does not hold"):
+            decode_npy(npy(values), (1,))
 
 
 class Trap:
@@ -295,18 +368,19 @@ def test_another_shape_is_refused_and_named(shape: tuple[int, ...]) -> None:
     with pytest.raises(BadMemberError, match=r"must be \(6, 8\)") as caught:
         decode_npy(npy(np.zeros(shape, np.float32)), SHAPE)
     assert f"shape {shape};" in str(caught.value)
+    assert "lidar.size" in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (np.nan, "holds nan; all values must be finite"),
-        (np.inf, "holds inf"),
-        (-np.inf, "holds -inf"),
+        (np.nan, "holds nan; all ranges must be finite, or lidar.no_return must list nan"),
+        (np.inf, "holds inf; all ranges must be finite, or lidar.no_return must list inf"),
+        (-np.inf, r"holds -inf; all ranges must be finite \(README"),
         (-1.0, "range -1; must be 0 or more"),
         (-1e-30, "range -1e-30; must be 0 or more"),
-        (50.5, r"range 50\.5; must be at most data\.max_range 50"),
-        (np.nextafter(np.float32(50), np.float32(99)), r"must be at most data\.max_range 50"),
+        (50.5, r"range 50\.5; must be at most lidar\.max_range 50"),
+        (np.nextafter(np.float32(50), np.float32(99)), r"must be at most lidar\.max_range 50"),
     ],
     ids=str,
 )
@@ -315,14 +389,56 @@ def test_one_wrong_range_is_enough(value: float, message: str, place: tuple[int,
     ranges = RANGES.copy()
     ranges[place] = value
     with pytest.raises(BadMemberError, match=message):
-        decode_ranges(npy(ranges), SHAPE, 50.0)
+        decode_ranges(npy(ranges), lidar())
+
+
+def lidar(**changes: Any) -> LidarSensor:
+    """The LiDAR sensor of this module's maps."""
+    return sensors(size=list(SHAPE), **changes).lidar
+
+
+NO_RETURN = {"zero": 0.0, "nan": np.nan, "inf": np.inf}
+
+
+@settings(deadline=None, max_examples=200, derandomize=True, database=None)
+@given(
+    ranges=hnp.arrays(
+        st.sampled_from(["f4", "f8"]).map(np.dtype),
+        (2, 3),
+        elements=st.one_of(
+            st.floats(0, 50, width=32), st.sampled_from([*NO_RETURN.values(), -np.inf, -1.0])
+        ),
+    ),
+    listed=st.lists(st.sampled_from(sorted(NO_RETURN)), unique=True),
+)
+def test_what_no_return_lists_becomes_the_maximum_range_and_nothing_else_changes(
+    ranges: NDArray[Any], listed: list[str]
+) -> None:
+    means = np.zeros(ranges.shape, np.bool_)
+    for word in listed:
+        means |= np.isnan(ranges) if word == "nan" else ranges == NO_RETURN[word]
+    sensor = lidar(no_return=listed).model_copy(update={"size": (2, 3)})
+    rest = ranges[~means]
+    if np.isfinite(rest).all() and (rest >= 0).all():
+        expected = np.where(means, 50, ranges).astype(np.float32)
+        np.testing.assert_array_equal(decode_ranges(npy(ranges), sensor), expected)
+    else:
+        with pytest.raises(BadMemberError, match=r"holds (-?inf|nan)|range -1; must be 0 or more"):
+            decode_ranges(npy(ranges), sensor)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_angles_that_are_no_numbers_are_refused(bad: float) -> None:
+    with pytest.raises(BadMemberError, match="all angles must be finite"):
+        decode_angles(npy(np.array([0, bad], np.float32)), 2)
 
 
 @pytest.mark.parametrize("max_range", [50.0, 50.1, 49.9, 1 / 3])
 def test_the_ends_of_the_range_are_allowed(max_range: float) -> None:
     """Also where float32 lies above the number that is written in the params."""
     ranges = np.array([[0.0, -0.0, max_range]], np.float32)
-    np.testing.assert_array_equal(decode_ranges(npy(ranges), (1, 3), max_range), ranges)
+    sensor = lidar(max_range=max_range).model_copy(update={"size": (1, 3)})
+    np.testing.assert_array_equal(decode_ranges(npy(ranges), sensor), ranges)
 
 
 def test_every_cut_and_every_addition_is_noticed() -> None:
@@ -391,7 +507,7 @@ def test_a_damaged_map_is_refused_or_within_the_range(edits: Edits, kept: float)
     # Half of the edits in the header, which is the first 128 bytes.
     edits = [(place * 128 / len(whole) if value % 2 else place, value) for place, value in edits]
     try:
-        decoded = decode_ranges(damaged(whole, edits, kept), SHAPE, 50.0)
+        decoded = decode_ranges(damaged(whole, edits, kept), lidar())
     except BadMemberError:
         return
     assert decoded.dtype == np.float32

@@ -1,4 +1,5 @@
 import gc
+import io
 import json
 import tracemalloc
 import zipfile
@@ -16,6 +17,7 @@ from tests.data.archives import (
     IDS,
     IMAGE_SIZE,
     LIDAR_SIZE,
+    MAX_RANGE,
     angle_array,
     claim_size,
     damage_member,
@@ -26,11 +28,13 @@ from tests.data.archives import (
     params,
     png,
     range_array,
+    sensors,
     write_zip,
 )
 
-from fusebench.data.archive import SYNTHETIC_COMMENT
-from fusebench.data.extract import ArrayWriter, extract, report_lines
+from fusebench.data.archive import SYNTHETIC_COMMENT, DataParams
+from fusebench.data.extract import ArrayWriter, extract
+from fusebench.data.summary import report_lines
 from fusebench.errors import ArchiveError, BadSamplesError, FusebenchError
 from fusebench.files import read_table
 from fusebench.samples.samples import SCHEMA, open_samples, read_dataset, read_samples_table
@@ -47,7 +51,11 @@ class Place:
         self.metrics = folder / "metrics" / "data.json"
 
     def extract(self, **changes: Any) -> dict[str, Any]:
-        return extract(params(self.zip, **changes), self.samples, self.metrics)
+        """Extract; keywords are keys of `data` and of the sensors."""
+        of_data = {
+            key: changes.pop(key) for key in tuple(changes) if key in DataParams.model_fields
+        }
+        return extract(params(self.zip, **of_data), sensors(**changes), self.samples, self.metrics)
 
     def contents(self) -> dict[str, bytes]:
         """Every file that is there but the zip, hidden ones included."""
@@ -145,7 +153,7 @@ def test_other_sizes(place: Place) -> None:
     image_size, lidar_size = (48, 16), (3, 50)
     content = members(image_size=image_size, lidar_size=lidar_size)
     write_zip(place.zip, content)
-    place.extract(image_size=list(image_size), lidar_size=list(lidar_size))
+    place.extract(image_size=list(image_size), size=list(lidar_size))
     samples = open_samples(place.samples)
     for row, key in enumerate(place.keys()):
         np.testing.assert_array_equal(samples.rgb[row], image_array(*key, image_size))
@@ -216,7 +224,7 @@ def test_memory_does_not_grow_with_the_archive(tmp_path: Path) -> None:
         gc.collect()
         tracemalloc.start()
         try:
-            place.extract(image_size=list(size), lidar_size=list(size))
+            place.extract(image_size=list(size), size=list(size))
             return tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -251,6 +259,7 @@ def test_summary_counts_pairs_unmatched_shared_ids_and_duplicates(place: Place) 
     }
     write_zip(place.zip, content, comment=SYNTHETIC_COMMENT)
     summary = place.extract()
+    share = 100 * (open_samples(place.samples).lidar < MAX_RANGE).mean()
     assert summary == {
         "synthetic": True,
         "pairs": {"cubes": 5, "spheres": 3},
@@ -258,6 +267,8 @@ def test_summary_counts_pairs_unmatched_shared_ids_and_duplicates(place: Place) 
         "shared_ids": 2,
         "content_duplicates": {"samples": 3, "across_classes": 1},
         "bad_samples": 0,
+        "rgb": {"pixels_not_black": 100.0, "images_of_one_colour": 0},
+        "lidar": {"cells_with_return": pytest.approx(share), "maps_without_return": 0},
     }
     assert json.loads(place.metrics.read_text("utf-8")) == summary
     assert read_dataset(place.samples).synthetic is True
@@ -273,7 +284,7 @@ NAN[2, 3] = np.nan
 BAD: dict[str, bytes] = {
     "cubes/lidar/0000.npy": npy(NAN),
     "cubes/rgb/0002.png": b"\x89PNG\r\n\x1a\n and no more",
-    "spheres/lidar/0001.npy": npy(range_array("spheres", "0001").astype(np.float64)),
+    "spheres/lidar/0001.npy": npy(np.full(LIDAR_SIZE, 20.1)),
     "spheres/rgb/0005.png": b"",
 }
 GOOD = [key for key in expected_keys() if not any(f"{key[0]}/{m}/{key[1]}" in name for name in BAD
@@ -447,20 +458,20 @@ def test_missing_angles_are_an_error(place: Place, class_name: str, angle: str) 
         b"no array",
         npy(angle_array(5)),
         npy(angle_array(6)[:, None]),
-        npy(angle_array(8).astype(np.float64)),
-        npy(angle_array(8).astype(np.int32)),
+        npy(np.linspace(-0.1, 0.1, 8)),
+        npy(np.zeros(8, np.bool_)),
         npy(np.full(8, np.nan, np.float32)),
         npy(np.array(0.0, np.float32)),
         npy(angle_array(8))[:-1],
     ],
-    ids=["empty", "text", "length", "2-d", "float64", "int32", "nan", "0-d", "cut"],
+    ids=["empty", "text", "length", "2-d", "float64", "bool", "nan", "0-d", "cut"],
 )
 def test_ill_shaped_angles_are_an_error_even_where_bad_samples_are_skipped(
     place: Place, content: bytes
 ) -> None:
     write_zip(place.zip, members(lidar_size=(8, 8)), overrides={"spheres/zenith.npy": content})
     with pytest.raises(ArchiveError, match=r"assessment/spheres/zenith\.npy: "):
-        place.extract(on_bad_sample="skip", lidar_size=[8, 8])
+        place.extract(on_bad_sample="skip", size=[8, 8])
     assert place.contents() == {}
 
 
@@ -534,5 +545,58 @@ def test_angles_in_degrees_are_refused(place: Place) -> None:
         for name in ("cubes", "spheres")
     }
     write_zip(place.zip, members(), overrides=degrees)
-    with pytest.raises(ArchiveError, match=r"cubes/azimuth\.npy: angle 16; .* radians"):
+    with pytest.raises(ArchiveError, match=r"cubes/azimuth\.npy: angle 16; .*numpy\.radians\("):
         place.extract()
+
+
+def test_float64_angles_and_ranges_give_the_same_bytes_where_nothing_is_lost(
+    place: Place, tmp_path: Path
+) -> None:
+    write_zip(place.zip, members())
+    place.extract()
+    single = place.contents()
+    double = {
+        name: npy(np.load(io.BytesIO(data), allow_pickle=False).astype(np.float64))
+        for name, data in members().items()
+        if name.endswith(".npy")
+    }
+    other = Place(tmp_path / "other")
+    other.zip.parent.mkdir()
+    write_zip(other.zip, members(), overrides=double)
+    other.extract()
+    assert other.contents() == single
+
+
+def test_no_return_becomes_the_maximum_range_and_counts_as_none(place: Place) -> None:
+    ranges = range_array("cubes", "0000")
+    ranges[0, :3] = (0, np.nan, np.inf)
+    write_zip(place.zip, members(), overrides={"cubes/lidar/0000.npy": npy(ranges)})
+    with pytest.raises(BadSamplesError, match=r"lidar\.no_return must list nan"):
+        place.extract()
+    place.extract(no_return=["zero", "nan", "inf"])
+    samples = open_samples(place.samples)
+    np.testing.assert_array_equal(samples.lidar[0, 0, :3], [MAX_RANGE] * 3)
+    np.testing.assert_array_equal(samples.lidar[0, 1:], ranges[1:])
+
+
+def test_it_says_how_much_each_sensor_carries(place: Place) -> None:
+    black = np.zeros((*IMAGE_SIZE, 3), np.uint8)
+    half = black.copy()
+    half[: IMAGE_SIZE[0] // 2, :, 2] = 1
+    empty = np.full(LIDAR_SIZE, MAX_RANGE, np.float32)
+    two = empty.copy()
+    two[0, :2] = 10
+    ids = {"cubes": ("0", "1"), "spheres": ("0", "1")}
+    images = [black, half, half, np.full_like(black, 7)]
+    maps = [empty, two, empty, empty]
+    keys = expected_keys(ids)
+    overrides = {f"{c}/rgb/{k}.png": png(i) for (c, k), i in zip(keys, images, strict=True)}
+    overrides |= {f"{c}/lidar/{k}.npy": npy(m) for (c, k), m in zip(keys, maps, strict=True)}
+    write_zip(place.zip, members(ids), overrides=overrides)
+    summary = place.extract()
+    assert summary["rgb"] == {"pixels_not_black": 50.0, "images_of_one_colour": 2}
+    share = 100 * 2 / (4 * LIDAR_SIZE[0] * LIDAR_SIZE[1])
+    assert summary["lidar"] == {"cells_with_return": share, "maps_without_return": 3}
+    text = "\n".join(report_lines(params(place.zip), summary))
+    assert "images: 50.0 % of pixels are not black; 2 of 4 have one colour" in text
+    assert "LiDAR maps: 1.0 % of cells have a return; 3 of 4 have none" in text

@@ -118,3 +118,11 @@ def test_images_of_any_shape_keep_it_and_labels_have_room(
     for box in (*words, *titles, bar):
         assert whole.x0 <= box.x0 < box.x1 <= whole.x1
         assert whole.y0 <= box.y0 < box.y1 <= whole.y1
+
+
+def test_a_note_stands_below_the_title() -> None:
+    ids = [("a", 0), ("a", 1), ("a", 2)]
+    samples = samples_of(ids, *with_objects(3))
+    title = gallery(samples, choose_rows(samples), "Returns kept: 7 %").get_suptitle()
+    assert title.splitlines()[-1] == "Returns kept: 7 %"
+    assert not gallery(samples, choose_rows(samples)).get_suptitle().endswith("\n")

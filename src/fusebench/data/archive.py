@@ -1,15 +1,16 @@
 """Where the samples are in a zip: the folder of the classes, the pairs, what has no partner."""
 
+import posixpath
 import zipfile
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from fusebench.config import AsTuple, Real, Section, Size
+from fusebench.config import AsTuple, Section
 from fusebench.errors import ArchiveError
 
 # Bytes of the first version: with other words the same samples would be another archive.
@@ -20,21 +21,33 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 ANGLES = ("azimuth", "zenith")
 # Per modality the kinds of files that are read; others in its folder are passed over.
 _SUFFIXES = {"rgb": IMAGE_SUFFIXES, "lidar": (".npy",)}
-# The models halve their maps four times.
-_SMALLEST = 16
+DEMO = "data/demo.zip"
+"""The archive that stage synthesize makes."""
+
+GUIDE = "README.md, 'Your own data'"
+"""Where the layout of an archive is described, for errors."""
+
+_SENSORS = "in the file that data.sensors names"
 
 
 class DataParams(Section):
-    """Section `data`: the archive and the sensors behind it. Only stage extract reads it."""
+    """Section `data`: the archive and its classes. Only stage extract reads it.
+
+    What is constant for an archive stands in a file of its own: see `sensors.Sensors`.
+    """
+
+    moved: ClassVar[Mapping[str, str]] = {
+        "image_size": f"camera.image_size {_SENSORS}",
+        "focal_length": f"camera.focal_length {_SENSORS}",
+        "lidar_size": f"lidar.size {_SENSORS}",
+        "max_range": f"lidar.max_range {_SENSORS}",
+        "quarter_turns": f"lidar.quarter_turns {_SENSORS}",
+    }
 
     archive: str = Field(min_length=1)
+    sensors: str = Field(min_length=1)
     classes: Annotated[tuple[str, ...], AsTuple] = Field(min_length=2)
     positive: str
-    image_size: Size
-    lidar_size: Size
-    max_range: Real = Field(gt=0, le=1e6)
-    focal_length: Real = Field(gt=0, le=1e6)
-    quarter_turns: int = Field(ge=0, le=3)
     on_bad_sample: Literal["error", "skip"]
 
     @model_validator(mode="after")
@@ -42,12 +55,11 @@ class DataParams(Section):
         names = set(self.classes)
         if len(names) < len(self.classes) or any("/" in name or not name for name in names):
             raise ValueError(f"classes = {list(self.classes)}: must be different folder names")
+        if self.archive != DEMO and posixpath.normpath(self.archive) == DEMO:
+            # dvc.yaml compares the text: in another spelling nothing would make the file.
+            raise ValueError(f"archive = '{self.archive}': must be written '{DEMO}'")
         if self.positive not in names:
             raise ValueError(f"positive = '{self.positive}': must be one of {list(self.classes)}")
-        if min(self.image_size) < _SMALLEST:
-            raise ValueError(
-                f"image_size = {list(self.image_size)}: must be at least {_SMALLEST} each"
-            )
         return self
 
 
@@ -131,7 +143,8 @@ def read_layout(archive: zipfile.ZipFile, classes: Sequence[str]) -> Layout:
         if not both:
             raise ArchiveError(
                 f"{source}: '{root}{class_name}/' has no pair: {len(images)} image(s) in rgb/ "
-                f"({', '.join(IMAGE_SUFFIXES)}), {len(maps)} map(s) in lidar/ (.npy), no id in both"
+                f"({', '.join(IMAGE_SUFFIXES)}), {len(maps)} map(s) in lidar/ (.npy), no id in "
+                f"both ({GUIDE})"
             )
         for key in both:
             of_id = [*images[key], *maps[key]]
@@ -173,7 +186,9 @@ def _find_angles(
         for angle in ANGLES:
             path = f"{root}{class_name}/{angle}.npy"
             if path not in members:
-                raise ArchiveError(f"{source}: {path} is missing; each class folder must hold one")
+                raise ArchiveError(
+                    f"{source}: {path} is missing; each class folder must hold one ({GUIDE})"
+                )
             angles[class_name, angle] = members[path]
     return angles
 
@@ -199,7 +214,7 @@ def _find_root(paths: Sequence[str], classes: Sequence[str], source: str) -> str
         ]
         raise ArchiveError(
             f"{source}: no folder holds all classes {list(classes)} (data.classes), each with rgb/ "
-            f"and lidar/; found: {'; '.join(seen) or 'none of them'}"
+            f"and lidar/ ({GUIDE}); found: {'; '.join(seen) or 'none of them'}"
         )
     return roots[0]
 

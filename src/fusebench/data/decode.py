@@ -5,11 +5,16 @@ import io
 import struct
 import warnings
 import zlib
+from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
+
+from fusebench.data.archive import GUIDE
+from fusebench.data.sensors import LidarSensor, NoReturn
 
 _MAGIC = b"\x93NUMPY"
 _MAX_PIXELS = 64_000_000
@@ -119,59 +124,127 @@ def _parse_header(header: bytes) -> tuple[tuple[int, ...], np.dtype[np.generic]]
         fields = ast.literal_eval(header.decode("latin1").strip())
         dtype = np.dtype(fields["descr"])
         if fields["fortran_order"] and len(fields["shape"]) > 1:
-            raise BadMemberError("Fortran order; must be in C order")
+            raise BadMemberError(
+                "Fortran order; must be in C order: numpy.save(path, numpy.ascontiguousarray("
+                f"values)) ({GUIDE})"
+            )
         return tuple(fields["shape"]), dtype
     except (ValueError, SyntaxError, KeyError, TypeError, MemoryError, RecursionError):
         raise BadMemberError("broken .npy header") from None
 
 
 def decode_npy(content: bytes, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    """Return the array of an .npy file after checking its dtype, shape and that it is finite.
+    """Return the numbers of an .npy file as float32, if each is what it was.
+
+    NaN and infinity pass: what they mean is known where the values are used.
 
     Raises
     ------
     BadMemberError
-        Not an .npy file, not float32, another shape, cut off, NaN or infinite.
+        Not an .npy file, no real numbers, another shape, cut off, or a value that float32 does
+        not hold exactly.
 
     Notes
     -----
     The format is described in `numpy.lib.format`. Pickled objects are never read.
     """
     if content[:6] != _MAGIC or len(content) < 12:
-        raise BadMemberError("not an .npy file")
+        raise BadMemberError(f"not an .npy file; numpy.save writes one ({GUIDE})")
     width, code = (2, "<H") if content[6] == 1 else (4, "<I")
     (length,) = struct.unpack_from(code, content, 8)
     start = 8 + width + length
     stored_shape, dtype = _parse_header(content[8 + width : start])
-    if dtype.newbyteorder("<") != np.dtype("<f4"):
-        raise BadMemberError(f"dtype {dtype}; must be float32")
+    if dtype.kind not in "fiu":
+        raise BadMemberError(f"dtype {dtype}; must be float32{_CONVERTER}")
     if stored_shape != shape:
-        raise BadMemberError(f"shape {stored_shape}; must be {shape}")
-    size = 4 * int(np.prod(shape))
+        raise BadMemberError(f"shape {stored_shape}; must be {shape}, as lidar.size says ({GUIDE})")
+    size = dtype.itemsize * int(np.prod(shape))
     if len(content) - start != size:
         raise BadMemberError(f"{len(content) - start} bytes of values; must be {size}")
-    values = np.frombuffer(content, dtype, offset=start).reshape(shape).astype(np.float32)
-    if not np.isfinite(values).all():
-        bad = values[~np.isfinite(values)][0]
-        raise BadMemberError(f"holds {bad}; all values must be finite")
-    return values
+    return _exact_float32(np.frombuffer(content, dtype, offset=start).reshape(shape))
 
 
-def decode_ranges(
-    content: bytes, shape: tuple[int, int], max_range: float
-) -> npt.NDArray[np.float32]:
-    """Return a LiDAR map, in metres, after checking that 0 ≤ range ≤ `max_range`.
+# Rounding a sample is for its owner to decide, who sees by how much.
+_CONVERTER = f': numpy.save(path, values.astype("float32")) ({GUIDE})'
+
+
+def _exact_float32(values: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """Return values as float32, or raise BadMemberError if that changes one of them."""
+    if values.dtype.newbyteorder("<") == np.dtype("<f4"):
+        return values.astype(np.float32)
+    # Too large a value becomes infinite, and so unequal.
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32)
+    if values.dtype.kind == "f":
+        same = (single == values) | (np.isnan(single) & np.isnan(values))
+    else:
+        # Compared as integers: as floats, two large ones would be equal that are not.
+        limits, wide = np.iinfo(values.dtype), single.astype(np.float64)
+        inside = (wide >= float(limits.min)) & (wide < float(limits.max // 2 + 1) * 2)
+        same = inside & (np.where(inside, wide, 0).astype(values.dtype) == values)
+    if not same.all():
+        raise BadMemberError(
+            f"dtype {values.dtype} with values that float32 does not hold, e.g. "
+            f"{values[~same][0]}; round them yourself{_CONVERTER}"
+        )
+    return single
+
+
+def decode_angles(content: bytes, length: int) -> npt.NDArray[np.float32]:
+    """Return the angles of one axis, in radians, after checking that they are finite and ≤ 2π.
 
     Raises
     ------
     BadMemberError
-        As `decode_npy`, or a range outside the allowed ones.
+        As `decode_npy`, or an angle that is none.
     """
-    ranges = decode_npy(content, shape)
-    if ranges.min() < 0:
-        raise BadMemberError(f"range {ranges.min():g}; must be 0 or more")
-    if ranges.max() > np.float32(max_range):
+    angles = decode_npy(content, (length,))
+    if not np.isfinite(angles).all():
+        raise BadMemberError(f"holds {_first_not_finite(angles)}; all angles must be finite")
+    largest = np.abs(angles).max()
+    if largest > 2 * np.pi:
         raise BadMemberError(
-            f"range {ranges.max():g}; must be at most data.max_range {max_range:g}"
+            f"angle {largest:g}; must be at most 2π, for angles are in radians: "
+            f'numpy.save(path, numpy.radians(values).astype("float32")) ({GUIDE})'
+        )
+    return angles
+
+
+def decode_ranges(content: bytes, lidar: LidarSensor) -> npt.NDArray[np.float32]:
+    """Return a LiDAR map, in metres; what `lidar.no_return` lists becomes `lidar.max_range`.
+
+    Raises
+    ------
+    BadMemberError
+        As `decode_npy`, or a range outside 0 ≤ range ≤ `lidar.max_range`, NaN and infinity too
+        unless they are listed.
+    """
+    ranges = decode_npy(content, lidar.size)
+    for value in lidar.no_return:
+        ranges[_MEANS[value](ranges)] = lidar.max_range
+    if not np.isfinite(ranges).all():
+        bad = _first_not_finite(ranges)
+        word = "nan" if np.isnan(bad) else "inf"
+        # Negative infinity is no measurement and no convention.
+        listed = "" if bad == -np.inf else f", or lidar.no_return must list {word}"
+        raise BadMemberError(f"holds {bad}; all ranges must be finite{listed} ({GUIDE})")
+    if ranges.min() < 0:
+        raise BadMemberError(f"range {ranges.min():g}; must be 0 or more ({GUIDE})")
+    if ranges.max() > np.float32(lidar.max_range):
+        raise BadMemberError(
+            f"range {ranges.max():g}; must be at most lidar.max_range {lidar.max_range:g}, in "
+            f"metres ({GUIDE})"
         )
     return ranges
+
+
+_MEANS: Mapping[NoReturn, Callable[[npt.NDArray[np.float32]], npt.NDArray[np.bool_]]] = {
+    "zero": lambda ranges: ranges == 0,
+    "nan": np.isnan,
+    "inf": np.isposinf,
+}
+
+
+def _first_not_finite(values: npt.NDArray[np.float32]) -> np.float32:
+    first: np.float32 = values[~np.isfinite(values)][0]
+    return first

@@ -4,10 +4,8 @@ import errno
 import lzma
 import zipfile
 import zlib
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
@@ -19,21 +17,22 @@ import pandas as pd
 
 from fusebench.data.archive import (
     ANGLES,
+    GUIDE,
     DataParams,
     Layout,
     PairedMembers,
     open_archive,
     read_layout,
 )
-from fusebench.data.decode import BadMemberError, decode_image, decode_npy, decode_ranges
+from fusebench.data.decode import BadMemberError, decode_angles, decode_image, decode_ranges
+from fusebench.data.sensors import Sensors
+from fusebench.data.summary import Report, Sample
 from fusebench.errors import ArchiveError, BadSamplesError
 from fusebench.files import replace_folder, write_json, write_table
 from fusebench.samples.samples import SAMPLE_COLUMNS, SCHEMA
 
 # An image of the largest allowed size, stored without compression, is smaller than this.
 _MAX_MEMBER_BYTES = 512 * 1024 * 1024
-
-Sample = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]
 
 
 class ArrayWriter:
@@ -79,38 +78,7 @@ class ArrayWriter:
                 self._write_header()
 
 
-@dataclass
-class _Report:
-    """What extract saw, as it goes."""
-
-    pairs: Counter[str] = field(default_factory=Counter)
-    problems: list[str] = field(default_factory=list)
-    classes_of_id: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    classes_of_content: dict[str, Counter[str]] = field(
-        default_factory=lambda: defaultdict(Counter)
-    )
-
-    def add(self, pair: PairedMembers, digest: str) -> None:
-        self.pairs[pair.class_name] += 1
-        self.classes_of_id[pair.id].add(pair.class_name)
-        self.classes_of_content[digest][pair.class_name] += 1
-
-    def summary(self, layout: Layout, classes: Sequence[str]) -> dict[str, Any]:
-        contents = self.classes_of_content.values()
-        return {
-            "synthetic": layout.synthetic,
-            "pairs": {name: self.pairs[name] for name in classes},
-            "unmatched": layout.unmatched,
-            "shared_ids": sum(len(classes) > 1 for classes in self.classes_of_id.values()),
-            "content_duplicates": {
-                "samples": sum(classes.total() - 1 for classes in contents),
-                "across_classes": sum(len(classes) > 1 for classes in contents),
-            },
-            "bad_samples": len(self.problems),
-        }
-
-
-def extract(params: DataParams, folder: Path, metrics: Path) -> dict[str, Any]:
+def extract(params: DataParams, sensors: Sensors, folder: Path, metrics: Path) -> dict[str, Any]:
     """Read an archive into `folder` and write what it holds to `metrics`.
 
     Writes rgb.npy (N, H, W, 3) uint8; lidar.npy (N, h, w) float32 in metres; angles.npz with
@@ -130,10 +98,10 @@ def extract(params: DataParams, folder: Path, metrics: Path) -> dict[str, Any]:
     """
     with open_archive(Path(params.archive)) as archive:
         layout = read_layout(archive, params.classes)
-        angles = _read_angles(archive, layout, params)
-        report = _Report(problems=list(layout.ambiguous))
+        angles = _read_angles(archive, layout, params, sensors)
+        report = Report(problems=list(layout.ambiguous))
         with replace_folder(folder) as aside:
-            _write_samples(archive, layout, params, aside, report)
+            _write_samples(archive, layout, params, sensors, aside, report)
             if report.problems and params.on_bad_sample == "error":
                 raise BadSamplesError(params.archive, report.problems)
             empty = [name for name in params.classes if not report.pairs[name]]
@@ -141,34 +109,40 @@ def extract(params: DataParams, folder: Path, metrics: Path) -> dict[str, Any]:
                 raise ArchiveError(f"{params.archive}: class '{empty[0]}' has no usable sample")
             np.savez(aside / "angles.npz", allow_pickle=False, **angles)
             write_table(aside / "skipped.csv", pd.DataFrame({"problem": report.problems}))
-            write_json(aside / "dataset.json", _dataset(params, layout))
+            write_json(aside / "dataset.json", _dataset(params, sensors, layout))
     summary = report.summary(layout, params.classes)
     write_json(metrics, summary)
     return summary
 
 
-def _dataset(params: DataParams, layout: Layout) -> dict[str, Any]:
+def _dataset(params: DataParams, sensors: Sensors, layout: Layout) -> dict[str, Any]:
     """Return what later stages must know of the data; they read it here, not in the params."""
     return {
         "schema": SCHEMA,
         "classes": list(params.classes),
         "positive": params.positive,
-        "max_range": params.max_range,
-        "focal_length": params.focal_length,
-        "quarter_turns": params.quarter_turns,
+        "max_range": sensors.lidar.max_range,
+        "focal_length": sensors.camera.focal_length,
+        "quarter_turns": sensors.lidar.quarter_turns,
         "synthetic": layout.synthetic,
     }
 
 
 def _write_samples(
-    archive: zipfile.ZipFile, layout: Layout, params: DataParams, folder: Path, report: _Report
+    archive: zipfile.ZipFile,
+    layout: Layout,
+    params: DataParams,
+    sensors: Sensors,
+    folder: Path,
+    report: Report,
 ) -> None:
     """Write the arrays and the table of the samples; bad ones go into the report instead."""
     rows: list[tuple[int, str, str, int, str]] = []
     with ExitStack() as stack:
-        rgb = stack.enter_context(ArrayWriter(folder / "rgb.npy", (*params.image_size, 3), "u1"))
-        lidar = stack.enter_context(ArrayWriter(folder / "lidar.npy", params.lidar_size, "<f4"))
-        for pair, sample in _read_pairs(archive, layout, params):
+        image_shape = (*sensors.camera.image_size, 3)
+        rgb = stack.enter_context(ArrayWriter(folder / "rgb.npy", image_shape, "u1"))
+        lidar = stack.enter_context(ArrayWriter(folder / "lidar.npy", sensors.lidar.size, "<f4"))
+        for pair, sample in _read_pairs(archive, layout, sensors):
             if isinstance(sample, str):
                 report.problems.append(sample)
                 continue
@@ -177,7 +151,7 @@ def _write_samples(
             rows.append((rgb.count, pair.id, pair.class_name, label, digest))
             rgb.append(sample[0])
             lidar.append(sample[1])
-            report.add(pair, digest)
+            report.add(pair, digest, sample, sensors.lidar.max_range)
     write_table(folder / "samples.csv", pd.DataFrame(rows, columns=list(SAMPLE_COLUMNS)))
 
 
@@ -189,15 +163,15 @@ def content_digest(rgb: npt.NDArray[np.uint8], lidar: npt.NDArray[np.float32]) -
 
 
 def _read_pairs(
-    archive: zipfile.ZipFile, layout: Layout, params: DataParams
+    archive: zipfile.ZipFile, layout: Layout, sensors: Sensors
 ) -> Iterator[tuple[PairedMembers, Sample | str]]:
     """Yield each pair with its arrays, or with the line that says what is wrong with it."""
 
     def image(content: bytes) -> npt.NDArray[np.uint8]:
-        return decode_image(content, params.image_size)
+        return decode_image(content, sensors.camera.image_size)
 
     def ranges(content: bytes) -> npt.NDArray[np.float32]:
-        return decode_ranges(content, params.lidar_size, params.max_range)
+        return decode_ranges(content, sensors.lidar)
 
     for pair in layout.pairs:
         rgb = _decoded(archive, pair.rgb, image)
@@ -241,45 +215,22 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def _read_angles(
-    archive: zipfile.ZipFile, layout: Layout, params: DataParams
+    archive: zipfile.ZipFile, layout: Layout, params: DataParams, sensors: Sensors
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Return azimuth (h,) and zenith (w,), in radians, which all classes must share."""
     angles: dict[str, npt.NDArray[np.float32]] = {}
-    for angle, length in zip(ANGLES, params.lidar_size, strict=True):
+    for angle, length in zip(ANGLES, sensors.lidar.size, strict=True):
         first = layout.angles[params.classes[0], angle]
         for class_name in params.classes:
             member = layout.angles[class_name, angle]
             try:
-                values = decode_npy(_read_member(archive, member), (length,))
+                values = decode_angles(_read_member(archive, member), length)
             except BadMemberError as error:
                 raise ArchiveError(f"{params.archive}: {member}: {error}") from None
-            if np.abs(values).max() > 2 * np.pi:
-                raise ArchiveError(
-                    f"{params.archive}: {member}: angle {np.abs(values).max():g}; must be at most "
-                    "2π: angles are in radians"
-                )
             if not np.array_equal(values, angles.setdefault(angle, values)):
                 # Angles that depend on the class would tell the class to every model.
                 raise ArchiveError(
-                    f"{params.archive}: {member} differs from {first}; one sensor is expected"
+                    f"{params.archive}: {member} differs from {first}; one sensor is expected "
+                    f"({GUIDE})"
                 )
     return angles
-
-
-def report_lines(params: DataParams, summary: Mapping[str, Any]) -> list[str]:
-    """Return what the screen shows of an extracted archive."""
-    pairs, duplicates = summary["pairs"], summary["content_duplicates"]
-    origin = "synthetic" if summary["synthetic"] else "recorded"
-    lines = [f"{params.archive} ({origin} samples): {sum(pairs.values()):,} pairs"]
-    for name in params.classes:
-        lacking = summary["unmatched"][name]
-        lines.append(
-            f"  {name}: {pairs[name]:,} pairs; without partner: {lacking['rgb']:,} images, "
-            f"{lacking['lidar']:,} LiDAR maps"
-        )
-    lines.append(
-        f"  ids in several classes: {summary['shared_ids']:,}; content duplicates: "
-        f"{duplicates['samples']:,}, of them across classes: {duplicates['across_classes']:,}; "
-        f"bad samples left out: {summary['bad_samples']:,}"
-    )
-    return lines

@@ -19,13 +19,14 @@ from fusebench.config import Off, Section
 from fusebench.samples.samples import Samples
 
 Floats = npt.NDArray[np.float32]
+Align = Literal["none", "rotate", "camera"]
 
 
 class LidarParams(Section):
     """Section `lidar`: what is made of the ranges."""
 
     projection: Literal["spherical", "notebook"]
-    align: Annotated[Literal["none", "rotate", "camera"], Off("none")]
+    align: Annotated[Align, Off("none")]
     normalize: bool
 
 

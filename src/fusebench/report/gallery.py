@@ -59,8 +59,11 @@ def _offset(samples: Samples, row: int) -> float:
     return float(np.hypot(*centre))
 
 
-def gallery(samples: Samples, rows: pd.DataFrame) -> Figure:
-    """Draw one line per sample: the image, and its ranges with the image's outline on them."""
+def gallery(samples: Samples, rows: pd.DataFrame, note: str = "") -> Figure:
+    """Draw one line per sample: the image, and its ranges with the image's outline on them.
+
+    `note` is a line of text below the title.
+    """
     figure, grid, bar = _grid(samples, len(rows))
     geometry = LidarGeometry.of(samples)
     near, far = _limits(samples, rows)
@@ -86,7 +89,7 @@ def gallery(samples: Samples, rows: pd.DataFrame) -> Figure:
     origin = "synthetic" if samples.dataset.synthetic else "recorded"
     figure.suptitle(
         f"The same object in both inputs ({origin} samples)\n"
-        "Orange: outline of the lit pixels of the image",
+        "Orange: outline of the lit pixels of the image" + (f"\n{note}" if note else ""),
         fontsize=10,
     )
     return figure
@@ -136,8 +139,8 @@ def _ranges(
     return np.where(mask > 0, distance, np.nan)
 
 
-def write_gallery(samples: Samples, path: Path) -> None:
+def write_gallery(samples: Samples, path: Path, note: str = "") -> None:
     """Write the picture in one step, without the version that would change its bytes."""
-    figure = gallery(samples, choose_rows(samples))
+    figure = gallery(samples, choose_rows(samples), note)
     with replace_file(path) as aside:
         write(figure, aside, "png")
