@@ -20,13 +20,13 @@ def main() -> None:
     from fusebench.config import PARAMS_FILE, load_section
     from fusebench.files import write_json
     from fusebench.inputs.lidar import LidarParams
-    from fusebench.inputs.survival import (
+    from fusebench.samples.samples import open_samples
+    from fusebench.survival import (
         lidar_survival,
         refuse_empty,
         rgb_survival,
         survival_lines,
     )
-    from fusebench.samples.samples import open_samples
 
     params = load_section(PARAMS_FILE, "lidar", LidarParams)
     samples = open_samples(arguments.samples)

@@ -16,9 +16,9 @@ def main() -> None:
     parser.add_argument("picture", type=Path, help="PNG file to write")
     arguments = parser.parse_args()
 
-    from fusebench.inputs.survival import shares_line
     from fusebench.report.gallery import write_gallery
     from fusebench.samples.samples import open_samples
+    from fusebench.survival import shares_line
 
     samples = open_samples(arguments.samples)
     write_gallery(samples, arguments.picture, shares_line(samples))

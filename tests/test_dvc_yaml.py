@@ -23,7 +23,7 @@ ROOMS = (
     ("samples",),
     ("data", "split"),
     ("synthetic", "inputs"),
-    ("models",),
+    ("models", "survival"),
     ("fusions",),
     ("training",),
     ("prediction",),

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 import check_inputs
 from fusebench.errors import ArtifactError
 from fusebench.inputs.lidar import Align, LidarGeometry, LidarParams, lidar_maps
-from fusebench.inputs.survival import (
+from fusebench.samples.samples import Samples
+from fusebench.survival import (
     LEAST_KEPT,
     MOST_EMPTY,
     is_low,
@@ -25,7 +26,6 @@ from fusebench.inputs.survival import (
     survival_lines,
     views_per_cell,
 )
-from fusebench.samples.samples import Samples
 
 ALIGNS: tuple[Align, ...] = ("none", "rotate", "camera")
 IMAGES = {"images": 10, "images_of_one_colour": 0}
