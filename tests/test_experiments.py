@@ -94,8 +94,8 @@ def test_queued_experiments_use_their_own_code_and_find_the_archive(clean: Proje
 def test_a_temp_experiment_trains_from_its_own_archive(clean: Project) -> None:
     # Another seed of the synthetic archive: it must be made, read and trained on out there.
     output = clean.dvc("exp", "run", "--temp", "-S", "synthesize.seed=7", "train@add")
-    assert stages_run(output) == ["check", "synthesize@demo", "extract", "check_inputs",
-                                  "split", "train@add"]  # fmt: skip
+    assert stages_run(output) == ["check", "synthesize@demo", "extract", "split",
+                                  "check_inputs", "train@add"]  # fmt: skip
     assert clean.git("status", "--porcelain") == ""
 
 
