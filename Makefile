@@ -49,6 +49,7 @@ verdict: setup  ## train ten seeds of each fusion: which ones differ, exported t
 	$(call experiment,verdict)
 	@dvc exp run --temp --name verdict -S 'train.seeds=[0,1,2,3,4,5,6,7,8,9]'
 	@python src/show.py export verdict metrics/verdict
+	@python benchmarks/table.py --write
 
 calibration: setup  ## simulate how often the statistics err (several minutes)
 	@python studies/calibrate.py

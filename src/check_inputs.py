@@ -34,7 +34,7 @@ def main() -> None:
     refuse_empty(lidar, rgb)
     write_json(Path("metrics/inputs.json"), {"lidar": lidar, "rgb": rgb})
     write_json(arguments.passed, {"inputs": "every sensor carries something"})
-    print("\n".join(survival_lines(lidar, rgb)))
+    cli.show("\n".join(survival_lines(lidar, rgb)))
 
 
 if __name__ == "__main__":

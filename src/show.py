@@ -119,11 +119,13 @@ def _parsed(
     parse: "Callable[[str], pd.DataFrame]",
 ) -> "pd.DataFrame":  # fmt: skip
     """Return a table of the workspace, or of a revision."""
+    from fusebench.revisions.revisions import WORKSPACE
+
     text = read(path).decode()
     try:
         return parse(text)
     except ArtifactError as error:
-        if rev is None:
+        if rev in (None, WORKSPACE):
             raise
         # Its advice is for the workspace; what is committed stays as it is.
         reason = str(error).partition(";")[0]
@@ -138,7 +140,9 @@ def _refuse_stale(state: "Stale", rev: str | None) -> None:
 
 
 def _remedy(rev: str | None) -> str:
-    if rev is None:
+    from fusebench.revisions.revisions import WORKSPACE
+
+    if rev in (None, WORKSPACE):
         return "'dvc repro' brings table, pairs, verdict and pictures up to date."
     return (
         f"'{rev}' was committed so; 'dvc exp apply' or 'git checkout', then 'dvc repro' mends it."
@@ -192,13 +196,16 @@ def export(rev: str, folder: Path) -> None:
     from fusebench.stale import stale
 
     read = _reader(rev)
-    _refuse_stale(stale(read), rev)
+    state = stale(read)
+    _refuse_stale(state, rev)
     try:
         write(read, folder)
     except ArtifactError as error:
         # Advice for the workspace does not help: what is committed stays as it is.
         raise ArtifactError(f"'{rev}' cannot be exported: {str(error).partition(';')[0]}") from None
     print((folder / "verdict.md").read_text("utf-8"), end="")
+    if state.lines():
+        cli.show("\n".join(state.lines()))
 
 
 if __name__ == "__main__":

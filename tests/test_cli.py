@@ -154,10 +154,10 @@ WORKSPACE = {"DVC_STAGE": "train@add", "DVC_ROOT": "."}
         ({}, ["nothing half-written", "run the same command again"]),
         ({"DVC_ROOT": "."}, ["run the same command again"]),
         (WORKSPACE, ["removed this stage's old outputs", "dvc repro goes on",
-                     "git restore '*dvc.lock' metrics plots && dvc checkout"]),
+                     "git restore dvc.lock metrics plots && dvc checkout"]),
         (WORKSPACE | {"DVC_EXP_NAME": "pale-lark"},
          ["params.yaml stays changed", "dvc exp run goes on",
-          "git restore params.yaml '*dvc.lock' metrics plots && dvc checkout"]),
+          "git restore params.yaml dvc.lock metrics plots && dvc checkout"]),
         (WORKSPACE | {"DVC_EXP_NAME": "pale-lark", "DVC_ROOT": ".."}, ["workspace is as it was"]),
     ],
     ids=["by hand", "no stage", "repro", "experiment", "temp"],
@@ -187,7 +187,7 @@ SENTENCES = """\
 Use any of a and b: none is shown to be worse than another.
 a is better than [b]: +1.0 points (95 % interval +0.1 to +1.9; p = 0.01). A long line that no terminal of 80 columns has room for.
 c is worse
-than b: -3.0 points. Collapsed to the majority class: c in 2 of 3 seeds.
+than b: -3.0 points. Collapsed to one class, which the means include: c in 2 of 3 seeds.
 warning: stale: c.
 model   collapsed seeds   99.5
 """  # noqa: E501

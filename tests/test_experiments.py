@@ -117,13 +117,28 @@ def test_the_documented_table_of_experiments_fits_a_screen(clean: Project) -> No
         "exp", "run", "--name", "shown", "-S", "fusion=hadamard", "-S", "override.add.lr=0.001"
     )
     clean.restore()
-    page = (ROOT / "docs/experiments.md").read_text("utf-8")
+    page = (ROOT / "README.md").read_text("utf-8")
     command = next(line for line in page.splitlines() if line.startswith("dvc exp show"))
-    output = clean.run("sh", "-c", f"python -m {command}").stdout
+    output = clean.run("sh", "-c", f"COLUMNS=120 python -m {command}").stdout
     assert "shown" in output
-    assert "override.add.lr" in output
-    assert "test_nll" in output
+    for column in ("override.add.lr", "fusion", "val_nll", "test_nll"):
+        assert column in output
+    assert "…" not in output
     assert max(map(len, output.splitlines())) <= 120
+    # Without --only-changed: all params, within what DVC draws in its pager.
+    whole = command.replace("--only-changed ", "")
+    assert whole != command
+    output = clean.run("sh", "-c", f"COLUMNS=1024 python -m {whole}").stdout
+    assert "…" not in output
+    for column in ("train.lr", "split.train", "runtime.device", "compare.primary", "val_nll"):
+        assert column in output
+
+
+def test_the_page_on_experiments_shows_what_dvc_shows(clean: Project) -> None:
+    page = (ROOT / "docs/experiments.md").read_text("utf-8")
+    assert "@@" not in page
+    head = clean.dvc("metrics", "show").splitlines()[0]
+    assert any(line.split() == head.split() for line in page.splitlines())
 
 
 def test_commits_are_compared_by_metrics_params_and_plots(clean: Project) -> None:

@@ -72,6 +72,7 @@ class State:
             "primary": "balanced_accuracy", "predictions": {name: name for name in ROWS},
         }  # fmt: skip
         self.others: dict[str, str] = {"data/sensors.yaml": "sensors"}
+        self.broken = ""
 
     def out(self, stage: str) -> dict[str, str]:
         """Return the first output of a stage."""
@@ -82,7 +83,7 @@ class State:
         """Return a file as it is in git."""
         files = self.others | {
             "params.yaml": yaml.safe_dump(self.params),
-            "dvc.lock": yaml.safe_dump({"stages": self.lock}),
+            "dvc.lock": self.broken or yaml.safe_dump({"stages": self.lock}),
             SOURCES.as_posix(): json.dumps(self.sources),
         }
         if path.as_posix() not in files:
@@ -165,6 +166,37 @@ def test_each_change_makes_the_rows_stale_that_it_reaches(
     assert found.lines()[0].startswith("Stale: ")
 
 
+def test_files_of_stages_beside_compare_are_asked_too(state: State) -> None:
+    state.lock["headline"] = {
+        "deps": _items({"predictions/add": "add"}),
+        "params": {"params.yaml": {"fusion": "add"}},
+        "outs": _items({"metrics/headline.json": "h"}),
+    }
+    state.lock["gallery"] = {
+        "deps": _items({"data/samples": "a"}), "outs": _items({"plots/samples.png": "s"}),
+    }  # fmt: skip
+    assert stale(state.read).lines() == []
+    state.params["fusion"] = "hadamard"
+    found = stale(state.read)
+    assert not found, "table and verdict do not depend on it"
+    assert found.lines() == [
+        "Stale: metrics/headline.json: made with other fusion than those of params.yaml."
+    ]
+    state.out("extract")["md5"] = "another"
+    assert stale(state.read).files["plots/samples.png"] == "data/samples was made anew since"
+
+
+def test_sensors_that_are_not_in_a_revision_are_said(state: State) -> None:
+    state.others.clear()
+    for found in (stale(state.read), stale_predictions(state.read)):
+        assert found.unknown == "data/sensors.yaml: no such file"
+
+
+def test_an_error_gives_no_advice_for_another_revision(state: State) -> None:
+    state.params["strategies"] = ["add"]
+    assert stale(state.read).unknown == "params.yaml: unknown key 'strategies'"
+
+
 def test_predictions_are_asked_without_the_table(state: State) -> None:
     _predict(state)
     state.params["override"]["hadamard"]["lr"] = 0.01
@@ -234,14 +266,19 @@ def test_what_cannot_be_told_is_said(path: Path, words: str, state: State) -> No
     found = stale(read)
     assert not found
     assert found.lines() == [
-        f"Whether this belongs to the params beside it cannot be told: {words}."
+        f"Cannot tell whether this belongs to the params beside it: {words}."
     ]
 
 
-def test_a_broken_lock_is_said(state: State) -> None:
-    read = state.read
-    found = stale(lambda path: b"stages" if path == Path("dvc.lock") else read(path))
-    assert "dvc.lock: broken" in found.unknown
+@pytest.mark.parametrize(
+    "text",
+    ["stages", "stages: 1", "stages: {extract: 1}", "stages: {extract: }", "stages: [", "\t",
+     "stages: {extract: {outs: [{md5: 1}]}}", "stages: {extract: {deps: [1]}}"],
+)  # fmt: skip
+def test_a_broken_lock_is_said(text: str, state: State) -> None:
+    state.broken = text
+    for found in (stale(state.read), stale_predictions(state.read)):
+        assert found.unknown == "dvc.lock: broken"
 
 
 def test_the_digest_of_a_folder_does_not_depend_on_the_order_of_its_files(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ _COLOURS = {
     r"\bCollapsed\b": "yellow",
 }
 # What DVC writes in the workspace and git tracks; an experiment's `-S` writes params.yaml, too.
-_GO_BACK = "git restore {}'*dvc.lock' metrics plots && dvc checkout"
+_GO_BACK = "git restore {}dvc.lock metrics plots && dvc checkout"
 
 
 def parser(description: str | None) -> argparse.ArgumentParser:

@@ -126,7 +126,7 @@ def _forced() -> bool:
     for words in _commands():
         if any(Path(word).name == "dvc" for word in words) and {"repro", "run"} & set(words):
             options = [word for word in words if word.startswith("-")]
-            return any(re.match(r"--force|-[a-zA-Z]*f", option) for option in options)
+            return any(re.match(r"--force|-(?![SnCj])[a-zA-Z]*f", option) for option in options)
     return True
 
 

@@ -30,6 +30,8 @@ Read = Callable[[Path], bytes]
 
 _LOCK = Path("dvc.lock")
 _CHECKED = "checked/"
+# What is shown beside the table and pictures of stage compare.
+_ALONE = ("metrics/headline.json", "plots/samples.png")
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ class Stale:
     ----------
     rows : dict of str to str
         Per fusion or baseline of the comparison: why its row is of another state.
+    files : dict of str to str
+        The same of files beside the table that a stage of their own makes.
     verdict : str
         Why pairs and verdict as such are of another state; empty if they are not.
     unknown : str
@@ -59,6 +63,7 @@ class Stale:
     """
 
     rows: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
     verdict: str = ""
     unknown: str = ""
 
@@ -68,9 +73,9 @@ class Stale:
     def lines(self) -> list[str]:
         """Return what is to be said beside a view of the results, a sentence each."""
         if self.unknown:
-            return [f"Whether this belongs to the params beside it cannot be told: {self.unknown}."]
+            return [f"Cannot tell whether this belongs to the params beside it: {self.unknown}."]
         reasons: dict[str, list[str]] = {}
-        for name, reason in self.rows.items():
+        for name, reason in (*self.rows.items(), *self.files.items()):
             reasons.setdefault(reason, []).append(name)
         lines = [f"Stale: {', '.join(names)}: {reason}." for reason, names in reasons.items()]
         if self.verdict:
@@ -87,24 +92,30 @@ def stale(read: Read) -> Stale:
         return Stale(unknown=f"there is no {SOURCES} that says what it was made from")
     try:
         state = _State(read)
+        rows = {name: reason for name in state.names if (reason := state.reason(name, made))}
+        files = {path: reason for path in _ALONE if (reason := state.behind_file(path))}
     except (ArtifactError, ParamsError) as error:
-        return Stale(unknown=str(error))
-    rows = {name: reason for name in state.names if (reason := state.reason(name, made))}
+        return Stale(unknown=_place_and_value(error))
     gone = [name for name in made if name not in state.names]
     rows |= dict.fromkeys(gone, f"no longer among fusions of {PARAMS_FILE}")
     wanted = state.params.compare.primary
     if wanted != primary:
-        return Stale(rows, f"by {primary}; compare.primary of {PARAMS_FILE} is {wanted}")
-    return Stale(rows, "they compare other fusions, too" if gone else "")
+        return Stale(rows, files, f"by {primary}, and compare.primary of {PARAMS_FILE} is {wanted}")
+    return Stale(rows, files, "they compare other fusions, too" if gone else "")
 
 
 def stale_predictions(read: Read) -> Stale:
     """Return which predictions do not belong to the params beside them, whatever the table says."""
     try:
         state = _State(read)
+        return Stale({name: reason for name in state.names if (reason := state.behind(name))})
     except (ArtifactError, ParamsError) as error:
-        return Stale(unknown=str(error))
-    return Stale({name: reason for name in state.names if (reason := state.behind(name))})
+        return Stale(unknown=_place_and_value(error))
+
+
+def _place_and_value(error: Exception) -> str:
+    """Return an error without its advice, which is for the workspace and may speak of a commit."""
+    return str(error).partition(";")[0]
 
 
 class _State:
@@ -144,6 +155,11 @@ class _State:
         """Return why the predictions of a row do not belong to the params, or ""."""
         maker = self._makers.get(f"predictions/{name}")
         return self._behind(maker) if maker else "listed in fusions, but not trained yet"
+
+    def behind_file(self, path: str) -> str:
+        """Return why a file does not belong to the params, or ""; a missing one is not stale."""
+        maker = self._makers.get(path)
+        return self._behind(maker) if maker else ""
 
     def _find_behind(self, name: str) -> str:
         """Return why a stage, or one before it, would run again; "" if it would not."""
@@ -191,18 +207,19 @@ class _State:
 
 def _read_stages(read: Read) -> dict[str, _Stage]:
     """Return the stages of dvc.lock by name; raise ArtifactError if it is missing or broken."""
+    content = read(_LOCK)
     try:
-        entries = read_lock(read(_LOCK).decode())
-    except ValueError:
+        return {name: _stage(entry) for name, entry in read_lock(content.decode()).items()}
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise ArtifactError(f"{_LOCK}: broken; 'git restore {_LOCK}' mends it") from None
-    stages: dict[str, _Stage] = {}
-    for name, entry in entries.items():
-        deps, outs = (
-            {item["path"]: item.get("md5", "") for item in entry.get(kind, [])}
-            for kind in ("deps", "outs")
-        )
-        stages[name] = _Stage(deps, entry.get("params", {}).get(str(PARAMS_FILE), {}), outs)
-    return stages
+
+
+def _stage(entry: Mapping[str, Any]) -> _Stage:
+    deps, outs = (
+        {item["path"]: str(item.get("md5", "")) for item in entry.get(kind, [])}
+        for kind in ("deps", "outs")
+    )
+    return _Stage(deps, dict(entry.get("params", {}).get(str(PARAMS_FILE), {})), outs)
 
 
 def _changed(key: str, old: object, new: object) -> str:

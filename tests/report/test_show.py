@@ -115,8 +115,11 @@ def test_a_stale_verdict_is_refused(
     command: list[str], workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(freshness, "stale", lambda _read: Stale({"late": "trained anew"}))
-    with pytest.raises(ArtifactError, match=r"^Stale: late: trained anew\. .*dvc repro"):
+    remedy = "'dvc repro' brings table, pairs, verdict and pictures up to date."
+    with pytest.raises(ArtifactError, match=rf"^Stale: late: trained anew\. {remedy}$"):
         _run(monkeypatch, *command)
+    with pytest.raises(ArtifactError, match="'HEAD' was committed so; .*git checkout"):
+        _run(monkeypatch, "verdict", "HEAD")
     assert not (workspace / "exported").exists()
 
 

@@ -51,6 +51,8 @@ def test_the_notebooks_columns_come_first_and_are_means_on_val(
         ("Accuracy", "accuracy"),
     ):
         assert row[column] == pytest.approx(np.mean([seed[metric] for seed in seeds]), abs=1e-6)
+    accuracies = [seed["accuracy"] for seed in seeds]
+    assert row["Accuracy Deviation"] == pytest.approx(np.std(accuracies, ddof=1), abs=1e-5)
     expected = ["late", "late", 3_336_662, 1.5, 900.0]
     assert row[["Model", "Strategy", "Parameters", "Time (s/epoch)", "Memory (MB)"]].tolist() == (
         expected

@@ -48,8 +48,13 @@ class Column:
     text: Callable[[Any], str] = str
 
 
-def _val(metric: str) -> Callable[[Result], float]:
-    return lambda result: float(result.metrics["val"][metric]["mean"])
+def _val(metric: str, key: str = "mean") -> Callable[[Result], float]:
+    def value(result: Result) -> float:
+        figure = result.metrics["val"][metric][key]
+        # There is no deviation of one seed.
+        return float("nan") if figure is None else float(figure)
+
+    return value
 
 
 def _measured(section: str, key: str) -> Callable[[Result], float]:
@@ -73,6 +78,7 @@ _FIRST = (
            "{:.2f}".format),
     Column("Memory (MB)", float, _measured("memory", "peak_mb"), "MB", "{:.0f}".format),
     Column("Accuracy", float, _val("accuracy"), "val accuracy", "{:.2f}".format),
+    Column("Accuracy Deviation", float, _val("accuracy", "deviation")),
 )  # fmt: skip
 _LAST = (
     Column("Seeds", int, lambda result: len(result.predictions.seeds)),
@@ -81,7 +87,7 @@ _LAST = (
     Column("Samples", str, lambda result: result.samples),
 )
 RESULTS = "Results"
-"""Column that names what was compared, the same in every row: pictures bear that name, too."""
+"""Column that names the predictions that were compared: pictures made from them bear it, too."""
 # Without these a table cannot be shown; a file of an earlier commit may lack others.
 _NEEDED = ("Model", "Seeds", "Samples")
 # Shown before the others where there is no room for all; the metric that decides comes first.
@@ -94,8 +100,8 @@ def comparison_table(comparison: Comparison) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        The first eight columns are the notebook's: means over seeds on val, on which the epoch was
-        selected. Then each metric on test, as mean and sample standard deviation over seeds. Rates
+        The first columns are the notebook's eight: means over seeds on val, on which the epoch was
+        selected, and the deviation of its accuracy. Then each metric on test, as mean and sample standard deviation over seeds. Rates
         in percent, NLL in nats per sample, memory in MB (10⁶ bytes). NaN: not measured.
     """
     table = pd.DataFrame([_row(result) for result in comparison.results])
