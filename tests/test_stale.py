@@ -218,7 +218,7 @@ def test_another_primary_metric_makes_the_verdict_stale(state: State) -> None:
     found = stale(state.read)
     assert not found.rows
     assert found.lines() == [
-        "Stale: pairs and verdict: by balanced_accuracy; compare.primary of params.yaml is nll."
+        "Stale: pairs and verdict: by balanced_accuracy, and compare.primary of params.yaml is nll."
     ]
 
 
@@ -265,9 +265,7 @@ def test_what_cannot_be_told_is_said(path: Path, words: str, state: State) -> No
 
     found = stale(read)
     assert not found
-    assert found.lines() == [
-        f"Cannot tell whether this belongs to the params beside it: {words}."
-    ]
+    assert found.lines() == [f"Cannot tell whether this belongs to the params beside it: {words}."]
 
 
 @pytest.mark.parametrize(

@@ -101,8 +101,9 @@ def comparison_table(comparison: Comparison) -> pd.DataFrame:
     -------
     DataFrame
         The first columns are the notebook's eight: means over seeds on val, on which the epoch was
-        selected, and the deviation of its accuracy. Then each metric on test, as mean and sample standard deviation over seeds. Rates
-        in percent, NLL in nats per sample, memory in MB (10⁶ bytes). NaN: not measured.
+        selected; and the deviation of its accuracy. Then each metric on test, as mean and sample
+        standard deviation over seeds. Rates in percent, NLL in nats per sample, memory in MB (10⁶
+        bytes). NaN: not measured.
     """
     table = pd.DataFrame([_row(result) for result in comparison.results])
     table[RESULTS] = comparison.fingerprint
