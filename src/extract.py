@@ -25,7 +25,7 @@ def main() -> None:
     params = params.model_copy(update={"archive": arguments.archive})
     sensors = load(Path(params.sensors), Sensors)
     summary = extract(params, sensors, arguments.samples, Path("metrics/data.json"))
-    print("\n".join(report_lines(params, summary)))
+    cli.show("\n".join(report_lines(params, summary)))
 
 
 if __name__ == "__main__":

@@ -82,7 +82,10 @@ def test_a_model_that_answers_the_smaller_class_always_is_seen(clean: Project) -
     assert rows["hadamard"]["Collapsed To"] == "2 × spheres"
     assert "balanced_accuracy" in rows["hadamard"]["At Chance"].split()
     assert rows["majority_class"]["Collapsed To"] == "2 × cubes"
-    assert "is at chance" in clean.run("python", "src/show.py", "verdict").stdout
+    # Predictions that no stage made: the table says so, and gives no verdict.
+    shown = clean.run("python", "src/show.py", "table").stdout
+    assert "Stale: hadamard: predicted anew since the table was made." in shown
+    assert "is at chance" not in shown
 
 
 def test_runs_nothing_the_second_time(clean: Project) -> None:

@@ -600,3 +600,20 @@ def test_it_says_how_much_each_sensor_carries(place: Place) -> None:
     text = "\n".join(report_lines(params(place.zip), summary))
     assert "images: 50.0 % of pixels are not black; 2 of 4 have one colour" in text
     assert "LiDAR maps: 1.0 % of cells have a return; 3 of 4 have none" in text
+    assert "warning: many images have one colour" in text
+    assert "warning: many LiDAR maps have no return; look at lidar.max_range" in text
+
+
+@pytest.mark.parametrize(("images", "maps"), [(1, 0), (0, 1), (1, 1), (0, 0), (2, 2)])
+def test_it_warns_above_a_tenth_of_the_samples(place: Place, images: int, maps: int) -> None:
+    write_zip(place.zip, members({"cubes": ("0", "1"), "spheres": ("0", "1")}))
+    summary = place.extract()
+    pairs = {"cubes": 10, "spheres": 5}
+    made = summary | {
+        "pairs": pairs,
+        "rgb": summary["rgb"] | {"images_of_one_colour": images},
+        "lidar": summary["lidar"] | {"maps_without_return": maps},
+    }
+    lines = report_lines(params(place.zip), made)
+    # One of fifteen is below, two are above.
+    assert sum(line.startswith("warning: ") for line in lines) == (images > 1) + (maps > 1)

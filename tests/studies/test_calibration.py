@@ -234,7 +234,7 @@ def test_page_and_json_hold_every_cell_and_the_picture_fits_a_page(
         assert len(rows) == 1 + len(SEEDS)
     assert set(counted.families) == set(FAMILIES)
     with Image.open(tmp_path / "one/calibration.png") as picture:
-        assert picture.width <= 1000
+        assert picture.width <= 2000
         assert picture.height < picture.width
 
 

@@ -10,6 +10,9 @@ import numpy.typing as npt
 
 from fusebench.data.archive import DataParams, Layout, PairedMembers
 
+MOST_EMPTY = 10.0
+"""Samples of which a sensor carries nothing, in %, above which there is a warning."""
+
 Sample = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]
 """Image (H, W, 3) and ranges (h, w), in metres."""
 
@@ -84,4 +87,11 @@ def report_lines(params: DataParams, summary: Mapping[str, Any]) -> list[str]:
         f"  LiDAR maps: {lidar['cells_with_return']:.1f} % of cells have a return; "
         f"{lidar['maps_without_return']:,} of {count:,} have none",
     ]
+    if 100 * rgb["images_of_one_colour"] > MOST_EMPTY * count:
+        lines.append("warning: many images have one colour, which tells nothing; look at them")
+    if 100 * lidar["maps_without_return"] > MOST_EMPTY * count:
+        lines.append(
+            "warning: many LiDAR maps have no return; look at lidar.max_range and lidar.no_return "
+            f"in {params.sensors}"
+        )
     return lines
