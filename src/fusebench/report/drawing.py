@@ -38,7 +38,8 @@ def freeze(figure: Figure) -> None:
         # Twice: how wide labels are depends on the ticks, and those on the room beside labels.
         for _ in range(2):
             figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    # Not "none", which would draw once more before each file.
+    figure.set_layout_engine(None)
 
 
 def write(figure: Figure, path: Path, form: str) -> None:
