@@ -179,6 +179,7 @@ def _check_page(path: Path, words: list[str]) -> None:
 def test_dvcs_metrics_are_the_comparison_and_the_headline(clean: Project) -> None:
     shown = clean.dvc("metrics", "show")
     head, *rows = shown.splitlines()
+    assert rows[0].startswith("metrics/headline.json"), "first of the columns of dvc exp show"
     assert head.split() == ["Path", "bal_acc", "deviation", "nll", "test_bal_acc", "test_nll",
                             "val_bal_acc", "val_nll"]  # fmt: skip
     assert sorted(row.split()[0] for row in rows if row) == sorted(
@@ -210,7 +211,7 @@ def test_after_a_run_of_one_target_each_view_says_what_is_stale(clean: Project) 
     assert not (clean.root / "exported").exists()
     # DVC's own answer is the same, and what it advises mends it.
     assert clean.changed_stages() >= {"evaluate", "compare"}
-    clean.dvc("repro")
+    clean.dvc("repro", "compare")
     assert "Stale" not in _show(clean, "table")
     assert _show(clean, "verdict")
 
