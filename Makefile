@@ -69,7 +69,7 @@ study: setup-dev  ## train in fp32 and in bf16 with ten seeds each (an hour)
 	@python benchmarks/study.py
 
 # A worker per core; a file's tests, which share what they set up, stay on one worker.
-test: setup-dev  ## run all tests (6 minutes on 2 cores)
+test: setup-dev  ## run all tests (12 minutes on 2 cores)
 	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-quick: setup-dev  ## run the tests, those that take long left out (1 minute)
