@@ -6,8 +6,9 @@ from pathlib import Path
 from benchmarks import precision
 from benchmarks.library import verdict_text
 from benchmarks.markdown import Result, summary, tables
+from fusebench.aside import replace_file
 from fusebench.errors import ArtifactError
-from fusebench.files import read_json, replace_file
+from fusebench.files import read_json
 
 DOCUMENTS = ("README.md", "docs/speed.md")
 RESULTS = Path("benchmarks/results")

@@ -17,9 +17,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="folder to write")
     arguments = parser.parse_args()
 
+    from fusebench.aside import replace_folder
     from fusebench.config import PARAMS_FILE, load
     from fusebench.data.sensors import Sensors
-    from fusebench.files import replace_folder, write_json
+    from fusebench.files import write_json
     from fusebench.models import registry
     from fusebench.params import Params
 

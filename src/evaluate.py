@@ -14,11 +14,12 @@ def main() -> None:
     """Read the predictions, measure."""
     cli.parser(__doc__).parse_args()
 
+    from fusebench.aside import replace_folder
     from fusebench.config import PARAMS_FILE, load_keys
     from fusebench.evaluation.compared import row_figures
     from fusebench.evaluation.measure import collapse_text, confusion_table, fusion_metrics
     from fusebench.evaluation.metrics import METRICS
-    from fusebench.files import replace_folder, write_json, write_table
+    from fusebench.files import write_json, write_table
     from fusebench.models.registry import FusionParams
     from fusebench.prediction.predictions import BASELINES, read_predictions
 

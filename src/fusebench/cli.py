@@ -9,6 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn, TextIO
 
+from fusebench import guard
 from fusebench.errors import FusebenchError
 
 # Words that are coloured on a terminal, as regular expressions; sentences may be broken anywhere.
@@ -63,6 +64,7 @@ def run(stage: Callable[[], None]) -> NoReturn:
     """Run a stage and exit: 0 when it is done, 1 after one line that says what is wrong."""
     # A polite kill takes the same way out as Ctrl-C: what was written aside is removed.
     signal.signal(signal.SIGTERM, _interrupt)
+    guard.end_with_dvc()
     try:
         stage()
         sys.stdout.flush()
@@ -85,6 +87,8 @@ def run(stage: Callable[[], None]) -> NoReturn:
 
 def _interrupted() -> str:
     """Say what an interrupted script leaves behind, and how to go on and back."""
+    if guard.dvc_is_gone():
+        return "ended, since the dvc that started this is gone; 'dvc repro' goes on"
     root = os.environ.get("DVC_ROOT")
     if "DVC_STAGE" not in os.environ or root is None:
         return "interrupted; nothing half-written was left in place, run the same command again"

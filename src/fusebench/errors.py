@@ -6,6 +6,7 @@ FusebenchError            one clear line on the screen, exit code 1
 │   └── BadSamplesError   members that cannot be used as samples, all of them listed
 ├── SplitError            fractions that cannot be drawn from the samples at hand
 ├── ArtifactError         a file that another stage wrote: missing, broken, or of another run
+├── BusyError             another run is writing the same output
 ├── TrainingError         training cannot go on: a loss that is no number
 └── DeviceError           the device that was asked for is not there; OMP_NUM_THREADS is no number
 """
@@ -51,6 +52,10 @@ class SplitError(FusebenchError):
 
 class ArtifactError(FusebenchError):
     """A file that another stage wrote is missing, broken or of another run."""
+
+
+class BusyError(FusebenchError):
+    """Another process is writing the same output, or training the same seed."""
 
 
 class TrainingError(FusebenchError):

@@ -1,102 +1,25 @@
 """Files that stages write and read: never half a file in place, never a broken one taken for good.
 
-Writing goes aside, then fsync, then rename. Reading names the file and what is wrong with it.
+Writing goes aside (`aside`). Reading names the file and what is wrong with it.
 """
 
 import csv
-import errno
 import hashlib
 import io
 import json
-import os
-import shutil
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fusebench.aside import replace_file
 from fusebench.errors import ArtifactError
 
 if TYPE_CHECKING:
     # pandas takes longer to import than most of what needs files needs to run.
     import pandas as pd
-
-# Named in .gitignore and .dvcignore, so that what a killed run leaves is never taken for a result.
-_ASIDE = ".{}.partial"
-_OLD = ".{}.old.partial"
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def replace_file(path: Path) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; it takes the place of `path` on success only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(_ASIDE.format(path.name))
-    with _named_errors(path):
-        try:
-            yield aside
-            _sync(aside)
-            os.replace(aside, path)
-            _sync(path.parent)
-        except BaseException:
-            aside.unlink(missing_ok=True)
-            raise
-
-
-@contextmanager
-def replace_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder beside `path`; it takes the place of `path` on success only."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and not path.is_dir():
-        raise NotADirectoryError(errno.ENOTDIR, "is a file; a folder is to be written", str(path))
-    aside, old = (path.with_name(form.format(path.name)) for form in (_ASIDE, _OLD))
-    shutil.rmtree(aside, ignore_errors=True)
-    with _named_errors(path):
-        aside.mkdir()
-        try:
-            yield aside
-            for file in aside.rglob("*"):
-                _sync(file)
-            _swap(aside, path, old)
-        except BaseException:
-            shutil.rmtree(aside, ignore_errors=True)
-            raise
-
-
-def _swap(aside: Path, path: Path, old: Path) -> None:
-    """Put `aside` in the place of `path`; at every moment one of the two is there."""
-    shutil.rmtree(old, ignore_errors=True)
-    if path.exists():
-        os.replace(path, old)
-    try:
-        os.replace(aside, path)
-    except BaseException:
-        if old.exists() and not path.exists():
-            os.replace(old, path)
-        raise
-    _sync(path.parent)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-@contextmanager
-def _named_errors(path: Path) -> Iterator[None]:
-    """Give an error of the disk the name of the file; write() itself does not know it."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is None:
-            error.filename = str(path)
-        raise
 
 
 def dvc_digest(path: Path, ignored: Sequence[str] = ()) -> str:

@@ -6,7 +6,7 @@ and the files. Nothing here can change a result.
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ from typing import Any
 import yaml
 
 from fusebench.files import dvc_digest
+from fusebench.guard import ancestors, is_dvc
 
 _PIPELINE, _LOCK, _IGNORE = Path("dvc.yaml"), Path("dvc.lock"), Path(".dvcignore")
 _OBJECTS = Path(".dvc/cache/files/md5")
-_PROCESSES = Path("/proc")
 
 
 def read_lock(text: str) -> dict[str, Any]:
@@ -123,18 +123,8 @@ def _there(out: dict[str, Any]) -> bool:
 
 def _forced() -> bool:
     """Tell whether DVC was told to run what is up to date, too; True where that is not known."""
-    for words in _commands():
-        if any(Path(word).name == "dvc" for word in words) and {"repro", "run"} & set(words):
-            options = [word for word in words if word.startswith("-")]
+    for process in filter(is_dvc, ancestors()):
+        if {"repro", "run"} & set(process.words):
+            options = [word for word in process.words if word.startswith("-")]
             return any(re.match(r"--force|-(?![SnCj])[a-zA-Z]*f", option) for option in options)
     return True
-
-
-def _commands() -> Iterator[list[str]]:
-    """Return the command lines of the processes above this one, the nearest first; on Linux."""
-    process = os.getppid()
-    while process > 1 and (_PROCESSES / f"{process}/stat").is_file():
-        yield (_PROCESSES / f"{process}/cmdline").read_text("utf-8", "replace").split("\0")
-        # After the name, which may hold spaces and brackets: state, then the parent.
-        status = (_PROCESSES / f"{process}/stat").read_text("utf-8", "replace")
-        process = int(status.rpartition(")")[2].split()[1])

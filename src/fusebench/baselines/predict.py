@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fusebench.aside import replace_folder
 from fusebench.baselines.threshold import fit_threshold, sizes
-from fusebench.files import replace_folder, write_json
+from fusebench.files import write_json
 from fusebench.prediction.predictions import (
     BASELINES,
     MEASURED_PARTS,

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from fusebench.aside import replace_folder
 from fusebench.data.archive import (
     ANGLES,
     GUIDE,
@@ -28,7 +29,7 @@ from fusebench.data.decode import BadMemberError, decode_angles, decode_image, d
 from fusebench.data.sensors import Sensors
 from fusebench.data.summary import Report, Sample
 from fusebench.errors import ArchiveError, BadSamplesError
-from fusebench.files import replace_folder, write_json, write_table
+from fusebench.files import write_json, write_table
 from fusebench.samples.samples import SAMPLE_COLUMNS, SCHEMA
 
 # An image of the largest allowed size, stored without compression, is smaller than this.

@@ -10,8 +10,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from fusebench.aside import replace_file
 from fusebench.errors import ArtifactError
-from fusebench.files import replace_file
 from fusebench.seeds import derive_seed
 
 

@@ -6,9 +6,10 @@ from typing import Any
 import pandas as pd
 import torch
 
+from fusebench.aside import replace_folder
 from fusebench.device import Device
 from fusebench.errors import ArtifactError
-from fusebench.files import replace_folder, write_json
+from fusebench.files import write_json
 from fusebench.inputs.inputs import Inputs
 from fusebench.models import weights
 from fusebench.models.base import Fusion, build, predict

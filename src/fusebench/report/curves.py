@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fusebench.aside import replace_folder
 from fusebench.evaluation.metrics import METRICS
-from fusebench.files import read_table, replace_folder, write_table
+from fusebench.files import read_table, write_table
 from fusebench.report.answer import answer_table
 from fusebench.report.intervals import intervals_table
 from fusebench.report.ranking import precision_recall_table, roc_table

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from fusebench.files import replace_file
+from fusebench.aside import replace_file
 
 mpl.use("Agg")
 

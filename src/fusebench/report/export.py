@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fusebench.files import replace_folder
+from fusebench.aside import replace_folder
 from fusebench.report.chance import chance_remarks
 from fusebench.report.pairs import PAIRS, parse_pairs
 from fusebench.report.results import SOURCES

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from fusebench.aside import replace_folder
 from fusebench.evaluation.metrics import METRICS, Metric
-from fusebench.files import replace_folder
 from fusebench.report.curves import write_curves
 from fusebench.report.drawing import STYLE_SHEET, save, write
 from fusebench.report.intervals import pairs_figure

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fusebench.files import replace_file
+from fusebench.aside import replace_file
 from fusebench.inputs.lidar import LidarGeometry, LidarParams, lidar_maps
 from fusebench.report.drawing import write
 from fusebench.samples.samples import Samples

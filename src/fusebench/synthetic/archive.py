@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydantic import Field
 
+from fusebench.aside import replace_file
 from fusebench.config import Section
 from fusebench.data.archive import SYNTHETIC_COMMENT
-from fusebench.files import replace_file
 from fusebench.seeds import derive_seed
 from fusebench.synthetic.render import (
     Floats,

@@ -8,8 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from fusebench.aside import replace_folder
 from fusebench.device import Device, Precision, environment, peak_memory
-from fusebench.files import replace_folder, write_json, write_table
+from fusebench.files import write_json, write_table
 from fusebench.inputs.inputs import Inputs
 from fusebench.inputs.lidar import LidarParams
 from fusebench.models import weights
