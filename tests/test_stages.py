@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.project import ROOT, Project
 
-from fusebench import stages
+from fusebench import guard
 from fusebench.files import dvc_digest
 from fusebench.stages import ignored_names, place, read_lock
 
@@ -101,10 +101,10 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run_by(root: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
     """Let the parent be a shell, and its parent a program with these words."""
-    monkeypatch.setattr(stages, "_PROCESSES", root / "proc")
+    monkeypatch.setattr(guard, "_PROCESSES", root / "proc")
     monkeypatch.setattr("os.getppid", lambda: 22)
     for process, parent, command in ((22, 11, ("sh", "-c", "x")), (11, 1, words)):
-        _write(root / f"proc/{process}/stat", f"{process} (a (b) c) S {parent} 0")
+        _write(root / f"proc/{process}/stat", f"{process} (a (b) c) S {parent}{' 0' * 20}")
         _write(root / f"proc/{process}/cmdline", "\0".join(command) + "\0")
 
 
@@ -198,7 +198,7 @@ def test_files_that_do_not_tell_are_no_error(name: str, text: str, root: Path) -
 def test_without_lock_or_processes_less_is_said(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stages, "_PROCESSES", root / "no such system")
+    monkeypatch.setattr(guard, "_PROCESSES", root / "no such system")
     assert place("add") == "fusion 2 of 4 in params.yaml"
     run_by(root, monkeypatch, "dvc", "repro")
     (root / "dvc.lock").unlink()
