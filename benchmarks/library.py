@@ -113,9 +113,12 @@ def metrics_of_test(
     from fusebench.prediction.predict import predict_fusion
     from fusebench.prediction.predictions import read_predictions
     from fusebench.progress import Progress
-    from fusebench.training.train import OutputPaths, Recipe, train_fusion
+    from fusebench.training.recipe import Recipe, Training
+    from fusebench.training.train import OutputPaths, train_fusion
 
-    device = prepare(RuntimeParams(device="cpu", threads=1, progress="off"))
+    device = prepare(
+        RuntimeParams(device="cpu", threads=1, progress="off", save_every=10, work_limit=5)
+    )
     samples = open_samples(SAMPLES)
     manifest = settings.manifest(samples)
     lidar = settings.lidar.model_copy(update={"normalize": normalize})
@@ -124,7 +127,7 @@ def metrics_of_test(
         folder = Path(name)
         outputs = OutputPaths(folder / "models", folder / "curve.csv", folder / "metrics.json")
         progress = Progress("off", len(settings.train.seeds))
-        train_fusion(recipe, samples, manifest, device, progress, outputs)
+        train_fusion(Training(recipe, samples, manifest, device), progress, outputs)
         predict_fusion(folder / "models", samples, manifest, device, folder / "predictions")
         test = fusion_metrics(read_predictions(folder / "predictions"))["test"]
     return list(test["seeds"].values())

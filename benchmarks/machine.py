@@ -73,7 +73,9 @@ def _facts() -> dict[str, Any]:
     from fusebench import device
     from fusebench.device import RuntimeParams
 
-    cpu = device.prepare(RuntimeParams(device="cpu", threads="auto", progress="off"))
+    cpu = device.prepare(
+        RuntimeParams(device="cpu", threads="auto", progress="off", save_every=10, work_limit=5)
+    )
     precision = device.resolve_precision("auto", cpu)
     capabilities = torch.cpu.get_capabilities()
     facts: dict[str, Any] = dict(device.environment(cpu, precision))

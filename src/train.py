@@ -30,7 +30,9 @@ def main() -> None:
     from fusebench.samples.manifest import read_manifest
     from fusebench.samples.samples import open_samples
     from fusebench.stages import place
-    from fusebench.training.train import OutputPaths, Recipe, train_fusion
+    from fusebench.training.kept import KeptSeeds
+    from fusebench.training.recipe import Recipe, Training, code_digest
+    from fusebench.training.train import OutputPaths, train_fusion
 
     device, where = prepare(runtime), place(fusion)
     precision = resolve_precision(train.precision, device)
@@ -40,17 +42,18 @@ def main() -> None:
         f"{device.threads} thread(s), {precision} (train.precision is {train.precision})",
         flush=True,
     )
+    training = Training(
+        Recipe(fusion, train, lidar, precision),
+        open_samples(Path("data/samples")),
+        read_manifest(Path("data/split.csv")),
+        device,
+        code_digest(fusion),
+    )
     # Without what may come: the moving line has no room for it.
     place_alone = where.partition(",")[0]
     with Progress(runtime.progress, len(train.seeds), place=place_alone) as progress:
-        train_fusion(
-            Recipe(fusion, train, lidar, precision),
-            open_samples(Path("data/samples")),
-            read_manifest(Path("data/split.csv")),
-            device,
-            progress,
-            OutputPaths.of(fusion),
-        )
+        kept = KeptSeeds.of(runtime, progress.note)
+        train_fusion(training, progress, OutputPaths.of(fusion), kept)
 
 
 if __name__ == "__main__":

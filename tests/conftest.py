@@ -125,7 +125,9 @@ def cpu() -> Iterator[Device]:
     from fusebench.device import RuntimeParams, prepare
 
     threads = torch.get_num_threads()
-    yield prepare(RuntimeParams(device="cpu", threads=1, progress="off"))
+    yield prepare(
+        RuntimeParams(device="cpu", threads=1, progress="off", save_every=10, work_limit=5)
+    )
     torch.use_deterministic_algorithms(False)
     torch.set_num_threads(threads)
 
@@ -143,8 +145,9 @@ def trained(
     """A project's root in which fusion `add` was trained with two seeds. Read-only: copy it."""
     from fusebench.inputs.lidar import LidarParams
     from fusebench.progress import Progress
+    from fusebench.training.recipe import Recipe, Training
     from fusebench.training.settings import TrainParams
-    from fusebench.training.train import OutputPaths, Recipe, train_fusion
+    from fusebench.training.train import OutputPaths, train_fusion
 
     root = tmp_path_factory.mktemp("project")
     (root / "params.yaml").write_text(params_text, "utf-8")
@@ -152,14 +155,9 @@ def trained(
     shutil.copytree(samples_folder, root / "data/samples")
     shutil.copy(manifest_file, root / "data/split.csv")
     lidar = LidarParams(projection="spherical", align="none", normalize=True)
-    train_fusion(
-        Recipe("add", TrainParams.model_validate(TRAIN), lidar, "fp32"),
-        samples,
-        manifest,
-        cpu,
-        Progress("off", len(SEEDS)),
-        OutputPaths.of("add", root),
-    )
+    recipe = Recipe("add", TrainParams.model_validate(TRAIN), lidar, "fp32")
+    training = Training(recipe, samples, manifest, cpu)
+    train_fusion(training, Progress("off", len(SEEDS)), OutputPaths.of("add", root))
     return root
 
 

@@ -29,6 +29,7 @@ from fusebench.samples.manifest import Manifest
 from fusebench.samples.samples import Samples
 from fusebench.training import train
 from fusebench.training.loop import Task, TrainingState, fit, start
+from fusebench.training.recipe import Recipe, Training
 from fusebench.training.settings import TrainParams
 
 NAMES = registry.names()
@@ -72,8 +73,9 @@ class Run:
 
 def train_at(folder: Path, name: str, samples: Samples, manifest: Manifest, device: Device) -> Path:
     paths = train.OutputPaths(folder / "models", folder / "curve.csv", folder / "measured.json")
-    recipe = train.Recipe(name, PARAMS, LIDAR, "fp32")
-    train.train_fusion(recipe, samples, manifest, device, Progress("off", len(SEEDS)), paths)
+    recipe = Recipe(name, PARAMS, LIDAR, "fp32")
+    training = Training(recipe, samples, manifest, device)
+    train.train_fusion(training, Progress("off", len(SEEDS)), paths)
     return folder
 
 

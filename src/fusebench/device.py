@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from fusebench.config import Section
+from fusebench.config import Real, Section
 from fusebench.errors import DeviceError
 
 if TYPE_CHECKING:
@@ -30,11 +30,20 @@ WantedPrecision = Literal["auto", "fp32", "bf16"]
 class RuntimeParams(Section):
     """Section `runtime`. Device and thread count enter the last bits of results; with
     `train.precision: auto` the device decides the number format.
+
+    Attributes
+    ----------
+    save_every : float
+        Seconds of training that an end at the worst moment may cost, or an epoch if that is longer.
+    work_limit : float
+        GB (10⁹ bytes) that kept work in .work/ may take.
     """
 
     device: str
     threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
     progress: Literal["auto", "line", "plain", "off"]
+    save_every: Real = Field(ge=0, le=86400)
+    work_limit: Real = Field(ge=0, le=1e6)
 
     @field_validator("device")
     @classmethod
@@ -95,6 +104,11 @@ def processor_name() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
+
+
+def processor_kind() -> str:
+    """Return what names a kind of processor."""
+    return processor_name()
 
 
 @dataclass(frozen=True)

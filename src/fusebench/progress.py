@@ -49,6 +49,7 @@ class Progress:
         if mode == "auto":
             mode = "line" if stream.isatty() else "plain"
         self.pieces, self.done, self.place = pieces, 0, place
+        self._at_once = 0
         self._mode = mode
         self._began = time.monotonic()
         self._drawn = -math.inf
@@ -97,6 +98,21 @@ class Progress:
             f"balanced accuracy {best.balanced_accuracy:.1f} %; {rate:,.0f} samples/s"
         )
 
+    def kept_seed(self, label: str, epochs: int, best: EpochFigures) -> None:
+        """Say that a seed was trained by an earlier run, and what came of it."""
+        place = f"; {self.place}" if self.place else ""
+        self._at_once += 1
+        self.finish_piece(
+            f"{label} ({self.done + 1}/{self.pieces}{place}): kept from an earlier run; best by "
+            f"val loss is epoch {best.epoch} of {epochs}, val {best.val_loss:.4f}, val balanced "
+            f"accuracy {best.balanced_accuracy:.1f} %"
+        )
+
+    def note(self, text: str) -> None:
+        """Say something on a line of its own, beside the moving one."""
+        if self._mode != "off":
+            self._console.print(text, markup=False)
+
     def update(self, share: float, text: str) -> None:
         """Show that `share` (0…1) of the present piece is done; only on a moving line."""
         if self._mode == "line":
@@ -110,7 +126,9 @@ class Progress:
         self.done += 1
         if self._mode == "off":
             return
-        left = (time.monotonic() - self._began) / self.done * (self.pieces - self.done)
+        # What took no time tells nothing of what the others will take.
+        timed = max(1, self.done - self._at_once)
+        left = (time.monotonic() - self._began) / timed * (self.pieces - self.done)
         self._line.update(self._task, completed=self.done, description="")
         self._console.print(f"{text}, {left:.0f} s left", markup=False)
 

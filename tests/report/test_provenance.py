@@ -121,7 +121,9 @@ def test_trainings_of_the_same_other_version_share_a_line() -> None:
 
 def test_what_is_here_is_what_a_training_here_would_record() -> None:
     threads = torch.get_num_threads()
-    device = prepare(RuntimeParams(device="cpu", threads="auto", progress="off"))
+    device = prepare(
+        RuntimeParams(device="cpu", threads="auto", progress="off", save_every=10, work_limit=5)
+    )
     recorded = environment(device, "fp32")
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(False)

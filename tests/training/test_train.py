@@ -22,8 +22,9 @@ from fusebench.samples.manifest import Manifest
 from fusebench.samples.samples import Samples
 from fusebench.training import train
 from fusebench.training.loop import EpochRecord, Task, TrainingState, fit
+from fusebench.training.recipe import Recipe, Training
 from fusebench.training.settings import TrainParams
-from fusebench.training.train import OutputPaths, Recipe, train_fusion
+from fusebench.training.train import OutputPaths, train_fusion
 
 TrainAdd = Callable[..., OutputPaths]
 SEEDS = (0, 1)
@@ -48,7 +49,7 @@ def train_add(
     ) -> OutputPaths:
         params = TrainParams.model_validate({**SETTINGS, "seeds": seeds, **changes})
         recipe, paths = Recipe("add", params, LIDAR, "fp32"), OutputPaths.of("add", tmp_path)
-        train_fusion(recipe, samples, manifest, cpu, Progress(mode, len(seeds)), paths)
+        train_fusion(Training(recipe, samples, manifest, cpu), Progress(mode, len(seeds)), paths)
         return paths
 
     return train_add
@@ -213,8 +214,10 @@ def test_manifest_that_does_not_fit_is_refused(
 @pytest.fixture
 def stage_folder(project: Path, monkeypatch: pytest.MonkeyPatch, cpu: Device) -> Path:
     """A project with settings of one seed and one epoch, entered."""
-    runtime = {"device": "cpu", "threads": cpu.threads, "progress": "plain"}
+    runtime = {"device": "cpu", "threads": cpu.threads, "progress": "plain", "save_every": 10,
+               "work_limit": 1}  # fmt: skip
     write_json(project / "params.yaml", {"runtime": runtime})
+    write_json(project / "dvc.yaml", {"stages": {"train": {"deps": []}}})
     store_settings(project)
     monkeypatch.chdir(project)
     return project

@@ -1,6 +1,6 @@
 """Stage train: one fusion, all seeds, in one process."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -8,19 +8,17 @@ from typing import Any
 
 import pandas as pd
 
-from fusebench.aside import replace_folder
+from fusebench.aside import replace_outputs
 from fusebench.device import Device, Precision, environment, peak_memory
+from fusebench.errors import ArtifactError
 from fusebench.files import write_json, write_table
-from fusebench.inputs.inputs import Inputs
-from fusebench.inputs.lidar import LidarParams
 from fusebench.models import weights
-from fusebench.models.base import ModelSpec, fusion_class
 from fusebench.models.description import Description, SeedDescription
 from fusebench.progress import Progress
-from fusebench.samples.manifest import Manifest
-from fusebench.samples.samples import Samples
-from fusebench.training.loop import Task, TrainingState, fit, start
-from fusebench.training.settings import TrainParams
+from fusebench.training.kept import NOTHING_KEPT, KeptSeed, KeptSeeds
+from fusebench.training.loop import Task, TrainingState, fit
+from fusebench.training.recipe import Training
+from fusebench.training.stored import FinishedSeed
 
 
 @dataclass(frozen=True)
@@ -41,111 +39,111 @@ class OutputPaths:
         )
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """All params that a trained model depends on; `precision` is what train.precision came to."""
-
-    fusion: str
-    train: TrainParams
-    lidar: LidarParams
-    precision: Precision
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What fusions must share to be compared, by the names of `train`; seeds are apart."""
-        return {**self.train.model_dump(exclude={"seeds"}), "precision": self.precision}
-
-    def spec(self, samples: Samples) -> ModelSpec:
-        """Return what builds this fusion for the given samples."""
-        height, width = samples.rgb.shape[1:3]
-        classes = len(samples.dataset.classes)
-        return ModelSpec(self.fusion, classes, (height, width), self.train.pooling, self.precision)
-
-
 def train_fusion(
-    recipe: Recipe,
-    samples: Samples,
-    manifest: Manifest,
-    device: Device,
-    progress: Progress,
-    paths: OutputPaths,
+    training: Training, progress: Progress, paths: OutputPaths, kept: KeptSeeds = NOTHING_KEPT
 ) -> None:
     """Train every seed of a fusion and write models, learning curves and measurements.
+
+    Parameters
+    ----------
+    kept : KeptSeeds
+        Where finished seeds and states of unfinished ones are kept, and taken from.
 
     Raises
     ------
     ArtifactError
         The manifest was drawn without one of the seeds.
+    BusyError
+        Another process is training this fusion here.
     TrainingError
         A loss is no longer a number.
     """
-    manifest.check_samples(samples.table)
+    training.manifest.check_samples(training.samples.table)
+    listed = training.recipe.train.seeds
 
-    def show_epoch(task: Task, state: TrainingState) -> None:
-        progress.epoch(task.label, task.settings.epochs, _rate(task, state), state.records[-1])
+    def check(asides: tuple[Path, ...]) -> None:
+        _check_whole(asides[0], paths.models, listed)
 
-    def show_batch(task: Task, state: TrainingState, share: float) -> None:
-        progress.batch(task.label, state.epoch + 1, task.settings.epochs, share)
-
-    states: dict[int, TrainingState] = {}
-    with replace_folder(paths.models) as folder:
-        for seed in recipe.train.seeds:
-            task = _task(recipe, seed, samples, manifest, device)
-            state = fit(task, start(task), show_epoch, show_batch)
-            weights.save(folder / f"seed_{seed}.safetensors", state.best_weights)
-            best = state.records[state.best_epoch - 1]
-            progress.seed(task.label, task.settings.epochs, _rate(task, state), best)
-            # The optimiser's state and the last weights are needed no more.
-            states[seed] = replace(state, best_weights={})
-        _describe(recipe, samples, manifest, device, states).write(folder)
-    records = [asdict(record) for state in states.values() for record in state.records]
-    write_table(paths.curve, pd.DataFrame(records))
-    write_json(paths.metrics, _measurements(list(states.values()), device, recipe.precision))
+    with replace_outputs([paths.models], [paths.curve, paths.metrics], check) as asides:
+        folder, curve, metrics = asides
+        seeds: dict[int, FinishedSeed] = {}
+        for seed in listed:
+            with kept.hold(training.key(seed), training.label(seed)) as of_seed:
+                finished = _train_seed(training, seed, of_seed, progress)
+            weights.save(folder / f"seed_{seed}.safetensors", finished.weights)
+            # They are on disk now; those of ten seeds would fill memory.
+            seeds[seed] = replace(finished, weights={})
+        _describe(training, seeds).write(folder)
+        records = [asdict(record) for finished in seeds.values() for record in finished.records]
+        write_table(curve, pd.DataFrame(records))
+        precision = training.recipe.precision
+        write_json(metrics, _measurements(list(seeds.values()), training.device, precision))
+    kept.prune()
 
 
-def _task(recipe: Recipe, seed: int, samples: Samples, manifest: Manifest, device: Device) -> Task:
-    names = fusion_class(recipe.fusion).inputs
-    train, val = (
-        Inputs.load(samples, manifest.part(seed, part), recipe.lidar, names, device.device)
-        for part in ("train", "val")
+def _check_whole(aside: Path, models: Path, seeds: Sequence[int]) -> None:
+    """Refuse a folder of models that lacks a seed: DVC would record it as done."""
+    described = Description.read(aside).seeds
+    for seed in seeds:
+        if seed not in described or not (aside / f"seed_{seed}.safetensors").is_file():
+            raise ArtifactError(f"{models}: seed {seed} was lost while it was written; train again")
+
+
+def _train_seed(training: Training, seed: int, kept: KeptSeed, progress: Progress) -> FinishedSeed:
+    """Train a seed from where it was left; of one that was finished before, take what was kept."""
+    label, epochs = training.label(seed), training.recipe.train.epochs
+    if (finished := kept.finished()) is not None:
+        progress.kept_seed(label, epochs, finished.best)
+        return finished
+
+    def end_epoch(task: Task, state: TrainingState) -> None:
+        progress.epoch(label, epochs, _rate(task, state), state.records[-1])
+        if state.epoch < epochs:
+            kept.keep(state)
+
+    def end_batch(_task: Task, state: TrainingState, share: float) -> None:
+        progress.batch(label, state.epoch + 1, epochs, share)
+
+    task = training.task(seed)
+    state = fit(task, kept.begin(task), end_epoch, end_batch)
+    memory = peak_memory(training.device)
+    finished = FinishedSeed(
+        state.best_weights, state.best_epoch, state.records, state.seconds, memory
     )
-    positive = samples.dataset.classes.index(samples.dataset.positive)
-    spec = recipe.spec(samples)
-    return Task(spec, recipe.train, seed, train, val, positive, device.device)
+    kept.finish(finished)
+    progress.seed(label, epochs, _rate(task, state), finished.best)
+    return finished
 
 
-def _describe(
-    recipe: Recipe,
-    samples: Samples,
-    manifest: Manifest,
-    device: Device,
-    states: dict[int, TrainingState],
-) -> Description:
+def _describe(training: Training, seeds: Mapping[int, FinishedSeed]) -> Description:
+    recipe, samples = training.recipe, training.samples
     return Description(
         recipe.spec(samples),
         recipe.lidar,
         samples.dataset.classes,
         {
-            seed: SeedDescription(state.best_epoch, manifest.class_counts(seed, "train"))
-            for seed, state in states.items()
+            seed: SeedDescription(
+                finished.best_epoch, training.manifest.class_counts(seed, "train")
+            )
+            for seed, finished in seeds.items()
         },
         recipe.settings,
-        environment(device, recipe.precision),
+        environment(training.device, recipe.precision),
     )
 
 
 def _measurements(
-    states: Sequence[TrainingState], device: Device, precision: Precision
+    seeds: Sequence[FinishedSeed], device: Device, precision: Precision
 ) -> dict[str, Any]:
-    """Return time and memory; of order 1, since `dvc metrics diff` rounds to five decimals."""
-    seconds = [of_epoch for state in states for of_epoch in state.seconds]
+    """Return time and memory of all seeds, those that were kept from an earlier run included."""
+    seconds = [of_epoch for finished in seeds for of_epoch in finished.seconds]
     return {
         "seconds_per_epoch": {
             "median": round(median(seconds), 4),
             "min": round(min(seconds), 4),
             "max": round(max(seconds), 4),
         },
-        "memory": peak_memory(device),
+        "memory": max((finished.memory for finished in seeds), key=lambda used: used["peak_mb"]),
         "environment": environment(device, precision),
     }
 

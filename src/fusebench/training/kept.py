@@ -1,0 +1,211 @@
+"""Kept work: finished seeds, and the states of unfinished ones, each under all that decides it.
+
+A seed that was trained before from the same samples, settings, code and versions, on the same kind
+of processor, is taken as it is; an unfinished one goes on where it was. Both lie outside the
+stage's outputs, which DVC removes before it runs a stage, and serve the workspace, experiments with
+a folder of their own, and the queue alike: in .work/seeds/<key>/ of the main checkout,
+
+key.json                            what the key is made of, for a person to read
+epoch_<number>.<digest>.safetensors a state after an epoch; the last two
+finished.<digest>.safetensors       what came of the seed
+
+The digest is that of the file's content, so that a damaged one is passed over.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Self
+
+from fusebench.aside import replace_file
+from fusebench.device import RuntimeParams
+from fusebench.files import write_json
+from fusebench.training.loop import Task, TrainingState, start
+from fusebench.training.stored import (
+    FinishedSeed,
+    pack_finished,
+    pack_state,
+    unpack_finished,
+    unpack_state,
+)
+
+FOLDER = Path(".work/seeds")
+_SUFFIX = ".safetensors"
+_LOCK = "lock"
+_STATES_KEPT = 2
+# Of the training time, what keeping states may take.
+_MOST_COST = 0.02
+
+
+def _digest(content: bytes) -> str:
+    return blake2b(content, digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True)
+class KeptSeeds:
+    """The folder of kept work.
+
+    Attributes
+    ----------
+    root : Path or None
+        None: nothing is kept.
+    save_every : float
+        Seconds of training that may be lost, or an epoch where that is longer.
+    limit : int
+        Bytes that all kept work may take; beyond it, what was used longest ago goes first.
+    say : callable
+        Shows a line.
+    """
+
+    root: Path | None = None
+    save_every: float = 0
+    limit: int = 0
+    say: Callable[[str], None] = print
+
+    @classmethod
+    def of(cls, runtime: RuntimeParams, say: Callable[[str], None]) -> Self:
+        """Return the kept work of this project; of the main checkout for all its experiments."""
+        root = Path(os.environ.get("DVC_ROOT", "")) / FOLDER
+        return cls(root, runtime.save_every, round(runtime.work_limit * 1e9), say)
+
+    @contextmanager
+    def hold(self, key: Mapping[str, Any], label: str) -> Iterator["KeptSeed"]:
+        """Yield what is kept of a seed; no other process works on it meanwhile.
+
+        Parameters
+        ----------
+        key : mapping of str to Any
+            All that decides what comes of the seed; as JSON.
+        label : str
+            How messages call the seed.
+        """
+        if self.root is None:
+            yield KeptSeed(self, None, label)
+            return
+        text = json.dumps(key, sort_keys=True)
+        folder = self.root / _digest(text.encode())
+        with self._locked(folder, label):
+            if not (folder / "key.json").exists():
+                write_json(folder / "key.json", key)
+            # Used now: see `prune`.
+            os.utime(folder)
+            yield KeptSeed(self, folder, label)
+
+    @contextmanager
+    def _locked(self, folder: Path, label: str) -> Iterator[None]:
+        """Hold the lock of a folder; the system drops it with this process, however that ends."""
+        while True:
+            folder.mkdir(parents=True, exist_ok=True)
+            with _try_lock(folder) as (lock, free):
+                if not free:
+                    self.say(f"{label}: another run trains the same; waiting for it")
+                    fcntl.flock(lock, fcntl.LOCK_EX)
+                # While this waited, `prune` may have removed the folder.
+                path = folder / _LOCK
+                if path.exists() and os.path.samestat(os.fstat(lock), path.stat()):
+                    yield
+                    return
+
+    def prune(self) -> None:
+        """Remove what was used longest ago, until the rest is within the limit."""
+        if self.root is None or not self.root.is_dir():
+            return
+        total = 0
+        for folder in sorted(self.root.iterdir(), key=lambda folder: -folder.stat().st_mtime):
+            total += sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+            if total > self.limit:
+                with _try_lock(folder) as (_, free):
+                    if free:
+                        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _try_lock(folder: Path) -> Iterator[tuple[int, bool]]:
+    """Yield the descriptor of a folder's lock, and whether this process has got it."""
+    # Not the folder's own: `aside` takes that for each file that is written there.
+    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        free = True
+    except BlockingIOError:
+        free = False
+    try:
+        yield lock, free
+    finally:
+        os.close(lock)
+
+
+class KeptSeed:
+    """What is kept of one seed; made by `KeptSeeds.hold`."""
+
+    def __init__(self, kept: KeptSeeds, folder: Path | None, label: str) -> None:
+        self._kept, self._folder, self._label = kept, folder, label
+        self._saved, self._cost = time.perf_counter(), 0.0
+
+    def finished(self) -> FinishedSeed | None:
+        """Return what came of the seed, if it was trained before."""
+        for content in self._sound("finished"):
+            return unpack_finished(content)
+        return None
+
+    def begin(self, task: Task) -> TrainingState:
+        """Return the last state that was kept, or the state before the first epoch."""
+        for content in self._sound("epoch_*"):
+            state = unpack_state(content, task)
+            self._kept.say(
+                f"{self._label}: goes on after epoch {state.epoch} of {task.settings.epochs}, "
+                "which was kept"
+            )
+            return state
+        return start(task)
+
+    def keep(self, state: TrainingState) -> None:
+        """Keep a state, if waiting for another epoch would put more work at risk than allowed."""
+        at_risk = time.perf_counter() - self._saved + state.seconds[-1]
+        if self._folder is None or at_risk <= max(self._kept.save_every, self._cost / _MOST_COST):
+            return
+        began = time.perf_counter()
+        self._write(f"epoch_{state.epoch:06}", pack_state(state))
+        for old in self._files("epoch_*")[_STATES_KEPT:]:
+            old.unlink()
+        self._saved = time.perf_counter()
+        self._cost = self._saved - began
+
+    def finish(self, finished: FinishedSeed) -> None:
+        """Keep what came of the seed; its states are needed no more."""
+        if self._folder is None:
+            return
+        self._write("finished", pack_finished(finished))
+        for state in self._files("epoch_*"):
+            state.unlink()
+
+    def _write(self, name: str, content: bytes) -> None:
+        if self._folder is None:
+            return
+        with replace_file(self._folder / f"{name}.{_digest(content)}{_SUFFIX}") as aside:
+            aside.write_bytes(content)
+
+    def _files(self, name: str) -> list[Path]:
+        """Return the kept files of a kind, the latest epoch first."""
+        if self._folder is None:
+            return []
+        return sorted(self._folder.glob(f"{name}.*{_SUFFIX}"), reverse=True)
+
+    def _sound(self, name: str) -> Iterator[bytes]:
+        """Yield the contents of the kept files of a kind that are as they were written."""
+        for path in self._files(name):
+            content = path.read_bytes()
+            if _digest(content) == path.name.split(".")[1]:
+                yield content
+            else:
+                self._kept.say(f"warning: {path}: damaged, passed over")
+
+
+NOTHING_KEPT = KeptSeeds()

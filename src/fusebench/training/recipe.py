@@ -1,0 +1,131 @@
+"""What decides the result of a training: params, samples, draw, machine and code; and its key."""
+
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fusebench.config import read
+from fusebench.device import Device, Precision, environment, processor_kind
+from fusebench.files import dvc_digest
+from fusebench.inputs.inputs import Inputs
+from fusebench.inputs.lidar import LidarParams
+from fusebench.models.base import ModelSpec, fusion_class
+from fusebench.samples.manifest import Manifest
+from fusebench.samples.samples import Samples
+from fusebench.training.loop import Task
+from fusebench.training.settings import TrainParams
+
+_PIPELINE = Path("dvc.yaml")
+# What Python leaves beside the code.
+_NO_CODE = ("__pycache__", "*.pyc")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All params that a trained model depends on; `precision` is what train.precision came to."""
+
+    fusion: str
+    train: TrainParams
+    lidar: LidarParams
+    precision: Precision
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What fusions must share to be compared, by the names of `train`; seeds are apart."""
+        return {**self.train.model_dump(exclude={"seeds"}), "precision": self.precision}
+
+    def spec(self, samples: Samples) -> ModelSpec:
+        """Return what builds this fusion for the given samples."""
+        height, width = samples.rgb.shape[1:3]
+        classes = len(samples.dataset.classes)
+        return ModelSpec(self.fusion, classes, (height, width), self.train.pooling, self.precision)
+
+
+@dataclass(frozen=True)
+class Training:
+    """The training of one fusion, with all that decides what comes of it.
+
+    Attributes
+    ----------
+    code : str
+        Names the code, as `code_digest`.
+    """
+
+    recipe: Recipe
+    samples: Samples
+    manifest: Manifest
+    device: Device
+    code: str = ""
+
+    def label(self, seed: int) -> str:
+        """Return how messages call the training of a seed."""
+        return f"{self.recipe.fusion} seed {seed}"
+
+    def task(self, seed: int) -> Task:
+        """Return what one seed is trained on and how; this loads its inputs.
+
+        Raises
+        ------
+        ArtifactError
+            The manifest was drawn without this seed.
+        """
+        recipe, samples, device = self.recipe, self.samples, self.device.device
+        names = fusion_class(recipe.fusion).inputs
+        train, val = (
+            Inputs.load(samples, self.manifest.part(seed, part), recipe.lidar, names, device)
+            for part in ("train", "val")
+        )
+        positive = samples.dataset.classes.index(samples.dataset.positive)
+        return Task(recipe.spec(samples), recipe.train, seed, train, val, positive, device)
+
+    def key(self, seed: int) -> dict[str, Any]:
+        """Return all that decides what comes of a seed: where it is equal, so are the bits.
+
+        Other seeds are not in it: each is trained by itself. Samples are named by their content,
+        in their order, and only those that this seed trains and validates on.
+        """
+        parts = {part: self.manifest.part(seed, part) for part in ("train", "val")}
+        angles = self.samples.azimuth.tobytes() + self.samples.zenith.tobytes()
+        return {
+            "fusion": self.recipe.fusion,
+            "seed": seed,
+            "settings": self.recipe.settings,
+            "lidar": self.recipe.lidar.model_dump(),
+            "spec": asdict(self.recipe.spec(self.samples)),
+            "dataset": asdict(self.samples.dataset),
+            "angles": _digest(angles),
+            "samples": {part: _digest(_text(rows).encode()) for part, rows in parts.items()},
+            "code": self.code,
+            "environment": environment(self.device, self.recipe.precision),
+            "processor": processor_kind(),
+        }
+
+
+def _text(rows: pd.DataFrame) -> str:
+    """Return samples without their positions in the arrays, which decide nothing."""
+    text: str = rows.drop(columns="row").to_csv(index=False)
+    return text
+
+
+def _digest(content: bytes) -> str:
+    return blake2b(content, digest_size=16).hexdigest()
+
+
+def code_digest(fusion: str) -> str:
+    """Return what names the code that stage train@<fusion> depends on, by dvc.yaml.
+
+    Raises
+    ------
+    ParamsError
+        dvc.yaml is missing or broken.
+    """
+    listed = [
+        path.replace("${item.fusion}", fusion)
+        for path in read(_PIPELINE)["stages"]["train"]["deps"]
+        if path.startswith(("src/", "requirements"))
+    ]
+    digests = [f"{path} {dvc_digest(Path(path), _NO_CODE)}" for path in sorted(listed)]
+    return _digest("\n".join(digests).encode())
