@@ -16,12 +16,12 @@ import fcntl
 import json
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Self
 
 from fusebench.aside import replace_file
@@ -57,7 +57,8 @@ class KeptSeeds:
     root : Path or None
         None: nothing is kept.
     save_every : float
-        Seconds of training that may be lost, or an epoch where that is longer.
+        Seconds of training that may be lost, or an epoch where that is longer; more only where
+        keeping a state takes so long that it would cost over 2 % of the time. 0: each epoch.
     limit : int
         Bytes that all kept work may take; beyond it, what was used longest ago goes first.
     say : callable
@@ -147,7 +148,8 @@ class KeptSeed:
 
     def __init__(self, kept: KeptSeeds, folder: Path | None, label: str) -> None:
         self._kept, self._folder, self._label = kept, folder, label
-        self._saved, self._cost = time.perf_counter(), 0.0
+        # When a state was last kept, and how long that took, in seconds.
+        self._saved, self._cost = perf_counter(), 0.0
 
     def finished(self) -> FinishedSeed | None:
         """Return what came of the seed, if it was trained before."""
@@ -168,14 +170,15 @@ class KeptSeed:
 
     def keep(self, state: TrainingState) -> None:
         """Keep a state, if waiting for another epoch would put more work at risk than allowed."""
-        at_risk = time.perf_counter() - self._saved + state.seconds[-1]
-        if self._folder is None or at_risk <= max(self._kept.save_every, self._cost / _MOST_COST):
+        began, allowed = perf_counter(), self._kept.save_every
+        if allowed:
+            allowed = max(allowed, self._cost / _MOST_COST)
+        if self._folder is None or began - self._saved + state.seconds[-1] <= allowed:
             return
-        began = time.perf_counter()
         self._write(f"epoch_{state.epoch:06}", pack_state(state))
         for old in self._files("epoch_*")[_STATES_KEPT:]:
             old.unlink()
-        self._saved = time.perf_counter()
+        self._saved = perf_counter()
         self._cost = self._saved - began
 
     def finish(self, finished: FinishedSeed) -> None:
