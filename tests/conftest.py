@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.project import Project, make_project
+from tests.reliability import Recorder, tally
 
 if TYPE_CHECKING:
     from fusebench.device import Device
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from fusebench.samples.manifest import Manifest
     from fusebench.samples.samples import Samples
     from fusebench.training.loop import Task
+
+__all__ = ["tally"]  # a fixture
 
 SEEDS = (0, 1)
 DATA = {
@@ -49,6 +52,17 @@ SLOW = (
 # Their tests run DVC. They take longest, so they begin, and each worker has one of them.
 FIRST = ("test_pipeline.py", "test_experiments.py", "test_own_data.py", "test_show.py",
          "test_interrupt.py", "report/test_page.py")  # fmt: skip
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare what `make test-all` asks for."""
+    parser.addoption("--tally", action="store_true", help="write docs/reliability.md's numbers")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count in the process that hears of all tests; pytest-xdist's workers hear of their own."""
+    if config.getoption("--tally") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Recorder())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
