@@ -5,7 +5,7 @@ BIN := .venv/bin
 # dvc runs `python` from the PATH: the project's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-dev repro verdict calibration notebook bench study test test-quick check current lock clean
+.PHONY: help setup setup-dev repro verdict calibration notebook bench study test test-quick check current lock clean clean-work
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -89,6 +89,9 @@ lock: setup-dev  ## pin the newest versions that work together
 	$(LOCK) --upgrade pyproject.toml -o requirements.txt
 	$(LOCK) --upgrade pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
 	$(LOCK) --upgrade --group setup -o requirements-setup.txt
+
+clean-work:  ## drop finished seeds and training states, which another run would take up
+	rm -rf .work
 
 clean:  ## remove the environment and what checks leave; results and DVC's cache stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
