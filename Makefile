@@ -5,7 +5,7 @@ BIN := .venv/bin
 # dvc runs `python` from the PATH: the project's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-dev repro verdict calibration notebook bench study test test-quick check current lock clean clean-work
+.PHONY: help setup setup-dev mend repro verdict calibration notebook bench study test test-quick check current lock clean clean-work
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -35,12 +35,19 @@ $(BIN)/.develops: requirements-dev.txt $(BIN)/.runs
 	$(call install,requirements-dev.txt)
 	@touch $@
 
+# A killed DVC may leave this file empty; every later one then says only that it cannot read it.
+define unlocked
+	@! test -f .dvc/tmp/rwlock || test -s .dvc/tmp/rwlock || { echo "error: .dvc/tmp/rwlock: left empty by a DVC that was killed, and stops every other; if none works in this folder, rm .dvc/tmp/rwlock, or make mend"; exit 1; }
+endef
+
 repro: setup  ## run the pipeline: how good each fusion is, from three seeds; make verdict adds which differ
+	$(call unlocked)
 	@dvc repro
 	@python src/show.py table
 
 # Both run out of the way, in a folder of its own; the workspace stays as it is.
 define experiment
+	$(call unlocked)
 	@git config user.email >/dev/null || { echo "error: DVC keeps experiments as commits: first git config user.name … and git config user.email …"; exit 1; }
 	@dvc exp remove -q $(1) 2>/dev/null || true
 endef
@@ -54,6 +61,9 @@ verdict: setup  ## train ten seeds of each fusion: which ones differ, exported t
 calibration: setup  ## simulate how often the statistics err (several minutes)
 	@python studies/calibrate.py
 
+mend: setup  ## remove what is damaged, in DVC's cache too, and bring back what can be
+	@python src/mend.py
+
 notebook: setup  ## the four fusions with the notebook's indexing, scaling and split
 	$(call experiment,notebook)
 	@dvc exp run --temp --name notebook -S lidar.projection=notebook -S lidar.normalize=false \
@@ -61,10 +71,12 @@ notebook: setup  ## the four fusions with the notebook's indexing, scaling and s
 	@python src/show.py table notebook
 
 bench: setup-dev  ## measure speed beside the notebook's way and a plain loop (10 minutes)
+	$(call unlocked)
 	@dvc repro split
 	@python benchmarks/bench.py
 
 study: setup-dev  ## train in fp32 and in bf16 with ten seeds each (an hour)
+	$(call unlocked)
 	@dvc repro extract
 	@python benchmarks/study.py
 
@@ -73,7 +85,7 @@ test: setup-dev  ## run all tests (12 minutes on 2 cores)
 	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 test-quick: setup-dev  ## run the tests, those that take long left out (1 minute)
-	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
+	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not thorough"
 
 check: setup-dev  ## ruff and mypy
 	@ruff check src studies tests benchmarks

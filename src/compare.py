@@ -29,6 +29,7 @@ def main() -> None:
     from fusebench.files import write_json, write_table
     from fusebench.report import table as tables
     from fusebench.report.chance import chance_remarks, with_chance
+    from fusebench.report.curves import curve_tables
     from fusebench.report.figures import write_plots
     from fusebench.report.pairs import PAIRS, pairs_of
     from fusebench.report.provenance import differences
@@ -37,20 +38,21 @@ def main() -> None:
     comparison = read_comparison(Path(), fusions)
     table = with_chance(tables.comparison_table(comparison), comparison)
     pairs = pairs_of(comparison.fusions, primary)
+    # This reads the learning curves: what is broken is found before anything is written.
+    curves = curve_tables(comparison, pairs, Path("plots"))
     # Gone first and written last: what is ended between has no sources, and views say so.
     SOURCES.unlink(missing_ok=True)
     write_table(tables.TABLE, table)
     write_table(PAIRS, pairs)
-    write_plots(comparison, pairs, Path("plots"))
+    write_plots(comparison, pairs, curves, Path("plots"))
     write_json(SOURCES, comparison.sources(primary))
 
-    trained = {name: predictions.info for name, predictions in comparison.fusions.items()}
     cli.show(tables.screen_table(table, pairs))
     sentences = [
         recommendation(pairs),
         *chance_remarks(table, pairs),
         baseline_remark(table),
-        *differences(trained, present_environment(runtime.threads)),
+        *differences(comparison.trainings, present_environment(runtime.threads)),
     ]
     cli.show(on_screen(sentences, tables.SCREEN_WIDTH))
 

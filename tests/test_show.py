@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.project import FUSIONS, Project, stages_run
+from tests.sealing import reseal
 
 pytestmark = pytest.mark.slow
 
@@ -91,16 +92,20 @@ def test_other_samples_are_refused(changed: Project) -> None:
     # The workspace has other predictions than HEAD~1: by hand, of a sample that is not the same.
     import numpy as np
 
-    path = changed.root / "predictions/add/seed_0.npz"
-    with np.load(path, allow_pickle=False) as stored:
-        arrays = dict(stored)
-    arrays["digest"] = np.array([digest[::-1] for digest in arrays["digest"].tolist()])
-    kept = path.rename(path.with_name("kept"))
+    folder = changed.root / "predictions/add"
+    kept = folder.rename(folder.with_name("kept"))
     try:
-        np.savez_compressed(path, allow_pickle=False, **arrays)
+        # Without the modes, which forbid writing.
+        shutil.copytree(kept, folder, copy_function=shutil.copyfile)
+        with np.load(folder / "seed_0.npz", allow_pickle=False) as stored:
+            arrays = dict(stored)
+        arrays["digest"] = np.array([digest[::-1] for digest in arrays["digest"].tolist()])
+        np.savez_compressed(folder / "seed_0.npz", allow_pickle=False, **arrays)
+        reseal(folder)
         assert "HEAD~1 was made from other samples than workspace" in _refusal(changed)
     finally:
-        kept.rename(path)
+        shutil.rmtree(folder)
+        kept.rename(folder)
 
 
 def test_what_is_not_kept_any_more_is_made_again_by_the_printed_command(changed: Project) -> None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.project import ROOT, Project
 
-from fusebench import guard
 from fusebench.files import dvc_digest
 from fusebench.stages import ignored_names, place, read_lock
 
@@ -95,17 +95,14 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     _make_project(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_STAGE", "train@add")
-    run_by(tmp_path, monkeypatch, "dvc", "repro")
+    run_by(monkeypatch, "dvc", "repro")
     return tmp_path
 
 
-def run_by(root: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
-    """Let the parent be a shell, and its parent a program with these words."""
-    monkeypatch.setattr(guard, "_PROCESSES", root / "proc")
-    monkeypatch.setattr("os.getppid", lambda: 22)
-    for process, parent, command in ((22, 11, ("sh", "-c", "x")), (11, 1, words)):
-        _write(root / f"proc/{process}/stat", f"{process} (a (b) c) S {parent}{' 0' * 20}")
-        _write(root / f"proc/{process}/cmdline", "\0".join(command) + "\0")
+def run_by(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
+    """Let a program with these words be above, and above that a shell."""
+    processes = [SimpleNamespace(cmdline=lambda: list(words))] if words else []
+    monkeypatch.setattr("psutil.Process.parents", lambda _: processes)
 
 
 # --- Which of how many ---
@@ -158,7 +155,7 @@ def test_number_and_rest_are_all_listed(
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         patch.setenv("DVC_STAGE", f"train@{fusion}")
-        run_by(root, patch, "python", "-m", "dvc", "repro")
+        run_by(patch, "python", "-m", "dvc", "repro")
         said = place(fusion)
     assert said.partition(",")[0] == f"fusion {4 - left} of 4"
     assert said.partition(",")[2] == (f" at most {left} to come" if left else "")
@@ -167,6 +164,7 @@ def test_number_and_rest_are_all_listed(
 # --- Where it is not known ---
 
 
+@pytest.mark.usefixtures("root")
 @pytest.mark.parametrize(
     ("words", "known"),
     [
@@ -182,9 +180,9 @@ def test_number_and_rest_are_all_listed(
     ],
 )
 def test_with_force_or_an_unknown_caller_less_is_said(
-    words: tuple[str, ...], known: bool, root: Path, monkeypatch: pytest.MonkeyPatch
+    words: tuple[str, ...], known: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_by(root, monkeypatch, *words)
+    run_by(monkeypatch, *words)
     assert place("add") == ("fusion 4 of 4" if known else "fusion 2 of 4 in params.yaml")
 
 
@@ -198,9 +196,9 @@ def test_files_that_do_not_tell_are_no_error(name: str, text: str, root: Path) -
 def test_without_lock_or_processes_less_is_said(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(guard, "_PROCESSES", root / "no such system")
+    run_by(monkeypatch)
     assert place("add") == "fusion 2 of 4 in params.yaml"
-    run_by(root, monkeypatch, "dvc", "repro")
+    run_by(monkeypatch, "dvc", "repro")
     (root / "dvc.lock").unlink()
     assert place("add") == "fusion 2 of 4 in params.yaml"
 

@@ -77,6 +77,7 @@ def run(stage: Callable[[], None]) -> NoReturn:
     _prepare_streams()
     guard.end_with_dvc()
     try:
+        _check_recorded()
         stage()
         sys.stdout.flush()
     except SystemExit:
@@ -144,6 +145,16 @@ def _is_memory(error: Exception) -> bool:
 def _file_encoding() -> str:
     # ASCII has several names.
     return codecs.lookup(sys.getfilesystemencoding()).name
+
+
+def _check_recorded() -> None:
+    """Refuse to run a stage on what dvc.lock does not hold; where DVC runs it, DVC has looked."""
+    if "DVC_STAGE" in os.environ or {"-h", "--help"} & set(sys.argv):
+        return
+    # Help is to come at once, without what this imports.
+    from fusebench.recorded import check
+
+    check(sys.argv)
 
 
 def _interrupted() -> str:

@@ -83,10 +83,12 @@ def read_json(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
-    except ValueError as error:
-        raise ArtifactError(f"{path}: not valid JSON: {error}; 'dvc repro -f' remakes it") from None
+    except (ValueError, RecursionError) as error:
+        raise ArtifactError(f"{path}: not valid JSON: {error}; 'make mend' repairs it") from None
     if not isinstance(content, dict):
-        raise ArtifactError(f"{path}: must be a JSON object, not {type(content).__name__}")
+        raise ArtifactError(
+            f"{path}: must be a JSON object, not {type(content).__name__}; 'make mend' repairs it"
+        )
     return content
 
 
@@ -116,7 +118,7 @@ def read_table(path: Path, kinds: Mapping[str, type]) -> "pd.DataFrame":
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
     except UnicodeDecodeError as error:
-        raise ArtifactError(f"{path}: broken ({error}); 'dvc checkout' mends it") from None
+        raise ArtifactError(f"{path}: broken ({error}); 'make mend' repairs it") from None
 
 
 def parse_table(path: Path, text: str, kinds: Mapping[str, type]) -> "pd.DataFrame":
@@ -126,14 +128,14 @@ def parse_table(path: Path, text: str, kinds: Mapping[str, type]) -> "pd.DataFra
     header, lines = _read_csv(path, text)
     for column in kinds:
         if column not in header:
-            raise ArtifactError(f"{path}: column '{column}' is missing; 'dvc repro -f' remakes it")
+            raise ArtifactError(f"{path}: column '{column}' is missing; 'make mend' repairs it")
     if len(set(header)) < len(header):
-        raise ArtifactError(f"{path}: two columns of one name in {header}; 'dvc checkout' mends it")
+        raise ArtifactError(f"{path}: two columns of one name in {header}; 'make mend' repairs it")
     for number, line in enumerate(lines, start=2):
         if len(line) != len(header):
             raise ArtifactError(
                 f"{path}: line {number} has {len(line)} cells, the header has {len(header)}; "
-                "'dvc checkout' mends it"
+                "'make mend' repairs it"
             )
     table = pd.DataFrame(lines, columns=header, dtype=str)
     for column, kind in kinds.items():
@@ -147,9 +149,9 @@ def _read_csv(path: Path, text: str) -> tuple[list[str], list[list[str]]]:
     try:
         lines = list(csv.reader(io.StringIO(text, newline="")))
     except csv.Error as error:
-        raise ArtifactError(f"{path}: broken ({error}); 'dvc checkout' mends it") from None
+        raise ArtifactError(f"{path}: broken ({error}); 'make mend' repairs it") from None
     if not lines:
-        raise ArtifactError(f"{path}: is empty; 'dvc checkout' mends it")
+        raise ArtifactError(f"{path}: is empty; 'make mend' repairs it")
     return lines[0], lines[1:]
 
 
@@ -165,7 +167,7 @@ def _numbers(path: Path, column: str, cells: Sequence[str], kind: type) -> Any:
         except (ValueError, OverflowError):
             raise ArtifactError(
                 f"{path}: line {row + 2}: {column} = '{cell}': must be {kind.__name__}; "
-                "'dvc checkout' mends it"
+                "'make mend' repairs it"
             ) from None
     return values
 
@@ -187,11 +189,11 @@ def read_npz(path: Path, names: Sequence[str]) -> dict[str, Any]:
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
     except (
-        AttributeError, EOFError, KeyError, OSError, TypeError, ValueError, zipfile.BadZipFile,
-        zlib.error,
+        AttributeError, EOFError, KeyError, MemoryError, OSError, RuntimeError, TypeError,
+        ValueError, zipfile.BadZipFile, zlib.error,
     ) as error:  # fmt: skip
         # An .npy file under this name has no `with`; a pickle is refused with ValueError.
-        raise ArtifactError(f"{path}: broken ({error}); 'dvc checkout' mends it") from None
+        raise ArtifactError(f"{path}: broken ({error}); 'make mend' repairs it") from None
 
 
 def md5_of(content: bytes) -> str:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import pandas as pd
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from fusebench.config import Section
-from fusebench.errors import ArtifactError, SplitError
+from fusebench.config import AsTuple, Section
+from fusebench.errors import SplitError
 from fusebench.files import read_json
 from fusebench.samples.manifest import PARTS, UNUSED
+from fusebench.sealed import checked
 from fusebench.seeds import keyed_order
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -178,12 +179,22 @@ class _Pace:
         self._of_label.update(stratum)
 
 
+class _Seeds(Section):
+    """checked/seeds.json."""
+
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], AsTuple] = Field(min_length=1)
+
+    @field_validator("seeds")
+    @classmethod
+    def _different(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"{list(seeds)}: each seed may be listed once")
+        return seeds
+
+
 def read_seeds(path: Path) -> list[int]:
     """Return the seeds that stage check wrote; raise ArtifactError if the file is broken."""
-    seeds = read_json(path).get("seeds")
-    if not isinstance(seeds, list) or not all(type(seed) is int for seed in seeds):
-        raise ArtifactError(f"{path}: no list of whole numbers 'seeds'; 'dvc repro -f check' mends")
-    return seeds
+    return list(checked(_Seeds, read_json(path), path).seeds)
 
 
 def part_counts(

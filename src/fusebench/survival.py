@@ -20,9 +20,6 @@ demonstration, `align: camera` keeps 43 %.
 MOST_EMPTY = 10.0
 """Maps or images that carry nothing, in %, above which there is a warning."""
 
-# Samples read at once.
-_CHUNK = 256
-
 
 def views_per_cell(geometry: LidarGeometry, align: Align) -> npt.NDArray[np.intp]:
     """Return how many image pixels look at each cell of a LiDAR map, shape (h · w,)."""
@@ -51,8 +48,8 @@ def lidar_survival(samples: Samples, align: Align) -> dict[str, Any]:
     views = views_per_cell(geometry, align)
     count = len(samples.lidar)
     returns = kept = empty = pixels = 0
-    for start in range(0, count, _CHUNK):
-        chunk = np.asarray(samples.lidar[start : start + _CHUNK])
+    for rows in samples.chunks():
+        chunk = samples.ranges(rows)
         returned = chunk.reshape(len(chunk), -1) < np.float32(geometry.max_range)
         of_map = returned[:, views > 0].sum(axis=1)
         returns, kept = returns + int(returned.sum()), kept + int(of_map.sum())
@@ -71,8 +68,8 @@ def lidar_survival(samples: Samples, align: Align) -> dict[str, Any]:
 def rgb_survival(samples: Samples) -> dict[str, Any]:
     """Return how many images there are, and how many are of one colour, which carries nothing."""
     count, constant = len(samples.rgb), 0
-    for start in range(0, count, _CHUNK):
-        chunk = np.asarray(samples.rgb[start : start + _CHUNK])
+    for rows in samples.chunks():
+        chunk = samples.images(rows)
         constant += int((chunk == chunk[:, :1, :1]).all(axis=(1, 2, 3)).sum())
     return {"images": count, "images_of_one_colour": constant}
 

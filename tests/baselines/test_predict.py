@@ -60,7 +60,8 @@ def test_info_tells_what_a_reader_needs(
     name: str, inputs: list[str], parameters: int, kept: Path, manifest: Manifest
 ) -> None:
     info = json.loads((kept / name / "info.json").read_text("utf-8"))
-    fits = info.pop("fits")
+    fits, files = info.pop("fits"), info.pop("files")
+    assert (list(files), bool(info.pop("digest"))) == (["seed_0.npz", "seed_1.npz"], True)
     assert list(fits) == ["0", "1"]
     noted = {"cut", "positive_above"} if name == "threshold" else set()
     assert all(set(notes) == noted for notes in fits.values())
@@ -99,10 +100,13 @@ def test_threshold_is_fitted_on_the_training_part_of_a_seed_alone(
     train = manifest.part(0, "train")["row"]
     spoilt = samples.lidar[:].copy()
     spoilt[~samples.table["row"].isin(train)] = 1.0
-    spoilt_samples = replace(samples, lidar=spoilt)
-    predict_baseline(threshold_rule(spoilt_samples), spoilt_samples, manifest, tmp_path / "kept")
+    spoilt_samples = replace(samples, lidar=spoilt, folder=None)
+    predict_baseline(
+        threshold_rule(spoilt_samples), spoilt_samples, manifest, tmp_path / "threshold"
+    )
     cuts, other = (
-        read_predictions(folder).info["fits"] for folder in (kept / "threshold", tmp_path / "kept")
+        read_predictions(folder).info["fits"]
+        for folder in (kept / "threshold", tmp_path / "threshold")
     )
     assert cuts["0"] == other["0"]
     assert cuts["1"] != other["1"]

@@ -127,7 +127,9 @@ def test_table_says_row_id_class_label_and_digest(place: Place) -> None:
 def test_what_later_stages_need_stands_beside_the_arrays(place: Place) -> None:
     write_zip(place.zip, members())
     place.extract(max_range=60.0, focal_length=50.5, quarter_turns=3, positive="cubes")
-    assert json.loads((place.samples / "dataset.json").read_text("utf-8")) == {
+    described = json.loads((place.samples / "dataset.json").read_text("utf-8"))
+    assert described.pop("digest")
+    assert described == {
         "classes": ["cubes", "spheres"],
         "positive": "cubes",
         "max_range": 60.0,
@@ -135,6 +137,11 @@ def test_what_later_stages_need_stands_beside_the_arrays(place: Place) -> None:
         "quarter_turns": 3,
         "schema": SCHEMA,
         "synthetic": False,
+        "samples": len(read_samples_table(place.samples)),
+        "files": {
+            name: blake2b((place.samples / name).read_bytes(), digest_size=16).hexdigest()
+            for name in ("rgb.npy", "lidar.npy", "angles.npz", "samples.csv")
+        },
     }
     assert open_samples(place.samples).dataset == read_dataset(place.samples)
 

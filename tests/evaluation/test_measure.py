@@ -24,9 +24,9 @@ from fusebench.evaluation.metrics import METRICS
 from fusebench.files import write_json
 from fusebench.prediction.predictions import (
     BASELINES,
-    SCHEMA,
     PartPredictions,
     read_predictions,
+    write_info,
     write_seed,
 )
 
@@ -161,7 +161,7 @@ def store(folder: Path, name: str, parts: dict[str, PartPredictions]) -> None:
     folder.mkdir(parents=True)
     info: dict[str, Any] = fusion_of({0: parts}).info
     write_seed(folder, 0, parts)
-    write_json(folder / "info.json", {**info, "fusion": name, "schema": SCHEMA})
+    write_info(folder, {**info, "fusion": name})
 
 
 def test_stage_measures_fusions_and_baselines_from_predictions_alone(

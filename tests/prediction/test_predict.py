@@ -3,11 +3,13 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.sealing import rewrite
 
 import predict as stage
 from fusebench.device import Device
@@ -68,6 +70,11 @@ def test_logits_are_those_of_the_models_for_val_and_test(
             np.testing.assert_allclose(kept.logits, logits, atol=1e-5)
 
 
+def digest_of(root: Path, seed: int) -> str:
+    content = (root / f"predictions/add/seed_{seed}.npz").read_bytes()
+    return blake2b(content, digest_size=16).hexdigest()
+
+
 def test_info_tells_what_a_reader_needs(predicted: Path) -> None:
     described = read(predicted / "models/add/model.json")
     assert read(predicted / "predictions/add/info.json") == {
@@ -75,7 +82,9 @@ def test_info_tells_what_a_reader_needs(predicted: Path) -> None:
         "parameters": 117_314, "classes": list(CLASSES), "positive": "spheres",
         "synthetic": True, "seeds": [0, 1],
         "train_counts": {seed: described["seeds"][seed]["train_counts"] for seed in "01"},
-        "settings": described["settings"], "environment": described["environment"],
+        "settings": described["settings"],
+        "files": {f"seed_{seed}.npz": digest_of(predicted, seed) for seed in SEEDS},
+        "digest": read(predicted / "predictions/add/info.json")["digest"],
     }  # fmt: skip
 
 
@@ -87,14 +96,19 @@ def test_predictions_repeat_to_the_bit(
         assert (tmp_path / "add" / path.name).read_bytes() == path.read_bytes()
 
 
-def store_model(folder: Path, classes: tuple[str, ...], seed: int = 0, size: int = 64) -> None:
+def store_model(
+    root: Path, classes: tuple[str, ...] = CLASSES, seed: int = 0, size: int = 64
+) -> Path:
+    """Store an untrained model as one of `add`; return its folder."""
+    folder = root / "models/add"
     spec = ModelSpec("add", len(classes), (size, size), "max", "fp32")
     model = build(spec)
     folder.mkdir(parents=True)
     weights.initialize(model, seed)
     weights.save(folder / f"seed_{seed}.safetensors", model.state_dict())
     seeds = {seed: SeedDescription(1, dict.fromkeys(classes, 3))}
-    Description(spec, LIDAR, classes, seeds, {"lr": 1e-3}, {"device": "cpu"}).write(folder)
+    Description(spec, LIDAR, classes, seeds, {"lr": 1e-3}).write(folder)
+    return folder
 
 
 def test_three_classes_are_predicted(samples: Samples, cpu: Device, tmp_path: Path) -> None:
@@ -102,10 +116,10 @@ def test_three_classes_are_predicted(samples: Samples, cpu: Device, tmp_path: Pa
     table = samples.table.assign(label=labels, **{"class": labels.map(lambda label: "abc"[label])})
     dataset = replace(samples.dataset, classes=("a", "b", "c"), positive="b")
     manifest = Manifest(table.assign(seed_4=["test", "val", "train", "unused"] * 25))
-    store_model(tmp_path / "models", ("a", "b", "c"), 4)
-    three = replace(samples, table=table, dataset=dataset)
-    predict_fusion(tmp_path / "models", three, manifest, cpu, tmp_path / "kept")
-    predictions = read_predictions(tmp_path / "kept")
+    models = store_model(tmp_path, ("a", "b", "c"), 4)
+    three = replace(samples, table=table, dataset=dataset, folder=None)
+    predict_fusion(models, three, manifest, cpu, tmp_path / "add")
+    predictions = read_predictions(tmp_path / "add")
     assert predictions.seeds[4]["test"].logits.shape == (25, 3)
     assert predictions.positive == 1
 
@@ -139,22 +153,28 @@ Refusal = Callable[[Path], str]
 def test_model_of_other_classes_is_refused(
     classes: tuple[str, ...], refusal: Refusal, tmp_path: Path
 ) -> None:
-    store_model(tmp_path / "models", classes)
-    assert refusal(tmp_path / "models").startswith(
-        f"{tmp_path / 'models/model.json'}: trained on classes {list(classes)}, the samples have "
+    models = store_model(tmp_path, classes)
+    assert refusal(models).startswith(
+        f"{models / 'model.json'}: trained on classes {list(classes)}, the samples have "
         "['cubes', 'spheres']"
     )
 
 
 def test_model_of_another_image_size_is_refused(refusal: Refusal, tmp_path: Path) -> None:
-    store_model(tmp_path / "models", CLASSES, size=32)
+    models = store_model(tmp_path, size=32)
     message = "trained on image size [32, 32], the samples have [64, 64]"
-    assert message in refusal(tmp_path / "models")
+    assert message in refusal(models)
+
+
+def test_models_of_another_fusion_are_refused(
+    project: Path, samples: Samples, manifest: Manifest, cpu: Device, tmp_path: Path
+) -> None:
+    with pytest.raises(ArtifactError, match=r"model\.json: models of fusion 'add', not of 'late'"):
+        predict_fusion(project / "models/add", samples, manifest, cpu, tmp_path / "late")
 
 
 def test_seed_that_the_manifest_does_not_have_is_refused(refusal: Refusal, tmp_path: Path) -> None:
-    store_model(tmp_path / "models", CLASSES, seed=9)
-    assert "no seed 9" in refusal(tmp_path / "models")
+    assert "no seed 9" in refusal(store_model(tmp_path, seed=9))
 
 
 @pytest.mark.parametrize("file", ["model.json", "seed_1.safetensors"])
@@ -173,11 +193,11 @@ def test_missing_or_broken_model_file_is_named(
     ("spoil", "reason"),
     [
         *((lambda content, key=key: content.pop(key), f"'{key}'")
-          for key in ("spec", "lidar", "classes", "seeds", "settings", "environment")),
+          for key in ("spec", "lidar", "classes", "seeds", "settings")),
         (lambda content: content.pop("schema"), "of another version of fusebench"),
         (lambda content: content.update(schema=1), "of another version of fusebench"),
-        (lambda content: content["spec"].pop("pooling"), "'pooling'"),
-        (lambda content: content["spec"].update(width=3), "'width'"),
+        (lambda content: content["spec"].pop("pooling"), "'spec.pooling' is missing"),
+        (lambda content: content["spec"].update(width=3), "unknown key 'spec.width'"),
         (lambda content: content["lidar"].update(align="upside down"), "align = 'upside down'"),
     ],
 )  # fmt: skip
@@ -185,9 +205,7 @@ def test_spoilt_description_is_named(
     spoil: Callable[[dict[str, Any]], object], reason: str, refusal: Refusal, project: Path
 ) -> None:
     path = project / "models/add/model.json"
-    content = read(path)
-    spoil(content)
-    path.write_text(json.dumps(content))
+    rewrite(path, spoil)
     message = refusal(path.parent)
     assert message.startswith(f"{path}: ")
     assert reason in message

@@ -6,19 +6,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from tests.sealing import reseal, rewrite
 
 from fusebench.errors import ArtifactError
 from fusebench.prediction.predictions import (
     SCHEMA,
     PartPredictions,
     read_predictions,
+    write_info,
     write_seed,
 )
 
 FIELDS = ("ids", "classes", "digests", "labels", "logits")
 CLASSES = ["cubes", "spheres", "cones"]
 INFO: dict[str, Any] = {
-    "schema": SCHEMA, "fusion": "add", "strategy": "intermediate", "inputs": ["rgb", "lidar"],
+    "fusion": "add", "strategy": "intermediate", "inputs": ["rgb", "lidar"],
     "synthetic": False, "parameters": 3, "classes": CLASSES, "positive": "spheres",
     "seeds": [0, 12],
     "train_counts": {
@@ -46,10 +48,12 @@ PARTS = {
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "add"
+    folder.mkdir()
     for seed in (0, 12):
-        write_seed(tmp_path, seed, PARTS)
-    (tmp_path / "info.json").write_text(json.dumps(INFO))
-    return tmp_path
+        write_seed(folder, seed, PARTS)
+    write_info(folder, INFO)
+    return folder
 
 
 def arrays_of(folder: Path) -> dict[str, Any]:
@@ -136,6 +140,7 @@ def test_lacking_array_is_named_with_its_file(folder: Path, name: str) -> None:
     arrays = arrays_of(folder)
     del arrays[name]
     np.savez(folder / "seed_12.npz", allow_pickle=False, **arrays)
+    reseal(folder)
     assert name in refusal(folder, "seed_12.npz")
 
 
@@ -143,26 +148,89 @@ def test_arrays_of_different_length_are_refused(folder: Path) -> None:
     arrays = arrays_of(folder)
     arrays["logits"] = arrays["logits"][:-1]
     np.savez(folder / "seed_12.npz", allow_pickle=False, **arrays)
-    assert "lengths differ" in refusal(folder, "seed_12.npz")
+    reseal(folder)
+    assert "shapes or types" in refusal(folder, "seed_12.npz")
 
 
 def test_pickled_array_is_refused(folder: Path) -> None:
     arrays = arrays_of(folder) | {"id": np.array([{"a": 1}] * 11, dtype=object)}
     np.savez(folder / "seed_12.npz", allow_pickle=True, **arrays)
+    reseal(folder)
     refusal(folder, "seed_12.npz")
 
 
-@pytest.mark.parametrize("name", [name for name in INFO if name != "schema"])
+@pytest.mark.parametrize(
+    ("name", "spoil", "reason"),
+    [
+        ("label", lambda values: values + 3, "a label is none of the classes'"),
+        ("label", lambda values: (values + 1) % 3, "a class is not the one of its label"),
+        ("part", lambda values: np.full_like(values, "val"), "parts are ['val']"),
+        ("logits", lambda values: values[:, :2], "shapes or types"),
+        ("logits", lambda values: values * np.float32("nan"), "a logit is no number"),
+        ("logits", lambda values: values.view(np.int32), "shapes or types"),
+        ("id", lambda values: np.arange(len(values)), "shapes or types"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(
+    folder: Path, name: str, spoil: Any, reason: str
+) -> None:
+    arrays = arrays_of(folder)
+    arrays[name] = spoil(arrays[name])
+    np.savez(folder / "seed_12.npz", allow_pickle=False, **arrays)
+    reseal(folder)
+    assert reason in refusal(folder, "seed_12.npz")
+
+
+def test_valid_logits_that_info_was_not_written_for_are_refused(folder: Path) -> None:
+    arrays = arrays_of(folder)
+    np.savez(folder / "seed_12.npz", allow_pickle=False, **arrays | {"logits": -arrays["logits"]})
+    assert refusal(folder, "seed_12.npz").endswith(
+        f"is not the file that {folder / 'info.json'} was written for; 'make mend' repairs it"
+    )
+
+
+def test_a_seed_too_many_is_refused(folder: Path) -> None:
+    write_seed(folder, 3, PARTS)
+    assert "info.json does not name it" in refusal(folder, "seed_3.npz")
+
+
+def test_predictions_of_another_fusion_are_refused(folder: Path) -> None:
+    moved = folder.rename(folder.with_name("late"))
+    assert "predictions of 'add', not of 'late'" in refusal(moved, "info.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"positive": "cones and more"}, "is none of its classes"),
+        ({"parameters": -1}, "parameters = -1: must be"),
+        ({"seeds": [0]}, "train_counts are not of its seeds"),
+        ({"synthetic": "yes"}, "synthetic = 'yes': must be"),
+        ({"more": 1}, "unknown key 'more'"),
+    ],
+)
+def test_info_with_a_value_that_is_not_allowed_is_refused(
+    folder: Path, change: dict[str, Any], reason: str
+) -> None:
+    rewrite(folder / "info.json", lambda info: info.update(change))
+    assert reason in refusal(folder, "info.json")
+
+
+def test_a_changed_info_is_refused_though_it_is_valid(folder: Path) -> None:
+    path = folder / "info.json"
+    path.write_text(path.read_text("utf-8").replace('"positive": "spheres"', '"positive": "cubes"'))
+    assert "is not as it was written; 'make mend' repairs it" in refusal(folder, "info.json")
+
+
+@pytest.mark.parametrize("name", INFO)
 def test_info_that_lacks_something_is_named(folder: Path, name: str) -> None:
-    info = {key: value for key, value in INFO.items() if key != name}
-    (folder / "info.json").write_text(json.dumps(info))
+    rewrite(folder / "info.json", lambda info: info.pop(name))
     assert f"'{name}' is missing" in refusal(folder, "info.json")
 
 
 @pytest.mark.parametrize(("schema", "named"), [({}, 1), ({"schema": 1}, 1), ({"schema": 99}, 99)])
 def test_other_format_is_refused(folder: Path, schema: dict[str, int], named: int) -> None:
-    info = {key: value for key, value in INFO.items() if key != "schema"}
-    (folder / "info.json").write_text(json.dumps({**info, **schema}))
+    (folder / "info.json").write_text(json.dumps({**INFO, **schema}))
     assert refusal(folder, "info.json").endswith(
         f"predictions of format {named}, this version of fusebench reads {SCHEMA}"
     )

@@ -44,6 +44,7 @@ def compared(
     from tests.report.made_up import PAIR, pairs_table
 
     from fusebench.files import write_json, write_table
+    from fusebench.report.curves import curve_tables
     from fusebench.report.figures import write_plots
     from fusebench.report.pairs import PAIRS
     from fusebench.report.results import SOURCES
@@ -54,5 +55,6 @@ def compared(
     write_table(root / TABLE, comparison_table(comparison))
     write_table(root / PAIRS, pairs)
     write_json(root / SOURCES, comparison.sources("balanced_accuracy"))
-    write_plots(comparison, pairs, root / "plots")
+    tables = curve_tables(comparison, pairs, root / "plots")
+    write_plots(comparison, pairs, tables, root / "plots")
     return root

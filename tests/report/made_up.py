@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fusebench.device import present_environment
 from fusebench.evaluation.measure import fusion_metrics
 from fusebench.files import write_json, write_table
 from fusebench.prediction.predictions import (
     BASELINES,
-    SCHEMA,
     PartPredictions,
     read_predictions,
+    write_info,
     write_seed,
 )
 from fusebench.report.pairs import Pair
@@ -51,19 +52,22 @@ def write_predictions(
     for seed in seeds:
         write_seed(folder, seed, {part: part_of(seed, part, quality) for part in SIZES})
     content = {
-        "schema": SCHEMA, "fusion": name, "inputs": ["rgb", "lidar"], "parameters": 3_336_662,
+        "fusion": name, "inputs": ["rgb", "lidar"], "parameters": 3_336_662,
         "strategy": "late" if name == "late" else "intermediate", "classes": CLASSES,
         "positive": "spheres", "synthetic": True, "seeds": list(seeds),
         "train_counts": {str(seed): {"cubes": 80, "spheres": 20} for seed in seeds},
     }  # fmt: skip
-    write_json(folder / "info.json", content | info)
+    write_info(folder, content | info)
     write_json(root / f"metrics/fusions/{name}.json", fusion_metrics(read_predictions(folder)))
 
 
 def write_fusion(root: Path, name: str, quality: float, seeds: Sequence[int]) -> None:
     """Write all that is kept of a trained fusion."""
     write_predictions(root, name, quality, seeds)
-    measured = {"seconds_per_epoch": {"median": 1.5}, "memory": {"peak_mb": 900.0}}
+    measured = {
+        "seconds_per_epoch": {"median": 1.5}, "memory": {"peak_mb": 900.0},
+        "environment": {"device": "cpu", **present_environment(1)},
+    }  # fmt: skip
     write_json(root / f"metrics/training/{name}.json", measured)
     losses = [
         {"seed": seed, "epoch": epoch, "val_loss": 1 / epoch + seed / 10}

@@ -8,11 +8,10 @@ import pytest
 import yaml
 from pandas.testing import assert_frame_equal
 from tests.report.made_up import NAMES
+from tests.sealing import rewrite
 
 import compare as stage
-from fusebench.device import present_environment
 from fusebench.errors import ArtifactError
-from fusebench.files import read_json, write_json
 from fusebench.prediction.predictions import BASELINES
 from fusebench.report.chance import chance_remarks, with_chance
 from fusebench.report.pairs import PAIRS, primary_pairs, read_pairs
@@ -35,8 +34,7 @@ PARAMS = {
 
 def _trained(root: Path, name: str, rate: float) -> None:
     path = root / "predictions" / name / "info.json"
-    environment = {"device": "cpu", **present_environment(1)}
-    write_json(path, read_json(path) | {"settings": {"lr": rate}, "environment": environment})
+    rewrite(path, lambda info: info.update(settings={"lr": rate}))
 
 
 @pytest.mark.parametrize("rate", [0.001, 0.1])

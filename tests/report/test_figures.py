@@ -77,12 +77,12 @@ def _plots(root: Path) -> dict[str, bytes]:
 def test_written_tables_and_pictures_repeat_to_the_bit(
     root: Path, compared: Path, comparison: Comparison
 ) -> None:
-    figures.write_plots(
-        comparison, parse_pairs((compared / PAIRS).read_text("utf-8")), root / "plots"
-    )
+    pairs = parse_pairs((compared / PAIRS).read_text("utf-8"))
+    tables = curves.curve_tables(comparison, pairs, root / "plots")
+    figures.write_plots(comparison, pairs, tables, root / "plots")
     contents = _plots(root)
     assert contents == _plots(compared)
-    tables = {"answer", "intervals", "metrics", "roc", "precision_recall", "training"}
+    assert set(tables) == {"answer", "intervals", "metrics", "roc", "precision_recall", "training"}
     names = {f"{name}.{form}" for name in PICTURES for form in ("png", "pdf", "svg")}
     assert set(contents) == names | {f"{name}.csv" for name in tables}
     for name in PICTURES:
@@ -164,7 +164,7 @@ LONG = ("late", "mixture_of_many_experts", *(f"fusion_{number}" for number in ra
 def test_no_word_of_any_picture_is_cut(tmp_path: Path) -> None:
     comparison = read_comparison(write_results(tmp_path, LONG, (0, 1)), LONG)
     pairs = [PAIR._replace(first=name, difference=-4.0) for name in LONG[1:]]
-    tables = curves.write_curves(comparison, pairs_table(*pairs), tmp_path / "plots")
+    tables = curves.curve_tables(comparison, pairs_table(*pairs), tmp_path / "plots")
     for figure in (
         figures.metrics_figure(comparison, tables["metrics"]),
         figures.training_figure(comparison, tables["training"]),

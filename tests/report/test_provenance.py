@@ -23,7 +23,7 @@ SETTINGS = {
 
 
 def info(**changes: Any) -> dict[str, Any]:
-    """Return info.json's settings and environment; a key in neither is of the settings."""
+    """Return a fusion's settings and environment; a key in neither is of the settings."""
     machine: dict[str, Any] = {**HERE, "device": "cpu", "torch": "2.15.0+cu132"}
     machine |= {key: value for key, value in changes.items() if key in machine}
     settings = SETTINGS | {key: value for key, value in changes.items() if key not in machine}
@@ -38,8 +38,7 @@ GPU_Z = info(device="cuda", processor="GPU Z", threads=64)
     "trained",
     [
         pytest.param({"late": CPU, "add": CPU, "concat": CPU}, id="alike, on this machine"),
-        pytest.param({"late": CPU, "threshold": {"fusion": "threshold"}}, id="not trained"),
-        pytest.param({"threshold": {}}, id="none trained"),
+        pytest.param({}, id="none trained"),
         pytest.param({"late": info(torch="2.15.0"), "add": info(torch="2.15.0+cpu")}, id="builds"),
         pytest.param({"late": GPU_Z, "add": GPU_Z}, id="a GPU, which is not the processor here"),
     ],

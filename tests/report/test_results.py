@@ -12,9 +12,12 @@ from tests.report.made_up import (
     write_predictions,
     write_results,
 )
+from tests.sealing import reseal
 
 from fusebench.errors import ArtifactError
-from fusebench.prediction.predictions import write_seed
+from fusebench.evaluation.measure import fusion_metrics
+from fusebench.files import write_json
+from fusebench.prediction.predictions import read_predictions, write_seed
 from fusebench.report.results import Comparison, read_comparison
 
 
@@ -59,6 +62,9 @@ def test_results_of_other_seeds_are_refused(name: str, root: Path) -> None:
 def test_results_on_other_samples_are_refused(root: Path) -> None:
     parts = {"val": part_of(0, "val", 1.0), "test": part_of(0, "val", 1.0)}
     write_seed(root / "predictions/hadamard", 0, parts)
+    reseal(root / "predictions/hadamard")
+    metrics = fusion_metrics(read_predictions(root / "predictions/hadamard"))
+    write_json(root / "metrics/fusions/hadamard.json", metrics)
     with pytest.raises(ArtifactError, match="predictions/hadamard: test samples of seed 0"):
         read_comparison(root, NAMES)
 

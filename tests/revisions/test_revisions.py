@@ -8,6 +8,7 @@ import pytest
 
 from fusebench.errors import ArtifactError
 from fusebench.files import write_json
+from fusebench.prediction.predictions import SCHEMA
 from fusebench.revisions import revisions
 from fusebench.revisions.revisions import _remedy, read_fusions
 
@@ -41,7 +42,7 @@ def test_predictions_of_another_format_are_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(revisions, "_copy", copy)
     assert _refusal(monkeypatch, "fusions: [late]\n") == (
         "'v1': predictions/late/info.json: predictions of format 1, this version of fusebench "
-        "reads 2"
+        f"reads {SCHEMA}"
     )
 
 

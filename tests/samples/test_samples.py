@@ -7,12 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.data.archives import npy
+from tests.sealing import rewrite
 
 from fusebench.errors import ArtifactError
 from fusebench.files import read_json, write_json
 from fusebench.samples.samples import SAMPLE_COLUMNS, SCHEMA, Samples, open_samples, read_dataset
 
 FILES = ("rgb.npy", "lidar.npy", "angles.npz", "samples.csv", "dataset.json")
+
+
+ROWS = (0, 33, 99)
 
 
 @pytest.fixture
@@ -62,7 +66,7 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["rgb.npy", "lidar.npy", "angles.npz"])
 def test_a_file_cut_off_is_named(folder: Path, name: str, kept: int) -> None:
     (folder / name).write_bytes((folder / name).read_bytes()[:kept])
-    assert "'dvc checkout' mends it" in refusal(folder, name)
+    assert "'make mend' repairs it" in refusal(folder, name)
 
 
 def pickled() -> bytes:
@@ -91,7 +95,60 @@ def test_a_file_with_other_content_is_refused(folder: Path, name: str, content: 
 def test_a_table_with_fewer_rows_than_the_arrays_is_refused(folder: Path) -> None:
     lines = (folder / "samples.csv").read_text("utf-8").splitlines(keepends=True)
     (folder / "samples.csv").write_text("".join(lines[:-1]), "utf-8")
-    assert "'samples.csv': 99, 'rgb.npy': 100" in refusal(folder)
+    assert "is not the file that" in refusal(folder, "samples.csv")
+
+
+@pytest.mark.parametrize("name", ["rgb.npy", "lidar.npy"])
+def test_an_array_of_other_samples_is_refused(folder: Path, name: str) -> None:
+    np.save(folder / name, np.load(folder / name)[:-1])
+    assert "must be" in refusal(folder, name)
+
+
+@pytest.mark.parametrize("step", [13, pytest.param(1, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("name", ["rgb.npy", "lidar.npy"])
+def test_no_flipped_bit_of_a_header_passes(folder: Path, name: str, step: int) -> None:
+    content = (folder / name).read_bytes()
+    whole = open_samples(folder).images(ROWS), open_samples(folder).ranges(ROWS)
+    for place in range(0, 128 * 8, step):
+        flipped = bytearray(content)
+        flipped[place // 8] ^= 1 << place % 8
+        (folder / name).write_bytes(flipped)
+        said = ""
+        try:
+            samples = open_samples(folder)
+            # What the header does not tell, the content tells where it is read.
+            same = bool(
+                np.array_equal(samples.images(ROWS), whole[0])
+                and np.array_equal(samples.ranges(ROWS), whole[1])
+            )
+        except ArtifactError as error:
+            same, said = False, str(error)
+        assert same or said.startswith(f"{folder / name}: ")
+        assert said.isprintable()
+
+
+@pytest.mark.parametrize("name", ["rgb.npy", "lidar.npy"])
+@pytest.mark.parametrize("read", ["images", "ranges"])
+def test_a_flipped_bit_of_a_sample_is_named_where_it_is_read(
+    folder: Path, name: str, read: str
+) -> None:
+    content = bytearray((folder / name).read_bytes())
+    content[-1] ^= 1
+    (folder / name).write_bytes(content)
+    samples = open_samples(folder)
+    assert len(getattr(samples, read)([0, 98])) == 2, "those are as they were"
+    with pytest.raises(ArtifactError) as caught:
+        getattr(samples, read)([0, 99])
+    assert str(caught.value) == (
+        f"{folder / name}: row 99 is not the sample that samples.csv names; 'make mend' repairs it"
+    )
+
+
+def test_what_is_read_in_chunks_is_all_and_in_order(samples: Samples) -> None:
+    rows = np.concatenate(list(samples.chunks()))
+    assert rows.tolist() == list(range(100))
+    np.testing.assert_array_equal(samples.images([7, 3]), samples.rgb[[7, 3]])
+    np.testing.assert_array_equal(samples.ranges([7, 3]), samples.lidar[[7, 3]])
 
 
 @pytest.mark.parametrize(
@@ -100,27 +157,41 @@ def test_a_table_with_fewer_rows_than_the_arrays_is_refused(folder: Path) -> Non
         ({"schema": None}, "of another version"),
         ({"schema": 1}, "of another version"),
         ({"schema": SCHEMA + 1}, "of another version"),
-        ({"positive": None}, "positive"),
-        ({"more": 1}, "more"),
-        ({"classes": 3}, "not iterable"),
+        ({"positive": None}, "key 'positive' is missing"),
+        ({"positive": "cones"}, "is none of its classes"),
+        ({"more": 1}, "unknown key 'more'"),
+        ({"classes": 3}, "classes = 3: must be a valid list"),
+        ({"max_range": "far"}, "max_range = 'far': must be a valid number"),
+        ({"samples": 99}, "rows are not 0 to 98"),
+        ({"files": {}}, "is not the file that"),
     ],
     ids=str,
 )
 def test_another_description_of_the_dataset_is_refused(
     folder: Path, change: dict[str, Any], reason: str
 ) -> None:
-    content = {**read_json(folder / "dataset.json"), **change}
-    kept = {key: value for key, value in content.items() if value is not None}
-    write_json(folder / "dataset.json", kept)
-    message = refusal(folder, "dataset.json")
-    assert reason in message
-    assert "remakes it" in message
+    def spoil(content: dict[str, Any]) -> None:
+        content.update(change)
+        for key in [key for key, value in content.items() if value is None]:
+            del content[key]
+
+    rewrite(folder / "dataset.json", spoil)
+    with pytest.raises(ArtifactError) as caught:
+        open_samples(folder)
+    assert reason in str(caught.value)
+    assert str(caught.value).startswith(str(folder))
+
+
+def test_a_changed_description_is_refused_though_it_is_valid(folder: Path) -> None:
+    path = folder / "dataset.json"
+    path.write_text(path.read_text("utf-8").replace('"spheres",', '"cubes",', 1), "utf-8")
+    assert "is not as it was written; 'make mend' repairs it" in refusal(folder, "dataset.json")
 
 
 def test_the_description_before_this_schema_is_refused(folder: Path) -> None:
     """It said `rendered`, and had no schema."""
     content = read_json(folder / "dataset.json")
-    del content["schema"]
+    del content["schema"], content["digest"]
     write_json(folder / "dataset.json", {**content, "rendered": content.pop("synthetic")})
     with pytest.raises(ArtifactError, match=r"dataset\.json: of another version of fusebench"):
         read_dataset(folder)

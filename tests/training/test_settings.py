@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from fusebench.errors import ArtifactError, ParamsError
+from fusebench.errors import ArtifactError
 from fusebench.files import write_json
 from fusebench.inputs.lidar import LidarParams
 from fusebench.training.settings import TrainParams, read_settings
@@ -47,9 +47,10 @@ def test_settings_are_read_as_they_were_written(changes: dict[str, Any], tmp_pat
 def test_wrong_setting_is_one_line_with_file_key_and_value(
     changes: dict[str, Any], line: str, tmp_path: Path
 ) -> None:
-    with pytest.raises(ParamsError) as caught:
+    with pytest.raises(ArtifactError) as caught:
         read_settings(stored(tmp_path, **changes))
     assert str(caught.value).startswith(f"{tmp_path / 'add.json'}: {line}")
+    assert str(caught.value).endswith("; 'make mend' repairs it")
     assert len(str(caught.value).splitlines()) == 1
 
 

@@ -11,12 +11,11 @@ import pandas as pd
 
 from fusebench.aside import replace_folder
 from fusebench.baselines.threshold import fit_threshold, sizes
-from fusebench.files import write_json
 from fusebench.prediction.predictions import (
     BASELINES,
     MEASURED_PARTS,
-    SCHEMA,
     PartPredictions,
+    write_info,
     write_seed,
 )
 from fusebench.samples.manifest import Manifest
@@ -65,7 +64,8 @@ def majority_rule(samples: Samples) -> Rule:
 def threshold_rule(samples: Samples) -> Rule:
     """Return the threshold on (number of returns) · (smallest range)²; see `threshold.fit`."""
     dataset = samples.dataset
-    values = sizes(samples.lidar, dataset.max_range)
+    chunks = [sizes(samples.ranges(rows), dataset.max_range) for rows in samples.chunks()]
+    values = np.concatenate(chunks)
     positive, classes = dataset.classes.index(dataset.positive), len(dataset.classes)
 
     def fit_cut(train: pd.DataFrame) -> tuple[Answer, dict[str, Any]]:
@@ -102,7 +102,7 @@ def predict_baseline(
                 rows = manifest.part(seed, part)
                 parts[part] = PartPredictions.of(rows, answer(rows))
             write_seed(aside, seed, parts)
-        write_json(aside / "info.json", _info(rule, samples, manifest, fits))
+        write_info(aside, _info(rule, samples, manifest, fits))
     return fits
 
 
@@ -111,7 +111,6 @@ def _info(
 ) -> dict[str, Any]:
     dataset = samples.dataset
     return {
-        "schema": SCHEMA,
         "fusion": rule.name,
         "strategy": "none",
         "inputs": list(rule.inputs),

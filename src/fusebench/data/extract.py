@@ -6,7 +6,6 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -30,7 +29,7 @@ from fusebench.data.sensors import Sensors
 from fusebench.data.summary import Report, Sample
 from fusebench.errors import ArchiveError, BadSamplesError
 from fusebench.files import write_json, write_table
-from fusebench.samples.samples import SAMPLE_COLUMNS, SCHEMA
+from fusebench.samples.samples import SAMPLE_COLUMNS, Dataset, content_digest, describe
 
 # An image of the largest allowed size, stored without compression, is smaller than this.
 _MAX_MEMBER_BYTES = 512 * 1024 * 1024
@@ -110,23 +109,22 @@ def extract(params: DataParams, sensors: Sensors, folder: Path, metrics: Path) -
                 raise ArchiveError(f"{params.archive}: class '{empty[0]}' has no usable sample")
             np.savez(aside / "angles.npz", allow_pickle=False, **angles)
             write_table(aside / "skipped.csv", pd.DataFrame({"problem": report.problems}))
-            write_json(aside / "dataset.json", _dataset(params, sensors, layout))
+            describe(aside, _dataset(params, sensors, layout))
     summary = report.summary(layout, params.classes)
     write_json(metrics, summary)
     return summary
 
 
-def _dataset(params: DataParams, sensors: Sensors, layout: Layout) -> dict[str, Any]:
+def _dataset(params: DataParams, sensors: Sensors, layout: Layout) -> Dataset:
     """Return what later stages must know of the data; they read it here, not in the params."""
-    return {
-        "schema": SCHEMA,
-        "classes": list(params.classes),
-        "positive": params.positive,
-        "max_range": sensors.lidar.max_range,
-        "focal_length": sensors.camera.focal_length,
-        "quarter_turns": sensors.lidar.quarter_turns,
-        "synthetic": layout.synthetic,
-    }
+    return Dataset(
+        params.classes,
+        params.positive,
+        sensors.lidar.max_range,
+        sensors.camera.focal_length,
+        sensors.lidar.quarter_turns,
+        layout.synthetic,
+    )
 
 
 def _write_samples(
@@ -154,13 +152,6 @@ def _write_samples(
             lidar.append(sample[1])
             report.add(pair, digest, sample, sensors.lidar.max_range)
     write_table(folder / "samples.csv", pd.DataFrame(rows, columns=list(SAMPLE_COLUMNS)))
-
-
-def content_digest(rgb: npt.NDArray[np.uint8], lidar: npt.NDArray[np.float32]) -> str:
-    """Return what names a sample by its content: 32 hexadecimal digits of BLAKE2b."""
-    digest = blake2b(rgb.tobytes(), digest_size=16)
-    digest.update(lidar.tobytes())
-    return digest.hexdigest()
 
 
 def _read_pairs(

@@ -75,7 +75,7 @@ class Inputs:
 
 def rgb_batch(samples: Samples, rows: pd.DataFrame, _params: LidarParams) -> Tensor:
     """Return images (N, 4, H, W) in 0…1; the fourth channel is zero, as in the notebook."""
-    images = samples.rgb[rows["row"].to_numpy()]
+    images = samples.images(rows["row"].to_numpy())
     maps = np.zeros((len(rows), 4, *images.shape[1:3]), np.float32)
     maps[:, :3] = images.transpose(0, 3, 1, 2) / np.float32(255)
     return torch.from_numpy(maps)
@@ -99,5 +99,5 @@ def lidar_batch(samples: Samples, rows: pd.DataFrame, params: LidarParams) -> Te
             )
         # An id past the angles has none, however long it is.
         ids = np.array([min(int(id_), np.iinfo(np.int64).max) for id_ in rows["id"]])
-    ranges = np.asarray(samples.lidar[rows["row"].to_numpy()])
+    ranges = samples.ranges(rows["row"].to_numpy())
     return torch.from_numpy(lidar_maps(ranges, ids, LidarGeometry.of(samples), params))

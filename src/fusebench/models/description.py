@@ -3,16 +3,28 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from fusebench.config import validate
-from fusebench.errors import ArtifactError, ParamsError
-from fusebench.files import read_json, write_json
+from pydantic import Field
+from torch import nn
+
+from fusebench.config import AsTuple, Section, Size
+from fusebench.errors import ArtifactError
 from fusebench.inputs.lidar import LidarParams
+from fusebench.models import weights
 from fusebench.models.base import ModelSpec
+from fusebench.sealed import (
+    REMEDY,
+    check_file,
+    check_names,
+    checked,
+    file_digest,
+    read_sealed,
+    write_sealed,
+)
 
 FILE = "model.json"
-SCHEMA = 2
+SCHEMA = 3
 """Version of model.json. It rises when a reader of an earlier one would misread the file."""
 
 
@@ -26,10 +38,42 @@ class SeedDescription:
         The epoch whose weights were kept, from 1.
     train_counts : mapping of str to int
         Samples of each class in the training part.
+    weights : str or None
+        Digest of the file of weights; None: not stored yet.
     """
 
     best_epoch: int
     train_counts: Mapping[str, int]
+    weights: str | None = None
+
+
+class _Spec(Section):
+    """A `ModelSpec` as it is stored."""
+
+    fusion: str
+    classes: int = Field(ge=2)
+    image_size: Size
+    pooling: Literal["max", "strided"]
+    precision: Literal["fp32", "bf16"]
+
+
+class _Seed(Section):
+    """A `SeedDescription` as it is stored."""
+
+    best_epoch: int = Field(ge=1)
+    train_counts: dict[str, Annotated[int, Field(ge=0)]]
+    weights: str
+
+
+class _Stored(Section):
+    """model.json, its schema and digest left out."""
+
+    spec: _Spec
+    lidar: LidarParams
+    classes: Annotated[tuple[str, ...], AsTuple]
+    seeds: dict[Annotated[str, Field(pattern=r"^\d+$")], _Seed] = Field(min_length=1)
+    # Section has a method of that name.
+    trained_with: dict[str, Any] = Field(alias="settings")
 
 
 @dataclass(frozen=True)
@@ -41,8 +85,6 @@ class Description:
     settings : mapping of str to Any
         Params of the training but its seeds, with what `override` changed; `precision` is what it
         came to.
-    environment : mapping of str to (str or int)
-        Device, threads and versions that trained: what the last bits depend on.
     """
 
     spec: ModelSpec
@@ -50,20 +92,21 @@ class Description:
     classes: tuple[str, ...]
     seeds: Mapping[int, SeedDescription]
     settings: Mapping[str, Any]
-    environment: Mapping[str, str | int]
 
     def write(self, folder: Path) -> None:
-        """Write model.json into a folder."""
+        """Write model.json into a folder that holds the weights of all its seeds."""
         content = {
             "schema": SCHEMA,
             "spec": asdict(self.spec),
             "lidar": self.lidar.model_dump(),
             "classes": list(self.classes),
-            "seeds": {str(seed): asdict(described) for seed, described in self.seeds.items()},
+            "seeds": {
+                str(seed): {**asdict(described), "weights": file_digest(folder / _weights(seed))}
+                for seed, described in self.seeds.items()
+            },
             "settings": dict(self.settings),
-            "environment": dict(self.environment),
         }
-        write_json(folder / FILE, content)
+        write_sealed(folder / FILE, content)
 
     @classmethod
     def read(cls, folder: Path) -> "Description":
@@ -72,20 +115,48 @@ class Description:
         Raises
         ------
         ArtifactError
-            The file is missing, broken, or lacks something.
+            The file is missing or broken; or weights that it promises are not there, or others are.
         """
         path = folder / FILE
-        content = read_json(path)
-        if content.get("schema") != SCHEMA:
-            raise ArtifactError(f"{path}: of another version of fusebench; 'dvc repro' trains anew")
-        try:
-            return cls(
-                ModelSpec.parse(content["spec"]),
-                validate(LidarParams, content["lidar"], str(path)),
-                tuple(content["classes"]),
-                {int(seed): SeedDescription(**stored) for seed, stored in content["seeds"].items()},
-                dict(content["settings"]),
-                dict(content["environment"]),
+        content = read_sealed(
+            path, SCHEMA, "of another version of fusebench; 'dvc repro' trains anew"
+        )
+        stored = checked(_Stored, content, path)
+        if stored.spec.classes != len(stored.classes):
+            raise ArtifactError(
+                f"{path}: spec.classes = {stored.spec.classes}: there are {len(stored.classes)} "
+                f"classes; {REMEDY}"
             )
-        except (AttributeError, KeyError, TypeError, ValueError, ParamsError) as error:
-            raise ArtifactError(f"{path}: {error}; 'dvc checkout' mends it") from None
+        seeds = {
+            int(seed): SeedDescription(**described.model_dump())
+            for seed, described in stored.seeds.items()
+        }
+        check_names(folder, "seed_*", [_weights(seed) for seed in seeds], FILE)
+        spec = ModelSpec(**stored.spec.model_dump())
+        return cls(spec, stored.lidar, stored.classes, seeds, stored.trained_with)
+
+    @classmethod
+    def check(cls, folder: Path) -> None:
+        """Raise ArtifactError unless all that model.json promises is there, as it was written."""
+        for seed, described in cls.read(folder).seeds.items():
+            _check_weights(folder, seed, described)
+
+
+def _weights(seed: int) -> str:
+    return f"seed_{seed}.safetensors"
+
+
+def _check_weights(folder: Path, seed: int, described: SeedDescription) -> None:
+    check_file(folder / _weights(seed), described.weights or "", folder / FILE)
+
+
+def load_seed(folder: Path, description: Description, seed: int, model: nn.Module) -> None:
+    """Read the weights of a seed into a model.
+
+    Raises
+    ------
+    ArtifactError
+        They are missing, or not those that model.json was written for.
+    """
+    _check_weights(folder, seed, description.seeds[seed])
+    weights.load(folder / _weights(seed), model)

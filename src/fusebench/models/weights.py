@@ -62,4 +62,6 @@ def load(path: Path, model: nn.Module) -> None:
         raise ArtifactError(f"{path}: no such file; 'dvc repro' trains it") from None
     except (SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())
-        raise ArtifactError(f"{path}: not this model's weights ({reason})") from None
+        raise ArtifactError(
+            f"{path}: not this model's weights ({reason}); 'make mend' repairs it"
+        ) from None

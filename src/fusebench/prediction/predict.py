@@ -9,14 +9,18 @@ import torch
 from fusebench.aside import replace_folder
 from fusebench.device import Device
 from fusebench.errors import ArtifactError
-from fusebench.files import write_json
 from fusebench.inputs.inputs import Inputs
-from fusebench.models import weights
 from fusebench.models.base import Fusion, build, predict
-from fusebench.models.description import FILE, Description
-from fusebench.prediction.predictions import MEASURED_PARTS, SCHEMA, PartPredictions, write_seed
+from fusebench.models.description import FILE, Description, load_seed
+from fusebench.prediction.predictions import (
+    MEASURED_PARTS,
+    PartPredictions,
+    write_info,
+    write_seed,
+)
 from fusebench.samples.manifest import Manifest
 from fusebench.samples.samples import Samples
+from fusebench.sealed import REMEDY
 
 _BATCH = 128
 
@@ -29,9 +33,10 @@ def predict_fusion(
     Raises
     ------
     ArtifactError
-        The models are missing, broken, or were trained on other classes.
+        The models are missing, broken, of another fusion, or were trained on other classes.
     """
     description = Description.read(models)
+    _check_fusion(models, description, folder.name)
     _check_same_kind(models, description, samples)
     manifest.check_samples(samples.table)
     model = build(description.spec)
@@ -39,7 +44,7 @@ def predict_fusion(
     cached: dict[str, tuple[pd.DataFrame, Inputs]] = {}
     with replace_folder(folder) as aside:
         for seed in description.seeds:
-            weights.load(models / f"seed_{seed}.safetensors", model)
+            load_seed(models, description, seed, model)
             model.to(device.device).to(memory_format=torch.channels_last)
             parts = {}
             for part in MEASURED_PARTS:
@@ -52,7 +57,16 @@ def predict_fusion(
                 logits = predict(model, cached[part][1], _BATCH).cpu().numpy()
                 parts[part] = PartPredictions.of(rows, logits)
             write_seed(aside, seed, parts)
-        write_json(aside / "info.json", _info(model, description, samples))
+        write_info(aside, _info(model, description, samples))
+
+
+def _check_fusion(models: Path, description: Description, fusion: str) -> None:
+    """Refuse the models of another fusion than the one whose predictions are to be kept."""
+    if description.spec.fusion != fusion:
+        raise ArtifactError(
+            f"{models / FILE}: models of fusion '{description.spec.fusion}', not of '{fusion}'; "
+            f"{REMEDY}"
+        )
 
 
 def _check_same_kind(models: Path, description: Description, samples: Samples) -> None:
@@ -71,7 +85,6 @@ def _check_same_kind(models: Path, description: Description, samples: Samples) -
 
 def _info(model: Fusion, description: Description, samples: Samples) -> dict[str, Any]:
     return {
-        "schema": SCHEMA,
         "fusion": description.spec.fusion,
         "strategy": model.strategy,
         "inputs": list(model.inputs),
@@ -84,5 +97,4 @@ def _info(model: Fusion, description: Description, samples: Samples) -> dict[str
             str(seed): dict(described.train_counts) for seed, described in description.seeds.items()
         },
         "settings": dict(description.settings),
-        "environment": dict(description.environment),
     }

@@ -5,8 +5,9 @@ predictions/<fusion>/ holds
 info.json           schema: version of this format; fusion, strategy, inputs, parameters, classes,
                     positive, synthetic, seeds;
                     train_counts: samples of each class in the training part, per seed;
-                    settings, environment: how and where it was trained, as in model.json (not
-                    there where nothing was trained)
+                    settings: how it was trained, as in model.json; or fits: what was fitted per
+                    seed, where nothing was trained;
+                    files: BLAKE2b (16 bytes) of each seed_<n>.npz; digest: of info.json itself
 seed_<n>.npz        one array per column, all of the same length (numpy, no pickles):
     part            "val" or "test"
     id, class       as in samples.csv
@@ -15,28 +16,56 @@ seed_<n>.npz        one array per column, all of the same length (numpy, no pick
     logits          float32, shape (n, k); softmax over k gives probabilities
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pydantic import Field
 
+from fusebench.config import AsTuple, Section
 from fusebench.errors import ArtifactError
-from fusebench.files import read_json, read_npz
+from fusebench.files import read_npz
+from fusebench.sealed import (
+    REMEDY,
+    check_file,
+    check_names,
+    checked,
+    file_digest,
+    read_sealed,
+    write_sealed,
+)
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the format. It rises when a reader of an earlier one would misread the files."""
 MEASURED_PARTS = ("test", "val")
 BASELINES = ("majority_class", "threshold")
 """Kept predictions that are no fusion's: answers without a trained model."""
-_INFO = (
-    "fusion", "strategy", "inputs", "parameters", "classes", "positive", "synthetic", "seeds",
-    "train_counts",
-)  # fmt: skip
+INFO = "info.json"
 _ARRAYS = ("part", "id", "class", "label", "digest", "logits")
+# numpy's letters for text, whole numbers and floating point.
+_KINDS = "UUUiUf"
+
+
+class _Info(Section):
+    """info.json, its schema and digest left out."""
+
+    fusion: str
+    strategy: str
+    inputs: Annotated[tuple[str, ...], AsTuple]
+    parameters: int = Field(ge=0)
+    classes: Annotated[tuple[str, ...], AsTuple] = Field(min_length=2)
+    positive: str
+    synthetic: bool
+    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], AsTuple] = Field(min_length=1)
+    train_counts: dict[str, dict[str, Annotated[int, Field(ge=0)]]]
+    # Section has a method of that name.
+    trained_with: dict[str, Any] | None = Field(default=None, alias="settings")
+    fits: dict[str, dict[str, Any]] | None = None
+    files: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -105,33 +134,60 @@ def write_seed(folder: Path, seed: int, parts: dict[str, PartPredictions]) -> No
     )
 
 
+def write_info(folder: Path, info: Mapping[str, Any]) -> None:
+    """Write info.json into a folder that holds the logits of all its seeds.
+
+    Parameters
+    ----------
+    info : mapping of str to Any
+        What info.json is to hold, but for schema and digests.
+    """
+    files = {_file(seed): file_digest(folder / _file(seed)) for seed in info["seeds"]}
+    write_sealed(folder / INFO, {"schema": SCHEMA, **info, "files": files})
+
+
+def _file(seed: int) -> str:
+    return f"seed_{seed}.npz"
+
+
 def read_predictions(folder: Path) -> FusionPredictions:
     """Return what the folder of one fusion holds.
 
     Raises
     ------
     ArtifactError
-        A file is missing or broken.
+        A file is missing, broken, or of another fusion.
     """
-    path = folder / "info.json"
-    info = read_json(path)
-    version = info.get("schema", 1)
-    if version != SCHEMA:
-        raise ArtifactError(
-            f"{path}: predictions of format {version}, this version of fusebench reads {SCHEMA}"
-        )
-    lacking = [name for name in _INFO if name not in info]
-    if lacking:
-        raise ArtifactError(f"{path}: '{lacking[0]}' is missing; 'dvc checkout' mends it")
-    seeds = {int(seed): _read_seed(folder / f"seed_{seed}.npz") for seed in info["seeds"]}
+    info = _read_info(folder)
+    files = info.pop("files")
+    check_names(folder, "seed_*", [_file(seed) for seed in info["seeds"]], INFO)
+    seeds = {}
+    for seed in info["seeds"]:
+        check_file(folder / _file(seed), files.get(_file(seed), ""), folder / INFO)
+        seeds[seed] = _read_seed(folder / _file(seed), info["classes"])
     return FusionPredictions(info, seeds)
 
 
-def _read_seed(path: Path) -> dict[str, PartPredictions]:
+def _read_info(folder: Path) -> dict[str, Any]:
+    path = folder / INFO
+    other_version = f"predictions of format {{}}, this version of fusebench reads {SCHEMA}"
+    info = read_sealed(path, SCHEMA, other_version)
+    known = checked(_Info, info, path)
+    reason = ""
+    if known.fusion != folder.name:
+        reason = f"predictions of '{known.fusion}', not of '{folder.name}'"
+    elif known.positive not in known.classes:
+        reason = f"positive = '{known.positive}' is none of its classes"
+    elif list(known.train_counts) != [str(seed) for seed in known.seeds]:
+        reason = "train_counts are not of its seeds"
+    if reason:
+        raise ArtifactError(f"{path}: {reason}; {REMEDY}")
+    return info
+
+
+def _read_seed(path: Path, classes: Sequence[str]) -> dict[str, PartPredictions]:
     arrays = read_npz(path, _ARRAYS)
-    lengths = {name: len(array) for name, array in arrays.items()}
-    if len(set(lengths.values())) > 1:
-        raise ArtifactError(f"{path}: lengths differ: {lengths}; 'dvc checkout' mends it")
+    _check_arrays(path, arrays, classes)
     parts = {}
     for part in dict.fromkeys(arrays["part"].tolist()):
         chosen = arrays["part"] == part
@@ -139,3 +195,24 @@ def _read_seed(path: Path) -> dict[str, PartPredictions]:
             *(arrays[name][chosen] for name in ("id", "class", "digest", "label", "logits"))
         )
     return parts
+
+
+def _check_arrays(path: Path, arrays: Mapping[str, Any], classes: Sequence[str]) -> None:
+    """Refuse arrays that do not fit each other or the classes."""
+    shapes = {name: array.shape for name, array in arrays.items()}
+    count = len(arrays["label"]) if arrays["label"].ndim else -1
+    wanted = dict.fromkeys(_ARRAYS, (count,)) | {"logits": (count, len(classes))}
+    kinds = "".join(arrays[name].dtype.kind for name in _ARRAYS)
+    if shapes != wanted or kinds != _KINDS:
+        reason = f"shapes or types of arrays are not as documented: {shapes}"
+    elif set(arrays["part"].tolist()) != set(MEASURED_PARTS):
+        reason = f"parts are {sorted(set(arrays['part'].tolist()))}; must be {MEASURED_PARTS}"
+    elif not np.isin(arrays["label"], range(len(classes))).all():
+        reason = "a label is none of the classes'"
+    elif not np.array_equal(np.array(classes)[arrays["label"]], arrays["class"]):
+        reason = "a class is not the one of its label"
+    elif np.isnan(arrays["logits"]).any():
+        reason = "a logit is no number"
+    else:
+        return
+    raise ArtifactError(f"{path}: {reason}; {REMEDY}")

@@ -18,10 +18,10 @@ from fusebench.report.results import Comparison
 _DIGITS = 6
 
 
-def write_curves(
+def curve_tables(
     comparison: Comparison, pairs: pd.DataFrame, folder: Path
 ) -> Mapping[str, pd.DataFrame]:
-    """Write the tables to <folder>/curves/<name>.csv and return them by name.
+    """Return the tables by name; nothing is written.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def write_curves(
     folder : Path
         Holds training/<fusion>.csv, the learning curves that stage train wrote.
     """
-    tables = {
+    return {
         "answer": answer_table(comparison, pairs),
         "intervals": intervals_table(pairs),
         "metrics": metrics_table(comparison),
@@ -38,10 +38,13 @@ def write_curves(
         "precision_recall": precision_recall_table(comparison.fusions),
         "training": training_table(folder / "training", list(comparison.fusions)),
     }
+
+
+def write_curves(tables: Mapping[str, pd.DataFrame], folder: Path) -> None:
+    """Write the tables to <folder>/curves/<name>.csv."""
     with replace_folder(folder / "curves") as aside:
         for name, table in tables.items():
             write_table(aside / f"{name}.csv", table)
-    return tables
 
 
 def training_table(folder: Path, fusions: Sequence[str]) -> pd.DataFrame:

@@ -25,7 +25,12 @@ from fusebench.report.results import Comparison
 _VECTOR = ("pdf", "svg")
 
 
-def write_plots(comparison: Comparison, pairs: pd.DataFrame, folder: Path) -> None:
+def write_plots(
+    comparison: Comparison,
+    pairs: pd.DataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    folder: Path,
+) -> None:
     """Write <folder>/curves/*.csv for `dvc plots`, and pictures.
 
     A picture is <folder>/<name>.png to look at, and <folder>/vector/<name>.pdf and .svg for a
@@ -35,10 +40,10 @@ def write_plots(comparison: Comparison, pairs: pd.DataFrame, folder: Path) -> No
     ----------
     pairs : DataFrame
         As metrics/pairs.csv.
-    folder : Path
-        Holds training/<fusion>.csv, the learning curves that stage train wrote.
+    tables : mapping of str to DataFrame
+        As `curves.curve_tables`.
     """
-    tables = write_curves(comparison, pairs, folder)
+    write_curves(tables, folder)
     figures = {
         "training": training_figure(comparison, tables["training"]),
         "roc": roc_figure(comparison, tables["roc"]),

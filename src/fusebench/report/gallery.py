@@ -52,7 +52,7 @@ def choose_rows(samples: Samples) -> pd.DataFrame:
 
 def _offset(samples: Samples, row: int) -> float:
     """Return how far the hits' centre is from the map's, or −1 where they touch the border."""
-    hit = np.asarray(samples.lidar[row]) < samples.dataset.max_range
+    hit = samples.ranges([row])[0] < samples.dataset.max_range
     if not hit.any() or hit[0].any() or hit[-1].any() or hit[:, 0].any() or hit[:, -1].any():
         return -1.0
     centre = np.argwhere(hit).mean(axis=0) - (np.array(hit.shape) - 1) / 2
@@ -68,7 +68,7 @@ def gallery(samples: Samples, rows: pd.DataFrame, note: str = "") -> Figure:
     geometry = LidarGeometry.of(samples)
     near, far = _limits(samples, rows)
     for line, row in zip(grid, rows.to_dict("records"), strict=True):
-        image = np.asarray(samples.rgb[row["row"]])
+        image = samples.images([row["row"]])[0]
         lit = image.max(axis=2) > 0
         label = f"{_short(row['class'])}\nid {_short(row['id'])}"
         # Upright: beside a low image there is no room for a label that is turned.
@@ -118,7 +118,7 @@ def _short(name: str) -> str:
 
 def _limits(samples: Samples, rows: pd.DataFrame) -> tuple[float, float]:
     """Return the ranges, in metres, between which colours are spread."""
-    ranges = samples.lidar[rows["row"].to_numpy()]
+    ranges = samples.ranges(rows["row"].to_numpy())
     hits = ranges[ranges < samples.dataset.max_range]
     if not len(hits):
         return 0.0, samples.dataset.max_range
@@ -133,7 +133,7 @@ def _ranges(
     params = LidarParams.model_validate(
         {"projection": "spherical", "align": align, "normalize": True}
     )
-    ranges = np.asarray(samples.lidar[row])[None]
+    ranges = samples.ranges([row])
     x, y, z, mask = lidar_maps(ranges, np.zeros(1, np.int64), geometry, params)[0]
     distance = np.sqrt(x**2 + y**2 + z**2) * geometry.max_range
     return np.where(mask > 0, distance, np.nan)

@@ -21,15 +21,12 @@ def differences(
     Parameters
     ----------
     trained : mapping of str to mapping
-        By fusion, its info.json: `settings` and `environment`. One without them was not trained,
-        and is left out.
+        By fusion, its `settings` and `environment`, as `Comparison.trainings` has them.
     here : mapping of str to (str or int)
         As `device.present_environment` returns it.
     """
-    settings = {name: info["settings"] for name, info in trained.items() if "settings" in info}
-    environments = {
-        name: info["environment"] for name, info in trained.items() if "environment" in info
-    }
+    settings = {name: fusion["settings"] for name, fusion in trained.items()}
+    environments = {name: fusion["environment"] for name, fusion in trained.items()}
     devices = {name: _device(environment) for name, environment in environments.items()}
     lines = _between_fusions(settings) + _between_fusions(devices)
     for key in (*_ON_THE_CPU, *_VERSIONS):

@@ -11,8 +11,9 @@ from pydantic import field_validator
 from fusebench.config import Section
 from fusebench.errors import ArtifactError
 from fusebench.evaluation.metrics import METRICS
-from fusebench.files import dvc_digest, json_text, md5_of, read_json
+from fusebench.files import dvc_digest, json_text, md5_of
 from fusebench.prediction.predictions import BASELINES, FusionPredictions, read_predictions
+from fusebench.report.stored import read_measured, read_metrics
 
 SOURCES = Path("metrics/sources.json")
 
@@ -82,6 +83,18 @@ class Comparison:
         return {row.name: row.predictions for row in self.results if row.measured is not None}
 
     @property
+    def trainings(self) -> dict[str, dict[str, Any]]:
+        """How and where each fusion was trained: `settings`, and the machine's `environment`."""
+        return {
+            row.name: {
+                "settings": row.predictions.info.get("settings", {}),
+                "environment": row.measured["environment"],
+            }
+            for row in self.results
+            if row.measured is not None
+        }
+
+    @property
     def seeds(self) -> list[int]:
         """The seeds that every fusion was trained with."""
         return list(self.results[0].predictions.seeds)
@@ -135,11 +148,12 @@ def read_comparison(root: Path, fusions: Sequence[str]) -> Comparison:
 
 def _read_result(root: Path, name: str) -> Result:
     trained = name not in BASELINES
+    predictions = read_predictions(root / "predictions" / name)
     return Result(
         name,
-        read_predictions(root / "predictions" / name),
-        read_json(root / "metrics/fusions" / f"{name}.json"),
-        read_json(root / "metrics/training" / f"{name}.json") if trained else None,
+        predictions,
+        read_metrics(root / "metrics/fusions" / f"{name}.json", predictions),
+        read_measured(root / "metrics/training" / f"{name}.json") if trained else None,
         dvc_digest(root / "predictions" / name),
     )
 

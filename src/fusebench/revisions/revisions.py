@@ -84,7 +84,7 @@ def read_fusions(rev: str) -> dict[str, FusionPredictions]:
         try:
             return {name: read_predictions(Path(folder) / PREDICTIONS / name) for name in names}
         except ArtifactError as error:
-            # 'dvc checkout', which it advises, would mend the workspace, not the revision.
+            # 'make mend', which it advises, would mend the workspace, not the revision.
             reason = str(error).partition(";")[0].replace(f"{folder}/", "")
             raise ArtifactError(f"'{rev}': {reason}") from None
 

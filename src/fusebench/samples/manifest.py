@@ -23,9 +23,12 @@ class Manifest:
     table : DataFrame
         The columns of samples.csv, then a column `seed_<n>` per seed that holds one of `PARTS` or
         `UNUSED`.
+    source : str
+        Named at the beginning of errors: the file that was read.
     """
 
     table: pd.DataFrame
+    source: str = "split manifest"
 
     @property
     def seeds(self) -> list[int]:
@@ -38,14 +41,14 @@ class Manifest:
         drawn, present = self.table[columns], samples[columns]
         if len(drawn) != len(present):
             raise ArtifactError(
-                f"split manifest: has {len(drawn)} samples, samples.csv has {len(present)}; "
+                f"{self.source}: has {len(drawn)} samples, samples.csv has {len(present)}; "
                 "'dvc repro' draws it anew"
             )
         differs = (drawn != present).any(axis=1)
         if differs.any():
             row = int(differs.idxmax())
             raise ArtifactError(
-                f"split manifest: row {row} is {drawn.loc[row].to_dict()}, in samples.csv "
+                f"{self.source}: row {row} is {drawn.loc[row].to_dict()}, in samples.csv "
                 f"{present.loc[row].to_dict()}; 'dvc repro' draws it anew"
             )
 
@@ -60,7 +63,7 @@ class Manifest:
         column = f"seed_{seed}"
         if column not in self.table:
             raise ArtifactError(
-                f"split manifest: has no seed {seed}, only {sorted(self.seeds)}; "
+                f"{self.source}: has no seed {seed}, only {sorted(self.seeds)}; "
                 "'dvc repro split' draws it"
             )
         return self.table.loc[self.table[column] == part, list(SAMPLE_COLUMNS)]
@@ -84,6 +87,6 @@ def read_manifest(path: Path) -> Manifest:
         if named is None or not table[column].isin([*PARTS, UNUSED]).all():
             raise ArtifactError(
                 f"{path}: column '{column}' must be seed_<number> and hold one of "
-                f"{(*PARTS, UNUSED)} in each line; 'dvc checkout' mends it"
+                f"{(*PARTS, UNUSED)} in each line; 'make mend' repairs it"
             )
-    return Manifest(table)
+    return Manifest(table, str(path))

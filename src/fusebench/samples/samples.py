@@ -1,15 +1,28 @@
 """The samples that stage extract wrote: packed arrays, and a table with a row per sample."""
 
-from dataclasses import dataclass
+import tokenize
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from pydantic import Field
 
+from fusebench.config import AsTuple, Section
 from fusebench.errors import ArtifactError
-from fusebench.files import read_json, read_npz, read_table
+from fusebench.files import read_npz, read_table
+from fusebench.sealed import (
+    REMEDY,
+    check_file,
+    checked,
+    file_digest,
+    read_sealed,
+    write_sealed,
+)
 
 SAMPLE_COLUMNS = {"row": int, "id": str, "class": str, "label": int, "digest": str}
 """Columns of samples.csv.
@@ -17,8 +30,13 @@ SAMPLE_COLUMNS = {"row": int, "id": str, "class": str, "label": int, "digest": s
 row: position in the arrays. id: as in the archive, text. class: name; label: its position in
 `Dataset.classes`. digest: names the content, 32 hexadecimal digits.
 """
-SCHEMA = 2
+SCHEMA = 3
 """Version of dataset.json. It rises when a reader of an earlier one would misread the file."""
+DATASET = "dataset.json"
+_ARRAYS = ("rgb.npy", "lidar.npy")
+_TABLE, _ANGLES = "samples.csv", "angles.npz"
+# Rows read at once: enough for numpy's speed, little memory.
+_CHUNK = 256
 
 
 @dataclass(frozen=True)
@@ -49,9 +67,24 @@ class Dataset:
     synthetic: bool
 
 
+class _Described(Section):
+    """dataset.json: a `Dataset`, the number of samples, and the digest of each file."""
+
+    classes: Annotated[tuple[str, ...], AsTuple] = Field(min_length=2)
+    positive: str
+    max_range: float = Field(gt=0)
+    focal_length: float = Field(gt=0)
+    quarter_turns: int
+    synthetic: bool
+    samples: int = Field(ge=1)
+    files: dict[str, str]
+
+
 @dataclass(frozen=True)
 class Samples:
     """All samples of an archive. The large arrays are mapped, not read.
+
+    What is read of them goes through `images` and `ranges`, which check it.
 
     Attributes
     ----------
@@ -61,6 +94,9 @@ class Samples:
     zenith : array of float32, shape (w,), radians, one angle per column
     table : DataFrame, N rows
         `SAMPLE_COLUMNS`, in the order of the arrays.
+    folder : Path or None
+        Where the arrays are mapped from. None: they were made in memory, where no file can be
+        broken, and are not checked.
     """
 
     rgb: npt.NDArray[np.uint8]
@@ -69,29 +105,96 @@ class Samples:
     zenith: npt.NDArray[np.float32]
     table: pd.DataFrame
     dataset: Dataset
+    folder: Path | None = None
+    # Rows whose digest was found right: each is looked at once.
+    _checked: set[int] = field(init=False, default_factory=set, repr=False, compare=False)
+
+    def images(self, rows: "Rows") -> npt.NDArray[np.uint8]:
+        """Return the images of some rows, (n, H, W, 3); raise ArtifactError if one is broken."""
+        self._check(rows)
+        return np.asarray(self.rgb[np.asarray(rows)])
+
+    def ranges(self, rows: "Rows") -> npt.NDArray[np.float32]:
+        """Return the LiDAR maps of some rows, (n, h, w); raise ArtifactError if one is broken."""
+        self._check(rows)
+        return np.asarray(self.lidar[np.asarray(rows)])
+
+    def chunks(self) -> Iterator[npt.NDArray[np.intp]]:
+        """Yield all rows, some at a time."""
+        for start in range(0, len(self.table), _CHUNK):
+            yield np.arange(start, min(start + _CHUNK, len(self.table)))
+
+    def _check(self, rows: "Rows") -> None:
+        if self.folder is None:
+            return
+        digests = self.table["digest"].to_numpy()
+        for row in set(np.asarray(rows).tolist()) - self._checked:
+            if content_digest(self.rgb[row], self.lidar[row]) != digests[row]:
+                raise ArtifactError(
+                    f"{_broken_array(self.folder)}: row {row} is not the sample that {_TABLE} "
+                    f"names; {REMEDY}"
+                )
+            self._checked.add(row)
+
+
+Rows = npt.NDArray[np.integer] | Sequence[int]
+"""Positions in the arrays."""
+
+
+def content_digest(rgb: npt.NDArray[np.uint8], lidar: npt.NDArray[np.float32]) -> str:
+    """Return what names a sample by its content: 32 hexadecimal digits of BLAKE2b."""
+    digest = blake2b(rgb.tobytes(), digest_size=16)
+    digest.update(lidar.tobytes())
+    return digest.hexdigest()
+
+
+def _broken_array(folder: Path) -> Path:
+    """Return which of the arrays is not as it was written: a sample's digest is of both."""
+    files = _read_described(folder).files
+    names = [name for name in _ARRAYS if file_digest(folder / name) != files.get(name)]
+    return folder / names[0] if names else folder
+
+
+def describe(folder: Path, dataset: Dataset) -> None:
+    """Write dataset.json into a folder that holds all other files of the samples."""
+    names = (*_ARRAYS, _ANGLES, _TABLE)
+    content = {
+        "schema": SCHEMA,
+        **asdict(dataset),
+        "samples": len(read_table(folder / _TABLE, SAMPLE_COLUMNS)),
+        "files": {name: file_digest(folder / name) for name in names},
+    }
+    write_sealed(folder / DATASET, content)
+
+
+def _read_described(folder: Path) -> _Described:
+    path = folder / DATASET
+    content = read_sealed(path, SCHEMA, "of another version of fusebench; 'dvc repro' remakes it")
+    described = checked(_Described, content, path)
+    if described.positive not in described.classes:
+        raise ArtifactError(
+            f"{path}: positive = '{described.positive}' is none of its classes; {REMEDY}"
+        )
+    return described
 
 
 def read_dataset(folder: Path) -> Dataset:
     """Return what dataset.json says; raise ArtifactError if it is missing or broken."""
-    path = folder / "dataset.json"
-    content = read_json(path)
-    if content.pop("schema", 1) != SCHEMA:
-        raise ArtifactError(f"{path}: of another version of fusebench; 'dvc repro' remakes it")
-    try:
-        dataset = Dataset(**{**content, "classes": tuple(content["classes"])})
-    except (KeyError, TypeError) as error:
-        raise ArtifactError(f"{path}: {error}; 'dvc repro -f extract' remakes it") from None
-    if dataset.positive not in dataset.classes:
-        raise ArtifactError(
-            f"{path}: positive = '{dataset.positive}' is none of its classes; "
-            "'dvc repro -f extract' remakes it"
-        )
-    return dataset
+    return Dataset(**_read_described(folder).model_dump(exclude={"samples", "files"}))
 
 
 def read_samples_table(folder: Path) -> pd.DataFrame:
-    """Return samples.csv; raise ArtifactError if it is missing or broken."""
-    return read_table(folder / "samples.csv", SAMPLE_COLUMNS)
+    """Return samples.csv; raise ArtifactError if it is missing, broken, or of other samples."""
+    described, path = _read_described(folder), folder / _TABLE
+    _check_file(folder, _TABLE, described)
+    table = read_table(path, SAMPLE_COLUMNS)
+    if table["row"].tolist() != list(range(described.samples)):
+        raise ArtifactError(f"{path}: rows are not 0 to {described.samples - 1}; {REMEDY}")
+    return table
+
+
+def _check_file(folder: Path, name: str, described: _Described) -> None:
+    check_file(folder / name, described.files.get(name, ""), folder / DATASET)
 
 
 def open_samples(folder: Path) -> Samples:
@@ -100,22 +203,46 @@ def open_samples(folder: Path) -> Samples:
     Raises
     ------
     ArtifactError
-        A file is missing or broken, or the files disagree about the number of samples.
+        A file is missing or broken, or of other samples. The large arrays are only checked for
+        their shape; see `Samples`.
     """
-    table = read_samples_table(folder)
-    rgb, lidar = (_map_array(folder / f"{name}.npy") for name in ("rgb", "lidar"))
-    angles = read_npz(folder / "angles.npz", ("azimuth", "zenith"))
-    counts = {"samples.csv": len(table), "rgb.npy": len(rgb), "lidar.npy": len(lidar)}
-    if len(set(counts.values())) > 1:
-        raise ArtifactError(f"{folder}: numbers of samples differ: {counts}; 'dvc checkout' mends")
-    return Samples(rgb, lidar, angles["azimuth"], angles["zenith"], table, read_dataset(folder))
+    table, described = read_samples_table(folder), _read_described(folder)
+    count = len(table)
+    rgb = _map_array(folder / "rgb.npy", np.uint8, (count, None, None, 3))
+    lidar = _map_array(folder / "lidar.npy", np.float32, (count, None, None))
+    _check_file(folder, _ANGLES, described)
+    angles = read_npz(folder / _ANGLES, ("azimuth", "zenith"))
+    return Samples(
+        rgb, lidar, angles["azimuth"], angles["zenith"], table, read_dataset(folder), folder
+    )
 
 
-def _map_array(path: Path) -> Any:
+def _map_array(path: Path, dtype: npt.DTypeLike, shape: tuple[int | None, ...]) -> Any:
+    """Map an array of some shape, in which None stands for any length."""
     try:
         # Read-only: DVC links these files to its cache.
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
-    except (ValueError, EOFError, OSError) as error:
-        raise ArtifactError(f"{path}: broken ({error}); 'dvc checkout' mends it") from None
+    except (
+        AttributeError, EOFError, MemoryError, OSError, OverflowError, SyntaxError, TypeError,
+        ValueError, tokenize.TokenError,
+    ) as error:  # fmt: skip
+        # Most are of numpy's parser of the header, which takes it for a line of Python.
+        reason = " ".join(str(error).split())
+        raise ArtifactError(f"{path}: broken ({reason}); {REMEDY}") from None
+    # A flipped bit in the header may turn float32 into int32, or the order of its bytes.
+    fits = isinstance(array, np.memmap) and len(array.shape) == len(shape)
+    if (
+        not fits
+        or array.dtype != np.dtype(dtype)
+        or any(
+            wanted not in (None, found) for wanted, found in zip(shape, array.shape, strict=True)
+        )
+    ):
+        wanted = " × ".join("any" if length is None else str(length) for length in shape)
+        raise ArtifactError(
+            f"{path}: is {array.dtype} of shape {array.shape}; must be {np.dtype(dtype)}, "
+            f"{wanted}; {REMEDY}"
+        )
+    return array

@@ -7,8 +7,10 @@ from pydantic import Field, field_validator
 
 from fusebench.config import AsTuple, Off, Section, from_settings
 from fusebench.device import WantedPrecision
+from fusebench.errors import ArtifactError, ParamsError
 from fusebench.files import read_json
 from fusebench.inputs.lidar import LidarParams
+from fusebench.sealed import REMEDY
 
 
 class TrainParams(Section):
@@ -37,9 +39,14 @@ def read_settings(path: Path) -> tuple[TrainParams, LidarParams]:
 
     Raises
     ------
-    ArtifactError, ParamsError
+    ArtifactError
         The file is missing, or holds a value that is not allowed.
     """
     content = read_json(path)
-    train = from_settings(TrainParams, content.get("train"), f"{path}: train")
-    return train, from_settings(LidarParams, content.get("lidar"), f"{path}: lidar")
+    try:
+        train = from_settings(TrainParams, content.get("train"), f"{path}: train")
+        lidar = from_settings(LidarParams, content.get("lidar"), f"{path}: lidar")
+    except ParamsError as error:
+        # What stage check wrote was allowed.
+        raise ArtifactError(f"{error}; {REMEDY}") from None
+    return train, lidar

@@ -82,11 +82,11 @@ def train_fusion(
 
 
 def _check_whole(aside: Path, models: Path, seeds: Sequence[int]) -> None:
-    """Refuse a folder of models that lacks a seed: DVC would record it as done."""
-    described = Description.read(aside).seeds
-    for seed in seeds:
-        if seed not in described or not (aside / f"seed_{seed}.safetensors").is_file():
-            raise ArtifactError(f"{models}: seed {seed} was lost while it was written; train again")
+    """Refuse a folder of models that is not whole: DVC would record it as done."""
+    described = Description.read(aside)
+    if list(described.seeds) != list(seeds):
+        raise ArtifactError(f"{models}: holds seeds {list(described.seeds)}; must be {list(seeds)}")
+    Description.check(aside)
 
 
 def _train_seed(training: Training, seed: int, kept: KeptSeed, progress: Progress) -> FinishedSeed:
@@ -128,7 +128,6 @@ def _describe(training: Training, seeds: Mapping[int, FinishedSeed]) -> Descript
             for seed, finished in seeds.items()
         },
         recipe.settings,
-        environment(training.device, recipe.precision),
     )
 
 

@@ -1,0 +1,191 @@
+"""What DVC cannot mend by itself: a lock that a killed DVC left, and damage in its own cache.
+
+Where outputs are hard links to the cache, a flipped byte in one is a flipped byte in both. DVC
+takes an object of its cache that is read-only for whole: 'dvc checkout' and 'dvc repro', even with
+--force, then bring the damage back and call it up to date. So each object is hashed here, and what
+is damaged goes; what DVC misses it can make anew. Files of `dvc add` are the user's own, and stay.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from fusebench.errors import ArtifactError
+from fusebench.files import dvc_digest
+from fusebench.guard import is_dvc
+from fusebench.recorded import changed, listed, made
+from fusebench.stages import ignored_names
+
+_LOCK, _BUSY = Path("dvc.lock"), Path(".dvc/tmp/rwlock")
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class _Output:
+    """An output that dvc.lock names; `tracked`: git keeps it, not DVC's cache."""
+
+    path: Path
+    md5: str
+    tracked: bool
+
+
+def mend(say: Say) -> None:
+    """Mend the checkout in the working directory.
+
+    Parameters
+    ----------
+    say : callable
+        Is given a line for each thing that was done, and one for what is left to do.
+
+    Raises
+    ------
+    ArtifactError
+        DVC works in this checkout, or dvc.lock is broken.
+    """
+    said: list[str] = []
+
+    def tell(line: str) -> None:
+        said.append(line)
+        say(line)
+
+    if working := list(_working()):
+        raise ArtifactError(
+            f"DVC works in this folder (process {', '.join(map(str, working))}); wait for it, or "
+            "end it, then run this again"
+        )
+    _remove_lock(tell)
+    outputs = _outputs() if _LOCK.is_file() else []
+    objects = Path(_dvc("cache", "dir").strip()) / "files/md5"
+    _remove_objects(objects, outputs, tell)
+    _remove_outputs(objects, outputs, tell)
+    _bring_back(outputs, tell)
+    if not said:
+        say("nothing to mend")
+
+
+def _working() -> Iterator[int]:
+    """Yield the processes of DVC whose working directory is in this checkout."""
+    root = Path.cwd().resolve()
+    for process in psutil.process_iter():
+        try:
+            if is_dvc(process.cmdline()):
+                folder = Path(process.cwd()).resolve()
+                if root in (folder, *folder.parents):
+                    yield process.pid
+        except (psutil.Error, OSError):
+            # It has ended, or is another user's.
+            continue
+
+
+def _remove_lock(tell: Say) -> None:
+    """Remove the list of busy files if no DVC can read it; nobody works here."""
+    try:
+        whole = isinstance(json.loads(_BUSY.read_bytes()), dict)
+    except FileNotFoundError:
+        return
+    except ValueError:
+        whole = False
+    if not whole:
+        _BUSY.unlink()
+        tell(f"removed {_BUSY}, which a killed DVC left broken")
+
+
+def _outputs() -> list[_Output]:
+    paths = [(Path(out.path), out.md5) for _, out in made(_LOCK)]
+    tracked = _git("ls-files", "-z", "--", *(str(path) for path, _ in paths)).split("\0")
+    kept = {ancestor for name in tracked if name for ancestor in (Path(name), *Path(name).parents)}
+    return [_Output(path, md5, path in kept) for path, md5 in paths]
+
+
+def _remove_objects(objects: Path, outputs: Sequence[_Output], tell: Say) -> None:
+    """Remove the damaged objects of DVC's cache among those that outputs are made of."""
+    for output in outputs:
+        # A list of files goes first where it is damaged: what it says is not to be trusted.
+        _remove_damaged(objects, output.md5, output.path, tell)
+        for name, md5 in (listed(objects, output.md5) or {}).items():
+            _remove_damaged(objects, md5, output.path / name, tell)
+
+
+def _remove_damaged(objects: Path, md5: str, path: Path, tell: Say) -> None:
+    file = objects / md5[:2] / md5[2:]
+    if not file.is_file() or dvc_digest(file) == md5.removesuffix(".dir"):
+        return
+    file.unlink()
+    done = "removed from DVC's cache, damaged"
+    # A copy, where outputs are no links, may be whole.
+    if path.is_file() and dvc_digest(path) == md5:
+        shutil.copyfile(path, file)
+        file.chmod(0o444)
+        done = "made anew in DVC's cache, from the output"
+    tell(f"{done}: {file.parent.name}/{file.name} ({path})")
+
+
+def _remove_outputs(objects: Path, outputs: Sequence[_Output], tell: Say) -> None:
+    """Remove the outputs that are not as recorded; what git keeps comes back if it is."""
+    ignored = ignored_names()
+    for output in outputs:
+        if not _differs(output, ignored):
+            continue
+        files = changed(output.path, output.md5, ignored, objects) or [output.path]
+        _remove(output.path)
+        if output.tracked:
+            _git("restore", "--", str(output.path))
+            if _differs(output, ignored):
+                _remove(output.path)
+        back = output.tracked and output.path.exists()
+        tell(
+            f"{'brought back from git' if back else 'removed'}, not as {_LOCK} says: "
+            f"{', '.join(map(str, files))}"
+        )
+
+
+def _differs(output: _Output, ignored: Sequence[str]) -> bool:
+    return output.path.exists() and dvc_digest(output.path, ignored) != output.md5
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _bring_back(outputs: Sequence[_Output], tell: Say) -> None:
+    """Check out what is missing and in DVC's cache; say what is left to do."""
+    missing = [output for output in outputs if not output.path.exists()]
+    kept = [str(output.path) for output in missing if not output.tracked]
+    if kept:
+        _dvc("checkout", "--quiet", "--allow-missing", *kept)
+    if back := [str(output.path) for output in missing if output.path.exists()]:
+        tell(f"brought back from DVC's cache: {', '.join(back)}")
+    if left := [str(output.path) for output in missing if not output.path.exists()]:
+        first = "'dvc pull', then " if _dvc("remote", "list").strip() else ""
+        tell(f"left to do: {first}'dvc repro', which makes {', '.join(left)}")
+
+
+def _dvc(*arguments: str) -> str:
+    return _run(True, sys.executable, "-m", "dvc", *arguments)
+
+
+def _git(*arguments: str) -> str:
+    """Run git; what it cannot do is not there."""
+    return _run(False, "git", *arguments)
+
+
+def _run(needed: bool, *command: str) -> str:
+    """Return what a command printed; raise ArtifactError if it failed and is needed."""
+    done = subprocess.run(  # noqa: S603
+        command, check=False, capture_output=True, text=True
+    )
+    if done.returncode and needed:
+        lines = [line for line in done.stderr.splitlines() if line]
+        reason = lines[0].removeprefix("ERROR: ") if lines else f"exit code {done.returncode}"
+        raise ArtifactError(f"'{' '.join(command[2:4])}' failed: {reason}")
+    return done.stdout
