@@ -17,16 +17,16 @@ from benchmarks.processes import (
 )
 from benchmarks.timing import FUSION, ratios, spread
 from fusebench.config import PARAMS_FILE, load_section
-from fusebench.data.archive import DataParams
+from fusebench.data.settings import DataParams
 
 _ARCHIVE = "data/demo.zip"
-_DATA_STAGES = {"synthesize": (_ARCHIVE,), "extract": (_ARCHIVE, "data/samples")}
+_DATA_STAGES = {"synthesize": (_ARCHIVE,), "extract": ("data/samples",)}
 _DVC = (sys.executable, "-m", "dvc", "repro")
 
 # Scripts whose start is timed, with their arguments; those that import torch are set against it.
 WITHOUT_TORCH = {
     "split": ("data/samples", "data/split.csv"),
-    "extract": (_ARCHIVE, "data/samples"),
+    "extract": ("data/samples",),
     "check_inputs": ("data/samples", "data/inputs.json"),
     "compare": (),
     "headline": (),

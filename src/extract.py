@@ -1,6 +1,7 @@
-"""Stage extract: python src/extract.py data/demo.zip data/samples
+"""Stage extract: python src/extract.py data/samples
 
-Reads the pairs of the archive into packed arrays and writes what it holds to metrics/data.json.
+Reads the pairs of the archive that data.archive names into packed arrays, and writes what it
+holds to metrics/data.json.
 """
 
 from pathlib import Path
@@ -11,18 +12,16 @@ from fusebench import cli
 def main() -> None:
     """Read the arguments, extract, say what was found."""
     parser = cli.parser(__doc__)
-    parser.add_argument("archive", help="zip with the class folders; the same as data.archive")
     parser.add_argument("samples", type=Path, help="folder to write")
     arguments = parser.parse_args()
 
     from fusebench.config import PARAMS_FILE, load, load_section
-    from fusebench.data.archive import DataParams
     from fusebench.data.extract import extract
     from fusebench.data.sensors import Sensors
+    from fusebench.data.settings import DataParams
     from fusebench.data.summary import report_lines
 
     params = load_section(PARAMS_FILE, "data", DataParams)
-    params = params.model_copy(update={"archive": arguments.archive})
     sensors = load(Path(params.sensors), Sensors)
     summary = extract(params, sensors, arguments.samples, Path("metrics/data.json"))
     cli.show("\n".join(report_lines(params, summary)))

@@ -26,7 +26,10 @@ DATA = {
     "positive": "spheres",
     "sensors": "data/sensors.yaml",
     "on_bad_sample": "error",
-}
+    "limits": {
+        "members": 1000, "member_bytes": 1_000_000, "total_bytes": 10_000_000, "ratio": 500,
+    },
+}  # fmt: skip
 TRAIN = {
     "seeds": SEEDS,
     "epochs": 2,
@@ -84,9 +87,9 @@ def params_text() -> str:
 def samples_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What stage extract makes of 60 synthetic cubes and 40 spheres. Read-only."""
     from fusebench.config import load
-    from fusebench.data.archive import DataParams
     from fusebench.data.extract import extract
     from fusebench.data.sensors import Sensors
+    from fusebench.data.settings import DataParams
     from fusebench.synthetic.archive import SynthesizeParams, write_archive
 
     root = tmp_path_factory.mktemp("small")

@@ -36,7 +36,7 @@ def _loaded(folder: Path, script: str, *arguments: str) -> tuple[set[str], str]:
 @pytest.mark.parametrize(
     ("script", "arguments"),
     [
-        ("extract.py", ["data/none.zip", "data/samples"]),
+        ("extract.py", ["data/samples"]),
         ("baseline.py", []),
         ("compare.py", []),
         ("gallery.py", ["data/samples", "plots/samples.png"]),

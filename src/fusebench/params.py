@@ -6,7 +6,7 @@ from typing import Any, Self
 from pydantic import field_validator, model_validator
 
 from fusebench.config import PARAMS_FILE, shown, validate
-from fusebench.data.archive import DataParams
+from fusebench.data.settings import DataParams
 from fusebench.device import RuntimeParams
 from fusebench.errors import ParamsError
 from fusebench.inputs.lidar import LidarParams

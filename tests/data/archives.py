@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from fusebench.data.archive import DataParams
 from fusebench.data.sensors import Sensors
+from fusebench.data.settings import DataParams
 
 CLASSES = ("cubes", "spheres")
 IMAGE_SIZE = (16, 32)
 LIDAR_SIZE = (6, 8)
 MAX_RANGE = 50.0
+LIMITS = {
+    "members": 10_000, "member_bytes": 100_000_000, "total_bytes": 1_000_000_000, "ratio": 500,
+}  # fmt: skip
 IDS: Mapping[str, Sequence[str]] = {
     "cubes": ("0000", "0001", "0002", "0003"),
     "spheres": ("0001", "0002", "0005"),
@@ -76,16 +80,24 @@ def npy_with_header(header: bytes, values: bytes = b"") -> bytes:
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + values
 
 
+def png_of(*chunks: tuple[bytes, bytes]) -> bytes:
+    """A PNG chunk by chunk, for what Pillow does not write; each with its right checksum."""
+    content = b"\x89PNG\r\n\x1a\n"
+    for name, body in chunks:
+        checksum = struct.pack(">I", zlib.crc32(name + body))
+        content += struct.pack(">I", len(body)) + name + body + checksum
+    return content
+
+
+def png_head(width: int, height: int, depth: int, colour: int, *rest: int) -> tuple[bytes, bytes]:
+    """The first chunk of a PNG; `rest` is compression, filters and interlacing, by default 0."""
+    return b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, *(rest or (0, 0, 0)))
+
+
 def raw_png(width: int, height: int, depth: int, colour: int, rows: bytes | None) -> bytes:
-    """A PNG chunk by chunk, for what Pillow does not write; without image data if rows is None."""
-
-    def chunk(name: bytes, content: bytes) -> bytes:
-        checksum = struct.pack(">I", zlib.crc32(name + content))
-        return struct.pack(">I", len(content)) + name + content + checksum
-
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
-    data = b"" if rows is None else chunk(b"IDAT", zlib.compress(rows))
-    return b"\x89PNG\r\n\x1a\n" + head + data + chunk(b"IEND", b"")
+    """A PNG of these rows; without image data if they are None."""
+    data = [] if rows is None else [(b"IDAT", zlib.compress(rows))]
+    return png_of(png_head(width, height, depth, colour), *data, (b"IEND", b""))
 
 
 def members(
@@ -159,6 +171,7 @@ def params(archive: Path | str, /, **changes: Any) -> DataParams:
         "sensors": "data/sensors.yaml",
         "positive": CLASSES[1],
         "on_bad_sample": "error",
+        "limits": LIMITS,
     }
     return DataParams.model_validate({**content, **changes})
 
@@ -212,6 +225,37 @@ def encrypt_member(path: Path, name: str) -> None:
 
 def claim_size(path: Path, name: str, size: int) -> None:
     """Let the directory say that a member has this many bytes when it is unpacked."""
+    write_entry(path, name, 24, "<I", size)
+
+
+def write_entry(path: Path, name: str, offset: int, form: str, value: Any) -> None:
+    """Write a field of a member's entry in the directory."""
     content = bytearray(path.read_bytes())
-    struct.pack_into("<I", content, _entry_of(content, name) + 24, size)
+    struct.pack_into(form, content, _entry_of(content, name) + offset, value)
     path.write_bytes(content)
+
+
+def write_header(path: Path, name: str, offset: int, form: str, value: Any) -> None:
+    """Write a field of the header that stands before a member."""
+    info, _ = _start_of(path, name)
+    content = bytearray(path.read_bytes())
+    struct.pack_into(form, content, info.header_offset + offset, value)
+    path.write_bytes(content)
+
+
+def at_both(path: Path, name: str, in_header: int, form: str, value: Any) -> None:
+    """Write a field of a member in its header and in the directory, which has it later."""
+    write_header(path, name, in_header, form, value)
+    write_entry(path, name, in_header + 2, form, value)
+
+
+Edits = list[tuple[float, int]]
+EDITS = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=4)
+
+
+def damaged(content: bytes, edits: Edits, kept: float) -> bytes:
+    """Bytes with some replaced and the end cut off."""
+    changed = bytearray(content[: max(1, round(kept * len(content)))])
+    for place, value in edits:
+        changed[int(place * len(changed))] = value
+    return bytes(changed)

@@ -57,6 +57,26 @@ def test_new_file_is_a_new_fusion(fusions_folder: Path) -> None:
     assert fusion_class("difference").__name__ == "Difference"
 
 
+@pytest.mark.parametrize(
+    "name", ["$(touch pwned)", "a b", "a-b", "Late", "2late", "ü", "a;b", "-a"]
+)
+def test_a_file_whose_name_a_shell_might_read_otherwise_is_refused(
+    name: str, fusions_folder: Path
+) -> None:
+    """DVC puts names of fusions into commands."""
+    (fusions_folder / "__init__.py").write_text("")
+    (fusions_folder / ".hidden.py").write_text("")
+    (fusions_folder / "fine_2.py").write_text("")
+    assert registry.names() == ["fine_2"]
+    (fusions_folder / f"{name}.py").write_text("")
+    with pytest.raises(ParamsError) as caught:
+        registry.names()
+    assert str(caught.value) == (
+        f"src/fusebench/fusions: '{name}.py' must be named by small letters, digits and '_', a "
+        "letter first"
+    )
+
+
 @pytest.mark.parametrize(("name", "classes"), [("nothing", ()), ("two", ("First", "Second"))])
 def test_file_must_hold_one_fusion(
     name: str, classes: tuple[str, ...], fusions_folder: Path

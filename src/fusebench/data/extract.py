@@ -1,9 +1,5 @@
 """Stage extract: from the zip straight into packed arrays; no tree of files is ever unpacked."""
 
-import errno
-import lzma
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,25 +10,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from fusebench.aside import replace_folder
-from fusebench.data.archive import (
-    ANGLES,
-    GUIDE,
-    DataParams,
-    Layout,
-    PairedMembers,
-    open_archive,
-    read_layout,
-)
-from fusebench.data.decode import BadMemberError, decode_angles, decode_image, decode_ranges
+from fusebench.aside import replace_outputs
+from fusebench.data.archive import ANGLES, GUIDE, Layout, PairedMembers, read_layout
+from fusebench.data.headers import shown
+from fusebench.data.images import decode_image
+from fusebench.data.npy import decode_angles, decode_ranges
 from fusebench.data.sensors import Sensors
+from fusebench.data.settings import DataParams
 from fusebench.data.summary import Report, Sample
+from fusebench.data.unpack import BadMemberError
+from fusebench.data.zips import Zip, open_archive
 from fusebench.errors import ArchiveError, BadSamplesError
 from fusebench.files import write_json, write_table
 from fusebench.samples.samples import SAMPLE_COLUMNS, Dataset, content_digest, describe
-
-# An image of the largest allowed size, stored without compression, is smaller than this.
-_MAX_MEMBER_BYTES = 512 * 1024 * 1024
 
 
 class ArrayWriter:
@@ -92,16 +82,18 @@ def extract(params: DataParams, sensors: Sensors, folder: Path, metrics: Path) -
     Raises
     ------
     ArchiveError
-        The archive cannot be used at all.
+        The archive cannot be used at all, or changed meanwhile.
     BadSamplesError
         Samples are bad and `data.on_bad_sample` is "error"; all of them are named.
     """
-    with open_archive(Path(params.archive)) as archive:
+    with open_archive(Path(params.archive), params.limits) as archive:
         layout = read_layout(archive, params.classes)
+        archive.check_limits(layout.members())
         angles = _read_angles(archive, layout, params, sensors)
         report = Report(problems=list(layout.ambiguous))
-        with replace_folder(folder) as aside:
+        with replace_outputs([folder], [metrics]) as (aside, summary_aside):
             _write_samples(archive, layout, params, sensors, aside, report)
+            archive.check_unchanged()
             if report.problems and params.on_bad_sample == "error":
                 raise BadSamplesError(params.archive, report.problems)
             empty = [name for name in params.classes if not report.pairs[name]]
@@ -110,8 +102,8 @@ def extract(params: DataParams, sensors: Sensors, folder: Path, metrics: Path) -
             np.savez(aside / "angles.npz", allow_pickle=False, **angles)
             write_table(aside / "skipped.csv", pd.DataFrame({"problem": report.problems}))
             describe(aside, _dataset(params, sensors, layout))
-    summary = report.summary(layout, params.classes)
-    write_json(metrics, summary)
+            summary = report.summary(layout, params.classes)
+            write_json(summary_aside, summary)
     return summary
 
 
@@ -128,7 +120,7 @@ def _dataset(params: DataParams, sensors: Sensors, layout: Layout) -> Dataset:
 
 
 def _write_samples(
-    archive: zipfile.ZipFile,
+    archive: Zip,
     layout: Layout,
     params: DataParams,
     sensors: Sensors,
@@ -155,7 +147,7 @@ def _write_samples(
 
 
 def _read_pairs(
-    archive: zipfile.ZipFile, layout: Layout, sensors: Sensors
+    archive: Zip, layout: Layout, sensors: Sensors
 ) -> Iterator[tuple[PairedMembers, Sample | str]]:
     """Yield each pair with its arrays, or with the line that says what is wrong with it."""
 
@@ -177,37 +169,16 @@ def _read_pairs(
 Decoded = TypeVar("Decoded")
 
 
-def _decoded(
-    archive: zipfile.ZipFile, member: str, decode: Callable[[bytes], Decoded]
-) -> Decoded | str:
+def _decoded(archive: Zip, member: str, decode: Callable[[bytes], Decoded]) -> Decoded | str:
     """Return what a member holds, or the line that says what is wrong with it."""
     try:
-        return decode(_read_member(archive, member))
+        return decode(archive.read(member))
     except BadMemberError as error:
-        return f"{member}: {error}"
-
-
-def _read_member(archive: zipfile.ZipFile, name: str) -> bytes:
-    try:
-        info = archive.getinfo(name)
-        if info.file_size > _MAX_MEMBER_BYTES:
-            raise BadMemberError(f"{info.file_size:,} bytes; at most {_MAX_MEMBER_BYTES:,}")
-        return archive.read(info)
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as error:
-        raise BadMemberError(f"broken in the zip ({error})") from None
-    except (RuntimeError, NotImplementedError) as error:
-        # Encrypted, or compressed in a way that zipfile does not know.
-        raise BadMemberError(f"cannot be read ({error})") from None
-    except OSError as error:
-        # bz2 has no error of its own, and a wrong offset is an invalid argument to seek. Any
-        # other is the disk's, not the member's, and must never be taken for a bad sample.
-        if error.errno not in (None, errno.EINVAL):
-            raise
-        raise BadMemberError(f"broken in the zip ({error})") from None
+        return f"{shown(member)}: {error}"
 
 
 def _read_angles(
-    archive: zipfile.ZipFile, layout: Layout, params: DataParams, sensors: Sensors
+    archive: Zip, layout: Layout, params: DataParams, sensors: Sensors
 ) -> dict[str, npt.NDArray[np.float32]]:
     """Return azimuth (h,) and zenith (w,), in radians, which all classes must share."""
     angles: dict[str, npt.NDArray[np.float32]] = {}
@@ -216,13 +187,13 @@ def _read_angles(
         for class_name in params.classes:
             member = layout.angles[class_name, angle]
             try:
-                values = decode_angles(_read_member(archive, member), length)
+                values = decode_angles(archive.read(member), length)
             except BadMemberError as error:
-                raise ArchiveError(f"{params.archive}: {member}: {error}") from None
+                raise ArchiveError(f"{params.archive}: {shown(member)}: {error}") from None
             if not np.array_equal(values, angles.setdefault(angle, values)):
                 # Angles that depend on the class would tell the class to every model.
                 raise ArchiveError(
-                    f"{params.archive}: {member} differs from {first}; one sensor is expected "
-                    f"({GUIDE})"
+                    f"{params.archive}: {shown(member)} differs from {shown(first)}; one sensor is "
+                    f"expected ({GUIDE})"
                 )
     return angles

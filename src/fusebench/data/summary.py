@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fusebench.data.archive import DataParams, Layout, PairedMembers
+from fusebench.data.archive import Layout, PairedMembers
+from fusebench.data.settings import DataParams
 
 MOST_EMPTY = 10.0
 """Samples of which a sensor carries nothing, in %, above which there is a warning."""

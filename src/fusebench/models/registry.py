@@ -4,6 +4,7 @@ Names are read from the folder without importing torch; `base.build` makes a mod
 """
 
 import difflib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar, Self
@@ -13,12 +14,27 @@ from pydantic import Field, field_validator, model_validator
 from fusebench.config import AsTuple, Section
 from fusebench.errors import ParamsError
 
+_NAME = re.compile("[a-z][a-z0-9_]*")
 _FOLDER = Path(__file__).parents[1] / "fusions"
 
 
 def names() -> list[str]:
-    """Return the names of all fusions, sorted."""
-    return sorted(path.stem for path in _FOLDER.glob("[a-z]*.py"))
+    """Return the names of all fusions, sorted.
+
+    Raises
+    ------
+    ParamsError
+        A file has a name that is none: DVC puts names of fusions into command lines.
+    """
+    files = [path for path in _FOLDER.glob("*.py") if not path.name.startswith(("_", "."))]
+    found = sorted(path.stem for path in files)
+    for name in found:
+        if not _NAME.fullmatch(name):
+            raise ParamsError(
+                f"src/fusebench/fusions: {f'{name}.py'!r} must be named by small letters, digits "
+                "and '_', a letter first"
+            )
+    return found
 
 
 def check_name(name: str) -> None:

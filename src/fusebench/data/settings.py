@@ -1,0 +1,115 @@
+"""Section `data` of params.yaml: the archive, its classes, and how much of it is read."""
+
+import posixpath
+import unicodedata
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from fusebench.config import AsTuple, Section
+
+DEMO = "data/demo.zip"
+"""The archive that stage synthesize makes."""
+
+_SENSORS = "in the file that data.sensors names"
+# File systems hold no longer names of files.
+LONGEST_NAME = 255
+"""Bytes that an id or a class name may have."""
+
+
+class Limits(Section):
+    """Section `data.limits`: what keeps an archive from taking all memory, disk or time.
+
+    Attributes
+    ----------
+    members : int
+        Files and folders in the zip.
+    member_bytes : int
+        Bytes of one unpacked member.
+    total_bytes : int
+        Bytes of all members that are read, unpacked.
+    ratio : int
+        Unpacked bytes over packed ones, of all members that are read together.
+    """
+
+    members: int = Field(ge=1, le=100_000_000)
+    member_bytes: int = Field(ge=1, le=2**31 - 1)
+    total_bytes: int = Field(ge=1, le=2**60)
+    ratio: int = Field(ge=1, le=1_000_000)
+
+
+class DataParams(Section):
+    """Section `data`: the archive and its classes. Only stage extract reads it.
+
+    What is constant for an archive stands in a file of its own: see `sensors.Sensors`.
+    """
+
+    moved: ClassVar[Mapping[str, str]] = {
+        "image_size": f"camera.image_size {_SENSORS}",
+        "focal_length": f"camera.focal_length {_SENSORS}",
+        "lidar_size": f"lidar.size {_SENSORS}",
+        "max_range": f"lidar.max_range {_SENSORS}",
+        "quarter_turns": f"lidar.quarter_turns {_SENSORS}",
+    }
+
+    archive: str = Field(min_length=1)
+    sensors: str = Field(min_length=1)
+    classes: Annotated[tuple[str, ...], AsTuple] = Field(min_length=2)
+    positive: str
+    on_bad_sample: Literal["error", "skip"]
+    limits: Limits
+
+    @field_validator("archive", "sensors")
+    @classmethod
+    def _plain_path(cls, path: str) -> str:
+        if reason := _not_plain(path):
+            raise ValueError(f"'{path}': {reason}")
+        return path
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        classes = f"classes = {list(self.classes)}"
+        if len({same_name(name) for name in self.classes}) < len(self.classes) or any(
+            "/" in name or not name for name in self.classes
+        ):
+            raise ValueError(f"{classes}: must be different folder names, not only by case")
+        for name in self.classes:
+            if reason := _no_folder(name):
+                raise ValueError(f"{classes}: '{name}' {reason}")
+        if self.archive != DEMO and posixpath.normpath(self.archive) == DEMO:
+            # dvc.yaml compares the text: in another spelling nothing would make the file.
+            raise ValueError(f"archive = '{self.archive}': must be written '{DEMO}'")
+        if self.positive not in self.classes:
+            raise ValueError(f"positive = '{self.positive}': must be one of {list(self.classes)}")
+        return self
+
+
+def same_name(name: str) -> str:
+    """Return what equal names have in common: Unicode's composed form, without regard to case."""
+    composed = unicodedata.normalize("NFC", name)
+    return unicodedata.normalize("NFC", composed.casefold())
+
+
+def _not_plain(path: str) -> str:
+    """Return why a path cannot stand in dvc.yaml, or ""."""
+    if not path.isprintable():
+        return "must be printable, and on one line"
+    if path.strip() != path:
+        return "must not begin or end with a space"
+    if "${" in path:
+        return "must not hold '${', which DVC replaces by the value of a key"
+    if "://" in path:
+        return "must be a file of this machine, not an address: 'dvc import-url' fetches it"
+    return ""
+
+
+def _no_folder(name: str) -> str:
+    """Return why a class has no folder of this name in an archive, or ""."""
+    if not name.isprintable():
+        return "must be printable, and on one line"
+    if "\\" in name or name.startswith(".") or name == "__MACOSX":
+        return "must be the name of a folder with samples: without '\\', not hidden"
+    if len(name.encode()) > LONGEST_NAME:
+        return f"must have at most {LONGEST_NAME} bytes"
+    return ""
