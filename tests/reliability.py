@@ -6,7 +6,8 @@ number in it is written by hand.
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,22 @@ def tally(record_property: Callable[[str, object], None]) -> Tally:
         record_property(_KEY, json.dumps([heading, tried, held]))
 
     return count
+
+
+@contextmanager
+def counting(tally: Tally, heading: str) -> Iterator[Callable[[], None]]:
+    """Yield what is to be called for each try; an error is a try that did not hold."""
+    tried = [0]
+
+    def count() -> None:
+        tried[0] += 1
+
+    try:
+        yield count
+    except BaseException:
+        tally(heading, tried[0], tried[0] - 1)
+        raise
+    tally(heading, tried[0], tried[0])
 
 
 class Recorder:

@@ -19,6 +19,7 @@ import torch
 from tests import in_process
 from tests.in_process import ARGUMENTS, STAGES, dependencies, outputs, run
 from tests.project import environment
+from tests.reliability import Tally
 
 from fusebench.seeds import derive_seed
 
@@ -211,7 +212,7 @@ def _wrong(stage: str, path: Path, fault: str, capsys: pytest.CaptureFixture[str
 @pytest.mark.usefixtures("project")
 def test_a_broken_file_is_one_line_that_names_it(
     stage: str, by_dvc: bool, share: int, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], tally: Tally,
 ) -> None:  # fmt: skip
     if by_dvc:
         monkeypatch.setenv("DVC_STAGE", stage)
@@ -220,6 +221,7 @@ def test_a_broken_file_is_one_line_that_names_it(
     cases = list(_cases(stage))
     tried = [case for case in cases if derive_seed(stage, by_dvc, *map(str, case)) % share == 0]
     wrong = [_wrong(stage, path, fault, capsys) for path, fault in tried or cases[:1]]
+    tally("broken files that a stage reads", len(wrong), wrong.count(""))
     assert not any(wrong), "\n".join(filter(None, wrong))
 
 

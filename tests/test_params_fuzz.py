@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.reliability import Tally, counting
 
 from fusebench import yaml12
 from fusebench.config import PARAMS_FILE, parse, validate
@@ -153,26 +154,22 @@ RAW = [
 FILES = st.one_of(byte_mutations(), structural_mutations(), raw_values())
 
 
-def fuzz(examples: int) -> Callable[[], None]:
-    @settings(
-        max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck),
-        report_multiple_bugs=False,
-    )  # fmt: skip
-    @given(FILES)
-    def test(content: bytes) -> None:
-        check(content)
+@pytest.mark.parametrize(
+    "examples", [300, pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.thorough])]
+)
+def test_any_file_is_accepted_or_refused_in_one_line(examples: int, tally: Tally) -> None:
+    with counting(tally, "files of params") as count:
 
-    return test
+        @settings(
+            max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck),
+            report_multiple_bugs=False,
+        )  # fmt: skip
+        @given(FILES)
+        def each(content: bytes) -> None:
+            count()
+            check(content)
 
-
-def test_any_file_is_accepted_or_refused_in_one_line() -> None:
-    fuzz(300)()
-
-
-@pytest.mark.slow
-@pytest.mark.thorough
-def test_any_of_ten_thousand_files_is_accepted_or_refused_in_one_line() -> None:
-    fuzz(10_000)()
+        each()
 
 
 def test_the_file_that_is_changed_is_accepted() -> None:
@@ -180,18 +177,19 @@ def test_the_file_that_is_changed_is_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "line"),
+    ("old", "new", "said"),
     [
         ("  late:\n    lr:", "  late:\n    lrr:", "unknown key 'override.late.lrr'; did you mean"),
         ("  late:\n    lr:", "  late:\n    1:", "unknown key 'override.late.1'; did you mean"),
         ("override:\n", "override:\n  1:\n", "override: key 1: must be a text"),
         ("  late:\n    lr:\n", f"  late: [{9000 * '1,'}]\n", "override.late = [1, 1, 1"),
-        ("  progress: auto", "  progress: !!bool x", "line 77: not valid YAML: 'x' is no bool"),
-        ("  progress: auto", "  progress: !!int ''", "line 77: not valid YAML: '' is no int"),
-        ("  seed: 0", f"  seed: 0x{5000 * 'f'}", "line 26: not valid YAML: a number of 5002"),
+        ("  progress: auto", "  progress: !!bool x", "line {line}: not valid YAML: 'x' is no bool"),
+        ("  progress: auto", "  progress: !!int ''", "line {line}: not valid YAML: '' is no int"),
+        ("  seed: 0", f"  seed: 0x{5000 * 'f'}", "line {line}: not valid YAML: a number of 5002"),
     ],
 )  # fmt: skip
-def test_what_the_fuzz_found_is_refused_with_its_key(old: str, new: str, line: str) -> None:
-    text = TEXT.decode()
-    assert old in text
-    assert check(text.replace(old, new, 1).encode()).startswith(f"params.yaml: {line}")
+def test_what_the_fuzz_found_is_refused_with_its_key(old: str, new: str, said: str) -> None:
+    before, found, _ = TEXT.decode().partition(old)
+    assert found
+    said = said.replace("{line}", str(1 + before.count("\n")))
+    assert check(TEXT.decode().replace(old, new, 1).encode()).startswith(f"params.yaml: {said}")
