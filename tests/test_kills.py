@@ -120,13 +120,25 @@ def new_rate() -> float:
     return round(0.001 + next(_rates) / 10**6, 6)
 
 
+@dataclass(frozen=True)
+class Straight:
+    """What came of a training in one go, and the seconds from its first line to its end."""
+
+    files: dict[str, bytes]
+    seconds: float
+
+
 @pytest.fixture
-def straight(clean: Project) -> dict[str, bytes]:
-    """Train `add` in one go, with a new rate; return what came of it, and forget it."""
+def straight(clean: Project) -> Straight:
+    """Train `add` in one go, with a new rate; forget it."""
     clean.set_params({"train.epochs": EPOCHS, "train.lr": new_rate()})
     clean.dvc("repro", "check")
-    clean.dvc(*TRAIN)
-    came = results(clean)
+    with running(clean, *TRAIN) as run:
+        run.wait_for("add (fusion")
+        began = time.monotonic()
+        assert run.end() == 0, "\n".join(run.lines)
+        seconds = time.monotonic() - began
+    came = Straight(results(clean), seconds)
     forget(clean)
     return came
 
@@ -141,16 +153,15 @@ def forget(project: Project) -> None:
 
 
 def kill_again_and_again(
-    project: Project, points: int, generator: random.Random
+    project: Project, seconds: float, points: int, generator: random.Random
 ) -> tuple[int, list[str]]:
     """Kill a training at random moments, then let it end; return the kills and what was said."""
     kills, lines = 0, []
-    seconds = 0.2
     for number in range(points):
         with running(project, *TRAIN) as run:
             run.wait_for("add (fusion")
-            began = time.monotonic()
-            time.sleep(generator.uniform(0, seconds))
+            # Most of it, so that it comes forward; loading is a part of it each time.
+            time.sleep(generator.uniform(0.2, 0.7) * seconds)
             who, how = WAYS[number % len(WAYS)]
             if run.process.poll() is None:
                 run.kill(who, how)
@@ -159,36 +170,33 @@ def kill_again_and_again(
             lines += run.lines
         unlock(project)
         if code == 0:
-            return kills, lines
-        # What is left grows shorter; a moment to come later than the last.
-        seconds = max(seconds, 2 * (time.monotonic() - began))
+            # It was faster than the kill. Begin anew, with other kills to come.
+            forget(project)
     output = project.dvc(*TRAIN)
     return kills, [*lines, *output.splitlines()]
 
 
-def check_kills(
-    project: Project, straight: dict[str, bytes], points: int, seed: int, tally: Tally
-) -> None:
-    kills, lines = kill_again_and_again(project, points, random.Random(seed))  # noqa: S311
-    held = results(project) == straight
+def check_kills(project: Project, straight: Straight, points: int, seed: int, tally: Tally) -> None:
+    kills, lines = kill_again_and_again(project, straight.seconds, points, random.Random(seed))  # noqa: S311
+    held = results(project) == straight.files
     tally("trainings killed in a run of DVC", kills, kills if held else 0)
     assert held
-    assert {"seed_0.safetensors", "seed_1.safetensors", "model.json"} < set(straight)
-    assert kills >= min(points, 3)
+    assert {"seed_0.safetensors", "seed_1.safetensors", "model.json"} < set(straight.files)
+    assert kills >= points // 2
     went_on = [line for line in lines if "goes on after epoch" in line or "kept from" in line]
     assert went_on, "\n".join(lines)
     assert project.lock()["train@add"]["outs"][0]["md5"] == dvc_digest(project.root / "models/add")
 
 
 def test_a_training_killed_at_random_moments_goes_on_to_the_same_bits(
-    clean: Project, straight: dict[str, bytes], tally: Tally
+    clean: Project, straight: Straight, tally: Tally
 ) -> None:
     check_kills(clean, straight, 3, 1, tally)
 
 
 @pytest.mark.thorough
 def test_a_training_killed_often_at_random_moments_goes_on_to_the_same_bits(
-    clean: Project, straight: dict[str, bytes], tally: Tally
+    clean: Project, straight: Straight, tally: Tally
 ) -> None:
     check_kills(clean, straight, 20, 2, tally)
 
@@ -197,7 +205,7 @@ def test_a_training_killed_often_at_random_moments_goes_on_to_the_same_bits(
 
 
 def test_beside_a_stage_that_outlived_its_dvc_the_second_run_says_so_and_ends(
-    clean: Project, straight: dict[str, bytes]
+    clean: Project, straight: Straight
 ) -> None:
     with running(clean, *TRAIN) as first:
         first.wait_for("add (fusion")
@@ -215,19 +223,19 @@ def test_beside_a_stage_that_outlived_its_dvc_the_second_run_says_so_and_ends(
         first.end()
         assert any("the dvc that started this is gone" in line for line in first.lines)
     clean.dvc(*TRAIN)
-    assert results(clean) == straight
+    assert results(clean) == straight.files
     assert list((clean.root / "models").glob(".*")) == []
 
 
 def test_beside_a_run_of_dvc_the_second_says_so_and_ends(
-    clean: Project, straight: dict[str, bytes]
+    clean: Project, straight: Straight
 ) -> None:
     with running(clean, *TRAIN) as first:
         first.wait_for("add (fusion")
         said = clean.dvc(*TRAIN, ok=False)
         assert re.search(r"models/add.*is busy|being blocked", said)
         assert first.end() == 0
-    assert results(clean) == straight
+    assert results(clean) == straight.files
 
 
 # --- Other runs than repro ---
@@ -280,7 +288,7 @@ def test_a_queued_experiment_takes_what_the_workspace_trained(clean: Project) ->
 
 
 @pytest.mark.thorough
-def test_more_seeds_train_those_that_are_new(clean: Project, straight: dict[str, bytes]) -> None:
+def test_more_seeds_train_those_that_are_new(clean: Project, straight: Straight) -> None:
     clean.dvc(*TRAIN)
     clean.set_params({"train.seeds": [0, 1, 2]})
     output = clean.dvc("repro", "train@add")
@@ -288,7 +296,7 @@ def test_more_seeds_train_those_that_are_new(clean: Project, straight: dict[str,
     assert "add seed 2 (3/3" in output
     for seed in (0, 1):
         name = f"seed_{seed}.safetensors"
-        assert (clean.root / "models/add" / name).read_bytes() == straight[name]
+        assert (clean.root / "models/add" / name).read_bytes() == straight.files[name]
 
 
 @pytest.mark.thorough
