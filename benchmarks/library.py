@@ -117,7 +117,9 @@ def metrics_of_test(
     from fusebench.training.train import OutputPaths, train_fusion
 
     device = prepare(
-        RuntimeParams(device="cpu", threads=1, progress="off", save_every=10, work_limit=5)
+        RuntimeParams(
+            device="cpu", threads=1, portable=False, progress="off", save_every=10, work_limit=5
+        )
     )
     samples = open_samples(SAMPLES)
     manifest = settings.manifest(samples)

@@ -74,7 +74,14 @@ def _facts() -> dict[str, Any]:
     from fusebench.device import RuntimeParams
 
     cpu = device.prepare(
-        RuntimeParams(device="cpu", threads="auto", progress="off", save_every=10, work_limit=5)
+        RuntimeParams(
+            device="cpu",
+            threads="auto",
+            portable=False,
+            progress="off",
+            save_every=10,
+            work_limit=5,
+        )
     )
     precision = device.resolve_precision("auto", cpu)
     capabilities = torch.cpu.get_capabilities()

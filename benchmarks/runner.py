@@ -14,6 +14,7 @@ from typing import IO, Any, Self, cast
 
 from benchmarks.implementations.spec import Spec
 from benchmarks.processes import BenchmarkError, environment, last_line, proportional_mb
+from fusebench.processor import PORTABLE_ENVIRONMENT
 
 _SAMPLING_SECONDS = 0.02
 
@@ -35,7 +36,7 @@ class Worker:
             self._process = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-m", "benchmarks.worker", json.dumps(order)],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
-                env=environment(),
+                env=environment() | (dict(PORTABLE_ENVIRONMENT) if spec.portable else {}),
                 # A group of its own, so that its loader workers end with it.
                 start_new_session=True,
             )  # fmt: skip

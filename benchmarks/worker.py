@@ -61,7 +61,8 @@ def _project(spec: Spec) -> tuple[Implementation, Device]:
 
     runtime = load_section(PARAMS_FILE, "runtime", RuntimeParams)
     # As a stage prepares it, deterministic algorithms included.
-    device = prepare(runtime.model_copy(update={"device": spec.device, "threads": spec.threads}))
+    changes = {"device": spec.device, "threads": spec.threads, "portable": spec.portable}
+    device = prepare(runtime.model_copy(update=changes))
     return ProjectTraining(TrainingData.read(), device, spec.precision), device
 
 

@@ -52,7 +52,7 @@ def main() -> None:
         recommendation(pairs),
         *chance_remarks(table, pairs),
         baseline_remark(table),
-        *differences(comparison.trainings, present_environment(runtime.threads)),
+        *differences(comparison.trainings, present_environment(runtime.wanted_threads)),
     ]
     cli.show(on_screen(sentences, tables.SCREEN_WIDTH))
 

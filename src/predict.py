@@ -20,6 +20,7 @@ def main() -> None:
 
     registry.check_name(fusion)
     runtime = load_section(PARAMS_FILE, "runtime", RuntimeParams)
+    runtime.before_torch()
 
     from fusebench.prediction.predict import predict_fusion
     from fusebench.samples.manifest import read_manifest

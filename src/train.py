@@ -18,12 +18,16 @@ def main() -> None:
     from fusebench.config import PARAMS_FILE, load_section
     from fusebench.device import RuntimeParams
     from fusebench.models import registry
-    from fusebench.training.settings import read_settings
 
     registry.check_name(fusion)
+    # Before what imports numpy, which reads the environment then.
+    runtime = load_section(PARAMS_FILE, "runtime", RuntimeParams)
+    runtime.before_torch()
+
+    from fusebench.training.settings import read_settings
+
     # Settings first: a wrong value is refused before torch is even imported.
     train, lidar = read_settings(Path("checked/settings") / f"{fusion}.json")
-    runtime = load_section(PARAMS_FILE, "runtime", RuntimeParams)
 
     from fusebench.device import prepare, resolve_precision
     from fusebench.progress import Progress

@@ -49,7 +49,7 @@ SLOW = (
     "models/test_fusions.py", "report/test_chance.py", "report/test_compare.py",
     "report/test_figures.py", "report/test_new_metric.py", "report/test_pairs.py",
     "report/test_verdict.py", "revisions/test_diff.py", "statistics/", "studies/",
-    "test_fairness.py", "test_precision.py", "test_split.py", "test_startup.py",
+    "test_fairness.py", "test_portable.py", "test_precision.py", "test_split.py", "test_startup.py",
     "training/test_fast_paths.py", "training/test_train.py",
 )  # fmt: skip
 # Their tests run DVC. They take longest, so they begin, and each worker has one of them.
@@ -75,6 +75,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if name.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: names[item] not in FIRST)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what the golden training found that tests/golden.json does not hold yet."""
+    reports = [
+        report for kind in ("passed", "failed") for report in terminalreporter.getreports(kind)
+    ]
+    for name, text in (pair for report in reports for pair in report.user_properties):
+        if name == "golden":
+            terminalreporter.write_line(f"golden training: {text}", yellow=True)
 
 
 @pytest.fixture(scope="session")
@@ -143,7 +153,9 @@ def cpu() -> Iterator[Device]:
 
     threads = torch.get_num_threads()
     yield prepare(
-        RuntimeParams(device="cpu", threads=1, progress="off", save_every=10, work_limit=5)
+        RuntimeParams(
+            device="cpu", threads=1, portable=False, progress="off", save_every=10, work_limit=5
+        )
     )
     torch.use_deterministic_algorithms(False)
     torch.set_num_threads(threads)

@@ -23,12 +23,12 @@ from fusebench.device import (
     peak_memory,
     prepare,
     present_environment,
-    processor_name,
     resolve_precision,
     thread_count,
     usable_cores,
 )
 from fusebench.errors import DeviceError, FusebenchError
+from fusebench.processor import PORTABLE_ENVIRONMENT, processor_kind, processor_name
 
 CPU = Device(torch.device("cpu"), "", 1)
 with_affinity = pytest.mark.skipif(
@@ -57,9 +57,9 @@ def capable_of(monkeypatch: pytest.MonkeyPatch, **capabilities: bool) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
 
 
-def params(device: str = "cpu", threads: int | str = 1) -> RuntimeParams:
-    content = {"device": device, "threads": threads, "progress": "off", "save_every": 10,
-               "work_limit": 5}  # fmt: skip
+def params(device: str = "cpu", threads: int | str = 1, *, portable: bool = False) -> RuntimeParams:
+    content = {"device": device, "threads": threads, "portable": portable, "progress": "off",
+               "save_every": 10, "work_limit": 5}  # fmt: skip
     return validate(RuntimeParams, content, "params.yaml", ("runtime",))
 
 
@@ -187,6 +187,40 @@ def test_torch_is_made_deterministic_and_rounds_nothing_to_tf32(
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "allowed"),
+    [
+        ("OMP_DYNAMIC", "true", "must be false"),
+        ("OMP_DYNAMIC", " TRUE ", "must be false"),
+        ("OMP_THREAD_LIMIT", "2", "must be 3 or more"),
+        ("OMP_MAX_ACTIVE_LEVELS", "0", "must be 1 or more"),
+    ],
+)
+def test_fewer_threads_than_asked_for_are_refused(
+    name: str, text: str, allowed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, text)
+    with pytest.raises(DeviceError) as caught:
+        prepare(params(threads=3))
+    assert str(caught.value) == (
+        f"environment: {name} = '{text}': {allowed} or not set, or runtime.threads 1; with fewer "
+        "than 3 threads gradients would be wrong"
+    )
+    assert prepare(params(threads=1)).threads == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("OMP_DYNAMIC", "false"), ("OMP_THREAD_LIMIT", "3"), ("OMP_THREAD_LIMIT", ""),
+     ("OMP_MAX_ACTIVE_LEVELS", "1")],
+)  # fmt: skip
+def test_as_many_threads_as_asked_for_are_taken(
+    name: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, text)
+    assert prepare(params(threads=3)).threads == 3
+
+
 # --- Precision ---
 
 
@@ -237,6 +271,7 @@ def test_environment_names_all_that_last_bits_depend_on() -> None:
         "device": "cpu",
         "processor": processor_name(),
         "threads": 2,
+        "portable": False,
         "precision": "fp32",
         "python": platform.python_version(),
         "torch": torch.__version__,
@@ -251,7 +286,7 @@ def test_present_environment_is_that_of_a_cpu_run_without_torch() -> None:
     # torch calls itself "2.15.0+cu132", its package "2.15.0".
     assert str(recorded["torch"]).startswith(str(present["torch"]))
     assert present == {key: recorded[key] for key in present} | {"torch": present["torch"]}
-    assert recorded.keys() - present.keys() == {"device", "precision"}
+    assert recorded.keys() - present.keys() == {"device", "portable", "precision"}
 
 
 def test_environment_names_the_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -299,3 +334,135 @@ def test_gpu_memory_is_the_allocators_peak(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _: 162_930_000)
     measured = peak_memory(prepare(params("cuda")))
     assert measured == {"peak_mb": 162.9, "measured": "GPU allocator peak"}
+
+
+# --- Portable mode ---
+
+
+@pytest.fixture
+def portable_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The environment in which torch is portable, as if it had been set before Python started."""
+    for name, value in PORTABLE_ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    for name in ("MKL_NUM_STRIPES", "NPY_ENABLE_CPU_FEATURES"):
+        monkeypatch.delenv(name, raising=False)
+    processor_with(monkeypatch, tmp_path, "fpu avx avx2 fma")
+
+
+def processor_with(monkeypatch: pytest.MonkeyPatch, folder: Path, flags: str) -> None:
+    (folder / "cpuinfo").write_text(
+        "processor\t: 0\nvendor_id\t: Maker\ncpu family\t: 6\nmodel\t\t: 143\n"
+        f"model name\t: Chip 9\nflags\t\t: {flags}\n\nprocessor\t: 1\nmodel\t\t: 7\n",
+        "utf-8",
+    )
+    monkeypatch.setattr("fusebench.processor._CPUINFO", folder / "cpuinfo")
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+
+
+@pytest.mark.usefixtures("portable_environment")
+@pytest.mark.parametrize(("threads", "taken"), [("auto", 2), (3, 3)])
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_portable_mode_is_fp32_on_the_cpu_with_threads_that_no_machine_decides(
+    threads: int | str, taken: int, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine_with(1, monkeypatch)
+    capable_of(monkeypatch, avx512_bf16=True, amx_bf16=True)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr("fusebench.device.usable_cores", lambda: 64)
+    wanted = params(device, threads, portable=True)
+    prepared = prepare(wanted)
+    assert (prepared.device.type, prepared.reason) == ("cpu", "runtime.portable is true")
+    assert prepared.threads == torch.get_num_threads() == thread_count(wanted.wanted_threads)
+    assert prepared.threads == taken
+    assert resolve_precision("auto", prepared) == resolve_precision("fp32", prepared) == "fp32"
+    assert environment(prepared, "fp32")["portable"] is True
+    with pytest.raises(DeviceError) as caught:
+        resolve_precision("bf16", prepared)
+    assert str(caught.value) == (
+        "params.yaml: train.precision = 'bf16': must be 'auto' or 'fp32' while runtime.portable is "
+        "true"
+    )
+
+
+def test_portable_mode_refuses_a_gpu() -> None:
+    with pytest.raises(FusebenchError) as caught:
+        params("cuda:1", portable=True)
+    assert "params.yaml: runtime" in str(caught.value)
+    assert "device = 'cuda:1': must be 'auto' or 'cpu' while portable is true" in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.usefixtures("portable_environment")
+@pytest.mark.parametrize("name", PORTABLE_ENVIRONMENT)
+def test_portable_mode_after_torch_needs_the_environment_from_before(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(name)
+    with pytest.raises(DeviceError) as caught:
+        prepare(params(portable=True))
+    assert str(caught.value) == (
+        "params.yaml: runtime.portable = true: numpy and torch imported before "
+        f"{name} could be set; set it before Python starts"
+    )
+    assert name not in os.environ
+
+
+@pytest.mark.usefixtures("portable_environment")
+@pytest.mark.parametrize("name", PORTABLE_ENVIRONMENT)
+def test_portable_mode_refuses_what_the_environment_says_otherwise(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "AVX512_CORE")
+    with pytest.raises(DeviceError) as caught:
+        params(portable=True).before_torch()
+    assert str(caught.value) == (
+        f"environment: {name} = 'AVX512_CORE': must be '{PORTABLE_ENVIRONMENT[name]}' or not set "
+        "while runtime.portable is true"
+    )
+
+
+@pytest.mark.usefixtures("portable_environment")
+def test_portable_mode_refuses_what_splits_products_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MKL_NUM_STRIPES", "1")
+    with pytest.raises(DeviceError) as caught:
+        params(portable=True).before_torch()
+    assert str(caught.value) == (
+        "environment: MKL_NUM_STRIPES = '1': must not be set while runtime.portable is true"
+    )
+
+
+@pytest.mark.usefixtures("portable_environment")
+@pytest.mark.parametrize(("flags", "lacking"), [("fma avx", "avx2"), ("sse2", "avx2 and fma")])
+def test_portable_mode_needs_avx2_and_fma(
+    flags: str, lacking: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    processor_with(monkeypatch, tmp_path, flags)
+    with pytest.raises(DeviceError) as caught:
+        params(portable=True).before_torch()
+    assert str(caught.value) == (
+        "params.yaml: runtime.portable = true: needs an x86-64 processor with AVX2 and FMA; Chip 9 "
+        f"is not known to have {lacking}: must be false here"
+    )
+
+
+def test_the_usual_mode_sets_nothing_and_minds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MKL_CBWR", "AVX2")
+    before = dict(os.environ)
+    params().before_torch()
+    assert dict(os.environ) == before
+
+
+def test_kind_of_a_processor_is_its_maker_model_and_instruction_sets(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    processor_with(monkeypatch, tmp_path, "fpu sse2 amx_tile avx512f fma avx2 avx")
+    assert processor_kind() == "x86_64 Maker 6.143 amx_tile avx avx2 avx512f fma"
+
+
+def test_kind_of_a_processor_without_family_is_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "read_text", lambda *_: "CPU implementer : 0x41\nFeatures : fp\n")
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    monkeypatch.setattr(platform, "processor", lambda: "")
+    assert processor_kind() == "aarch64 aarch64"

@@ -238,6 +238,16 @@ def test_values_that_do_not_fit_are_named(
     assert refusal(content, tmp_path).startswith(message)
 
 
+@pytest.mark.parametrize("key", ["train.precision", "override.late.precision"])
+def test_portable_mode_is_fp32(key: str, content: dict[str, Any], tmp_path: Path) -> None:
+    set_key(content, "runtime.portable", True)
+    assert loaded(content, tmp_path).runtime.portable
+    set_key(content, key, "bf16")
+    assert refusal(content, tmp_path) == (
+        f"{key} = 'bf16': must be 'auto' or 'fp32' while runtime.portable is true"
+    )
+
+
 # --- Keys ---
 
 

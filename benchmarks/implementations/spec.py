@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from fusebench.processor import lacking_for_portable
+
 if TYPE_CHECKING:
     from fusebench.device import Precision
 
@@ -33,6 +35,8 @@ class Spec:
         On the CPU, the same for all.
     size : int
         Rows and columns of the matrices, where the work is a matrix product.
+    portable : bool
+        Whether the project trains in portable mode: fp32, with the threads of the others.
     """
 
     kind: Literal["project", "notebook", "fabric", "matmul"]
@@ -40,11 +44,12 @@ class Spec:
     device: Literal["cpu", "cuda"]
     threads: int
     size: int = 4096
+    portable: bool = False
 
     @property
     def name(self) -> str:
         """How results call the implementation."""
-        return f"{self.kind}-{self.precision}"
+        return f"{self.kind}-{'portable' if self.portable else self.precision}"
 
     def fields(self) -> dict[str, Any]:
         """Return what `Spec(**…)` builds an equal one from."""
@@ -64,6 +69,8 @@ def implementations(
     specs = [Spec("project", precision, device, threads)]
     if precision != "fp32":
         specs.append(Spec("project", "fp32", device, threads))
+    if device == "cpu" and not lacking_for_portable():
+        specs.append(Spec("project", "fp32", device, threads, portable=True))
     if device == "cpu":
         specs += [
             Spec("notebook", "fp32", device, threads),

@@ -11,13 +11,13 @@ import resource
 import sys
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from fusebench.config import Section
 from fusebench.errors import DeviceError
+from fusebench.processor import PORTABLE_THREADS, check_team, make_portable, processor_name
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +41,7 @@ class RuntimeParams(Section):
 
     device: str
     threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
+    portable: bool
     progress: Literal["auto", "line", "plain", "off"]
     save_every: float = Field(ge=0, le=86400)
     work_limit: float = Field(ge=0, le=1e6)
@@ -51,6 +52,30 @@ class RuntimeParams(Section):
         if not re.fullmatch(r"auto|cpu|cuda(:(0|[1-9]\d{0,2}))?", device):
             raise ValueError(f"'{device}': must be 'auto', 'cpu', 'cuda' or 'cuda:<number>'")
         return device
+
+    @model_validator(mode="after")
+    def _portable_is_on_the_cpu(self) -> Self:
+        if self.portable and self.device.startswith("cuda"):
+            raise ValueError(
+                f"device = '{self.device}': must be 'auto' or 'cpu' while portable is true"
+            )
+        return self
+
+    @property
+    def wanted_threads(self) -> Literal["auto"] | int:
+        """`threads`, or where that is "auto" in portable mode, what it comes to everywhere."""
+        return PORTABLE_THREADS if self.portable and self.threads == "auto" else self.threads
+
+    def before_torch(self) -> None:
+        """Set what numpy and torch read when they are imported: nothing but in portable mode.
+
+        Raises
+        ------
+        DeviceError
+            As `processor.make_portable`.
+        """
+        if self.portable:
+            make_portable()
 
 
 def usable_cores() -> int:
@@ -95,22 +120,6 @@ def _openmp_threads() -> int | None:
     return int(text.partition(",")[0])
 
 
-def processor_name() -> str:
-    """Return the model of the processor, as its maker calls it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
-def processor_kind() -> str:
-    """Return what names a kind of processor."""
-    return processor_name()
-
-
 @dataclass(frozen=True)
 class Device:
     """The device in use and why it was taken."""
@@ -118,6 +127,7 @@ class Device:
     device: "torch.device"
     reason: str
     threads: int
+    portable: bool = False
 
     @property
     def name(self) -> str:
@@ -135,12 +145,17 @@ def prepare(params: RuntimeParams) -> Device:
     Raises
     ------
     DeviceError
-        The device that was asked for is not there.
+        The device that was asked for is not there; OpenMP may give fewer threads than were asked
+        for; or portable mode was, and `before_torch` was not called in time.
     """
+    params.before_torch()
     import torch
 
-    device, reason = _choose(params.device)
-    threads = thread_count(params.threads)
+    device, reason = _choose("cpu" if params.portable else params.device)
+    if params.portable:
+        reason = "runtime.portable is true"
+    threads = thread_count(params.wanted_threads)
+    check_team(threads)
     torch.set_num_threads(threads)
     # cuBLAS repeats to the bit only with a workspace of fixed size; it is read at first use.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -151,14 +166,25 @@ def prepare(params: RuntimeParams) -> Device:
     torch.backends.cudnn.benchmark = False
     # By default cuDNN's convolutions round fp32 inputs to TF32; here fp32 means fp32.
     torch.backends.cudnn.allow_tf32 = False
-    return Device(device, reason, threads)
+    return Device(device, reason, threads, params.portable)
 
 
 def resolve_precision(wanted: WantedPrecision, device: Device) -> Precision:
-    """Return the format that models are trained in: for "auto", bf16 where it is the faster one."""
+    """Return the format that models are trained in: for "auto", bf16 where it is the faster one.
+
+    Raises
+    ------
+    DeviceError
+        It is bf16, and the device is to compute as every other.
+    """
+    if device.portable and wanted == "bf16":
+        raise DeviceError(
+            "params.yaml: train.precision = 'bf16': must be 'auto' or 'fp32' while "
+            "runtime.portable is true"
+        )
     if wanted != "auto":
         return wanted
-    return "bf16" if _has_bf16(device.device) else "fp32"
+    return "bf16" if not device.portable and _has_bf16(device.device) else "fp32"
 
 
 def _has_bf16(device: "torch.device") -> bool:
@@ -191,13 +217,14 @@ def _choose(wanted: str) -> "tuple[torch.device, str]":
 
 
 def environment(device: Device, precision: str) -> dict[str, str | int]:
-    """Return what a result's last bits and its speed depend on."""
+    """Return what a result's last bits and its speed depend on; in portable mode not on all."""
     import torch
 
     return {
         "device": device.device.type,
         "processor": device.name,
         "threads": device.threads,
+        "portable": device.portable,
         "precision": precision,
         "python": platform.python_version(),
         "torch": str(torch.__version__),
@@ -213,7 +240,7 @@ def present_environment(threads: Literal["auto"] | int) -> dict[str, str | int]:
     Parameters
     ----------
     threads : "auto" or int
-        As `runtime.threads`.
+        As `RuntimeParams.wanted_threads`.
     """
     return {
         "processor": processor_name(),

@@ -54,6 +54,19 @@ class Params(FusionParams):
                 raise ValueError(wrong)  # noqa: TRY004 (pydantic passes on no TypeError)
         return self
 
+    @model_validator(mode="after")
+    def _portable_is_fp32(self) -> Self:
+        asked: dict[str, object] = {"train": self.train.precision}
+        for name, override in self.override.items():
+            asked[f"override.{name}"] = (override or {}).get("precision")
+        for where, precision in asked.items():
+            if self.runtime.portable and precision == "bf16":
+                raise ValueError(
+                    f"{where}.precision = 'bf16': must be 'auto' or 'fp32' while runtime.portable "
+                    "is true"
+                )
+        return self
+
     def without_override(self, fusions: Iterable[str]) -> list[str]:
         """Return the fusions whose `lr` `override` does not list, so that -S cannot set it."""
         return [name for name in fusions if "lr" not in (self.override.get(name) or {})]

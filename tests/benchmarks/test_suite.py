@@ -17,6 +17,7 @@ from benchmarks.markdown import tables
 from benchmarks.stages import WITH_TORCH, WITHOUT_TORCH
 from benchmarks.suite import measure, summarize
 from benchmarks.timing import EpochTiming, Plan
+from fusebench.processor import lacking_for_portable
 
 SMALLEST = Plan(seeds=(0,), rounds=1, epochs=1, stage_repeats=1, start_repeats=1)
 
@@ -50,6 +51,17 @@ def test_figures_are_made_of_the_timings() -> None:
     assert bf16["epochs"]["0"] == {"seconds": [1.0, 2.0, 4.0], "val_loss": [0.1, 0.1, 0.1]}
 
 
+@pytest.mark.parametrize(("lacking", "rows"), [([], 1), (["avx2"], 0)])
+def test_portable_mode_is_measured_where_there_is_one(
+    lacking: list[str], rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.implementations.spec.lacking_for_portable", lambda: lacking)
+    specs = [spec for spec in implementations("cpu", "bf16", 2) if spec.portable]
+    assert [spec.name for spec in specs] == ["project-portable"] * rows
+    assert {(spec.precision, spec.threads) for spec in specs} <= {("fp32", 2)}
+    assert not [spec for spec in implementations("cuda", "bf16", 2) if spec.portable]
+
+
 def small_products(specs: Sequence[Spec]) -> list[Spec]:
     return [replace(spec, size=512) for spec in matrix_products(specs)]
 
@@ -76,7 +88,8 @@ def result(tiny_root: Path) -> dict[str, Any]:
 def test_everything_is_measured(result: dict[str, Any]) -> None:
     assert result["samples"] == {"train": 30, "val": 20}
     figures = result["training"]["cpu"]["implementations"]
-    assert list(figures) == ["project-fp32", "notebook-fp32", "fabric-fp32"]
+    portable = [] if lacking_for_portable() else ["project-portable"]
+    assert list(figures) == ["project-fp32", *portable, "notebook-fp32", "fabric-fp32"]
     # Per sample: two stems, the head, the classifier; a product of a and b counts 2ab.
     first = 2 * 2 * (64 * 64 * 4 * 9 * 32)
     forward = first + 2 * (2 * (32 * 32 * 32 * 9 * 64) + 8 * 8 * 128 * 9 * 128 + 2048 * 2)

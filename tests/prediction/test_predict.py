@@ -12,7 +12,7 @@ import pytest
 from tests.sealing import rewrite
 
 import predict as stage
-from fusebench.device import Device
+from fusebench.device import Device, Precision
 from fusebench.errors import ArtifactError
 from fusebench.files import write_json
 from fusebench.inputs.inputs import Inputs
@@ -38,8 +38,8 @@ def read(path: Path) -> Any:
 def predicted(trained: Path, cpu: Device, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project in which `add` was trained, and predicted by the stage's script. Read-only."""
     root = shutil.copytree(trained, tmp_path_factory.mktemp("predicted") / "project")
-    runtime = {"device": "cpu", "threads": cpu.threads, "progress": "off", "save_every": 10,
-               "work_limit": 1}  # fmt: skip
+    runtime = {"device": "cpu", "threads": cpu.threads, "portable": False, "progress": "off",
+               "save_every": 10, "work_limit": 1}  # fmt: skip
     write_json(root / "params.yaml", {"runtime": runtime})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -97,11 +97,15 @@ def test_predictions_repeat_to_the_bit(
 
 
 def store_model(
-    root: Path, classes: tuple[str, ...] = CLASSES, seed: int = 0, size: int = 64
+    root: Path,
+    classes: tuple[str, ...] = CLASSES,
+    seed: int = 0,
+    size: int = 64,
+    precision: Precision = "fp32",
 ) -> Path:
     """Store an untrained model as one of `add`; return its folder."""
     folder = root / "models/add"
-    spec = ModelSpec("add", len(classes), (size, size), "max", "fp32")
+    spec = ModelSpec("add", len(classes), (size, size), "max", precision)
     model = build(spec)
     folder.mkdir(parents=True)
     weights.initialize(model, seed)
@@ -171,6 +175,19 @@ def test_models_of_another_fusion_are_refused(
 ) -> None:
     with pytest.raises(ArtifactError, match=r"model\.json: models of fusion 'add', not of 'late'"):
         predict_fusion(project / "models/add", samples, manifest, cpu, tmp_path / "late")
+
+
+def test_model_in_bf16_is_refused_in_portable_mode(
+    samples: Samples, manifest: Manifest, cpu: Device, tmp_path: Path
+) -> None:
+    models = store_model(tmp_path, precision="bf16")
+    portable = replace(cpu, portable=True)
+    with pytest.raises(ArtifactError) as caught:
+        predict_fusion(models, samples, manifest, portable, tmp_path / "kept/add")
+    assert str(caught.value) == (
+        f"{models / 'model.json'}: trained in bf16, and runtime.portable is true; "
+        "'dvc repro -s -f train@add' trains anew"
+    )
 
 
 def test_seed_that_the_manifest_does_not_have_is_refused(refusal: Refusal, tmp_path: Path) -> None:

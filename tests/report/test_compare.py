@@ -28,7 +28,14 @@ PARAMS = {
     "fusion": "late",
     "fusions": list(NAMES),
     "compare": {"primary": "f1"},
-    "runtime": {"device": "cpu", "threads": 1, "progress": "off", "save_every": 0, "work_limit": 0},
+    "runtime": {
+        "device": "cpu",
+        "threads": 1,
+        "portable": False,
+        "progress": "off",
+        "save_every": 0,
+        "work_limit": 0,
+    },
 }
 
 

@@ -31,6 +31,8 @@ def info(**changes: Any) -> dict[str, Any]:
 
 
 CPU, GPU_Q = info(), info(device="cuda", processor="GPU Q", threads=64)
+PORTABLE = info(processor="Other")
+PORTABLE["environment"]["portable"] = True
 GPU_Z = info(device="cuda", processor="GPU Z", threads=64)
 
 
@@ -41,6 +43,7 @@ GPU_Z = info(device="cuda", processor="GPU Z", threads=64)
         pytest.param({}, id="none trained"),
         pytest.param({"late": info(torch="2.15.0"), "add": info(torch="2.15.0+cpu")}, id="builds"),
         pytest.param({"late": GPU_Z, "add": GPU_Z}, id="a GPU, which is not the processor here"),
+        pytest.param({"late": PORTABLE, "add": PORTABLE}, id="portable, on another processor"),
     ],
 )
 def test_nothing_is_said_of_trainings_that_were_alike(trained: dict[str, Any]) -> None:
@@ -121,7 +124,14 @@ def test_trainings_of_the_same_other_version_share_a_line() -> None:
 def test_what_is_here_is_what_a_training_here_would_record() -> None:
     threads = torch.get_num_threads()
     device = prepare(
-        RuntimeParams(device="cpu", threads="auto", progress="off", save_every=10, work_limit=5)
+        RuntimeParams(
+            device="cpu",
+            threads="auto",
+            portable=False,
+            progress="off",
+            save_every=10,
+            work_limit=5,
+        )
     )
     recorded = environment(device, "fp32")
     torch.set_num_threads(threads)

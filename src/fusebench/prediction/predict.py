@@ -38,6 +38,11 @@ def predict_fusion(
     description = Description.read(models)
     _check_fusion(models, description, folder.name)
     _check_same_kind(models, description, samples)
+    if device.portable and description.spec.precision == "bf16":
+        raise ArtifactError(
+            f"{models / FILE}: trained in bf16, and runtime.portable is true; 'dvc repro -s -f "
+            f"train@{description.spec.fusion}' trains anew"
+        )
     manifest.check_samples(samples.table)
     model = build(description.spec)
     # Test is the same for every seed, and so is val where the draws are fixed.

@@ -65,6 +65,8 @@ def _from_here(key: str, environments: Mapping[str, Mapping[str, Any]], here: st
         name: _value(key, environment[key])
         for name, environment in environments.items()
         if key in _VERSIONS or environment["device"] == "cpu"
+        # In portable mode every processor gives the same bits.
+        if key != "processor" or not environment.get("portable")
     }
     lines = []
     for value, names in _by_value(values):

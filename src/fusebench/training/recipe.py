@@ -8,11 +8,12 @@ from typing import Any
 import pandas as pd
 
 from fusebench.config import read
-from fusebench.device import Device, Precision, environment, processor_kind
+from fusebench.device import Device, Precision, environment
 from fusebench.files import dvc_digest
 from fusebench.inputs.inputs import Inputs
 from fusebench.inputs.lidar import LidarParams
 from fusebench.models.base import ModelSpec, fusion_class
+from fusebench.processor import processor_kind
 from fusebench.samples.manifest import Manifest
 from fusebench.samples.samples import Samples
 from fusebench.training.loop import Task
