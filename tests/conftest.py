@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.project import Project, make_project
+from tests.project import Project, reproduced_project
 
 if TYPE_CHECKING:
     from fusebench.device import Device
@@ -219,11 +220,14 @@ def tiny_task(tiny_inputs: Callable[..., Inputs], cpu: Device) -> Callable[..., 
 
 @pytest.fixture(scope="session")
 def reproduced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
-    """A small project after its first `dvc repro`, committed, and what that printed."""
-    project = make_project(tmp_path_factory.mktemp("project"))
-    output = project.dvc("repro")
-    project.commit("results")
-    return project, output
+    """A small project after its first `dvc repro`, committed, and what that printed.
+
+    Made once for all workers; each has a copy of its own.
+    """
+    base = tmp_path_factory.getbasetemp()
+    # A worker's folder is in that of the run.
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "reproduced"
+    return reproduced_project(shared, tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture

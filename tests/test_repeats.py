@@ -132,7 +132,8 @@ def digests(root: Path) -> dict[str, str]:
 def _repeated(path: Path, name: str) -> bytes:
     if name != TABLE:
         return path.read_bytes()
-    return pd.read_csv(path, dtype=str).drop(columns=MEASURED_COLUMNS).to_csv().encode()
+    text: str = pd.read_csv(path, dtype=str).drop(columns=MEASURED_COLUMNS).to_csv()
+    return text.encode()
 
 
 def _smaller_params() -> str:
