@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +45,13 @@ def test_a_fresh_clone_comes_to_the_same_lock(clean: Project, tmp_path: Path) ->
 
 
 @pytest.fixture(scope="module")
-def copied(
-    reproduced: tuple[Project, str], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Project]:
+def copied(reproduced: tuple[Project, str], tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A copy of the small project, of which kept work may be removed."""
     reproduced[0].restore()
     root = tmp_path_factory.mktemp("copied")
     subprocess.run(["cp", "-a", f"{reproduced[0].root}/.", str(root)], check=True)
     shutil.rmtree(root / ".dvc/tmp")
-    yield Project(root)
+    return Project(root)
 
 
 def _run(project: Project, name: str, *way: str) -> dict[str, Any]:
