@@ -47,18 +47,25 @@ SLOW = (
     "test_fairness.py", "test_precision.py", "test_split.py", "test_startup.py",
     "training/test_fast_paths.py", "training/test_train.py",
 )  # fmt: skip
-# Their tests run DVC. They take longest, so they begin, and each worker has one of them.
-FIRST = ("test_pipeline.py", "test_experiments.py", "test_own_data.py", "test_show.py",
-         "test_interrupt.py", "report/test_page.py")  # fmt: skip
+# They take longest, so they begin, in this order. The first makes the project that the others copy;
+# the second, on another worker meanwhile, one of its own.
+FIRST = (
+    "test_pipeline.py", "test_own_data.py", "test_experiments.py", "test_show.py",
+    "test_repeats.py", "test_repeats_dvc.py", "test_stale_views.py", "test_interrupt.py",
+    "test_stages.py", "report/test_page.py",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of slow files, and begin with those that take longest."""
+    """Mark what is slow, and begin with the files that take longest."""
     names = {item: item.path.relative_to(Path(__file__).parent).as_posix() for item in items}
     for item, name in names.items():
-        if name.startswith(SLOW):
+        # Runs of DVC are slow, and what is thorough is.
+        runs_dvc = "reproduced" in getattr(item, "fixturenames", ())
+        if name.startswith(SLOW) or runs_dvc or item.get_closest_marker("thorough"):
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: names[item] not in FIRST)
+    order = {name: number for number, name in enumerate(FIRST)}
+    items.sort(key=lambda item: order.get(names[item], len(FIRST)))
 
 
 @pytest.fixture(scope="session")

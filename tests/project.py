@@ -1,6 +1,7 @@
 """A copy of this project in a temporary folder, with a small archive, for runs of the real DVC."""
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -88,6 +89,10 @@ class Project:
         with self._repo() as repo:
             # Stages of this very file come with its path if the working directory is another.
             return {name.rpartition(":")[2] for name in repo.status()}
+
+    def json(self, path: str) -> Any:
+        """Return the content of a JSON file."""
+        return json.loads((self.root / path).read_text("utf-8"))
 
     def lock(self) -> dict[str, Any]:
         """Return dvc.lock's stages."""
