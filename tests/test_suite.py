@@ -22,6 +22,7 @@ def test_both(): pass
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("target", "run"),
     [
