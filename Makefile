@@ -5,7 +5,7 @@ BIN := .venv/bin
 # dvc runs `python` from the PATH: the project's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-dev repro verdict calibration notebook bench study test test-quick test-all check current lock clean
+.PHONY: help setup setup-dev repro verdict calibration notebook bench study test test-quick test-all check current lock clean clean-work
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -78,8 +78,8 @@ test: setup-dev  ## run the tests, the thorough ones left out (12 minutes on 2 c
 test-quick: setup-dev  ## run the tests, those that take long left out (1 minute)
 	@$(PYTEST) -m "not slow and not thorough"
 
-test-all: setup-dev  ## run all tests, the thorough ones, too
-	@$(PYTEST) -m ""
+test-all: setup-dev  ## run all tests, the thorough ones, too; writes the numbers of docs/reliability.md
+	@$(PYTEST) -m "" --tally
 
 check: setup-dev  ## ruff and mypy
 	@ruff check src studies tests benchmarks
@@ -95,6 +95,9 @@ lock: setup-dev  ## pin the newest versions that work together
 	$(LOCK) --upgrade pyproject.toml -o requirements.txt
 	$(LOCK) --upgrade pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
 	$(LOCK) --upgrade --group setup -o requirements-setup.txt
+
+clean-work:  ## drop finished seeds and training states, which another run would take up
+	rm -rf .work
 
 clean:  ## remove the environment and what checks leave; results and DVC's cache stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -17,6 +17,7 @@ def main() -> None:
     parser.add_argument("passed", type=Path, help="JSON file to write")
     arguments = parser.parse_args()
 
+    from fusebench.aside import replace_outputs
     from fusebench.config import PARAMS_FILE, load_section
     from fusebench.files import write_json
     from fusebench.inputs.lidar import LidarParams
@@ -32,8 +33,10 @@ def main() -> None:
     samples = open_samples(arguments.samples)
     lidar, rgb = lidar_survival(samples, params.align), rgb_survival(samples)
     refuse_empty(lidar, rgb)
-    write_json(Path("metrics/inputs.json"), {"lidar": lidar, "rgb": rgb})
-    write_json(arguments.passed, {"inputs": "every sensor carries something"})
+    outputs = [Path("metrics/inputs.json"), arguments.passed]
+    with replace_outputs(files=outputs) as (shares, passed):
+        write_json(shares, {"lidar": lidar, "rgb": rgb})
+        write_json(passed, {"inputs": "every sensor carries something"})
     cli.show("\n".join(survival_lines(lidar, rgb)))
 
 

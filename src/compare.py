@@ -37,10 +37,12 @@ def main() -> None:
     comparison = read_comparison(Path(), fusions)
     table = with_chance(tables.comparison_table(comparison), comparison)
     pairs = pairs_of(comparison.fusions, primary)
+    # Gone first and written last: what is ended between has no sources, and views say so.
+    SOURCES.unlink(missing_ok=True)
     write_table(tables.TABLE, table)
-    write_json(SOURCES, comparison.sources(primary))
     write_table(PAIRS, pairs)
     write_plots(comparison, pairs, Path("plots"))
+    write_json(SOURCES, comparison.sources(primary))
 
     trained = {name: predictions.info for name, predictions in comparison.fusions.items()}
     cli.show(tables.screen_table(table, pairs))

@@ -14,7 +14,7 @@ def main() -> None:
     """Read the predictions, measure."""
     cli.parser(__doc__).parse_args()
 
-    from fusebench.aside import replace_folder
+    from fusebench.aside import replace_outputs
     from fusebench.config import PARAMS_FILE, load_keys
     from fusebench.evaluation.compared import row_figures
     from fusebench.evaluation.measure import collapse_text, confusion_table, fusion_metrics
@@ -24,11 +24,8 @@ def main() -> None:
     from fusebench.prediction.predictions import BASELINES, read_predictions
 
     fusions = load_keys(PARAMS_FILE, FusionParams).fusions
-    with (
-        replace_folder(Path("metrics/test")) as compared_folder,
-        replace_folder(Path("metrics/fusions")) as metrics_folder,
-        replace_folder(Path("plots/confusion")) as confusion_folder,
-    ):
+    folders = [Path("metrics/test"), Path("metrics/fusions"), Path("plots/confusion")]
+    with replace_outputs(folders) as (compared_folder, metrics_folder, confusion_folder):
         for name in (*fusions, *BASELINES):
             predictions = read_predictions(Path("predictions") / name)
             metrics = fusion_metrics(predictions)

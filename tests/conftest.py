@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.project import Project, reproduced_project
+from tests.reliability import Recorder, tally
 
 if TYPE_CHECKING:
     from fusebench.device import Device
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from fusebench.samples.manifest import Manifest
     from fusebench.samples.samples import Samples
     from fusebench.training.loop import Task
+
+__all__ = ["tally"]  # a fixture
 
 SEEDS = (0, 1)
 DATA = {
@@ -51,9 +54,20 @@ SLOW = (
 # the second, on another worker meanwhile, one of its own.
 FIRST = (
     "test_pipeline.py", "test_own_data.py", "test_experiments.py", "test_show.py",
-    "test_repeats.py", "test_repeats_dvc.py", "test_stale_views.py", "test_interrupt.py",
-    "test_stages.py", "report/test_page.py",
+    "test_kills.py", "test_repeats.py", "test_repeats_dvc.py", "test_stale_views.py",
+    "test_interrupt.py", "test_stages.py", "report/test_page.py",
 )  # fmt: skip
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare what `make test-all` asks for."""
+    parser.addoption("--tally", action="store_true", help="write docs/reliability.md's numbers")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count in the process that hears of all tests; pytest-xdist's workers hear of their own."""
+    if config.getoption("--tally") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Recorder())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -21,7 +21,7 @@ from tests.project import SENSORS
 import check
 import show
 from fusebench import cli
-from fusebench.config import Off, Real, load
+from fusebench.config import Off, load
 from fusebench.errors import BadSamplesError, FusebenchError, ParamsError
 from fusebench.models import registry
 from fusebench.params import Params
@@ -29,6 +29,7 @@ from fusebench.training.settings import TrainParams, read_settings
 
 SOURCE = Path(cli.__file__).parents[1]
 SCRIPTS = sorted(path.name for path in SOURCE.glob("*.py"))
+ALLOCATOR = "DefaultCPUAllocator: can't allocate memory: you tried to allocate"
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +75,20 @@ def test_stage_that_is_done_exits_with_0(capsys: pytest.CaptureFixture[str]) -> 
         (KeyboardInterrupt(), "error: interrupted"),
         (MemoryError("Unable to allocate 5 GiB"), "error: out of memory (Unable to allocate 5 GiB"),
         (MemoryError(), "error: out of memory; close other programs"),
+        (
+            OSError(errno.ENOMEM, "Cannot allocate memory"),
+            "error: out of memory ([Errno 12] Cannot",
+        ),
+        (
+            RuntimeError(f"[enforce fail at a.cpp:1] {ALLOCATOR}. Error code 12\nframe #0: x\n"),
+            f"error: out of memory ({ALLOCATOR}. Error code 12); close other programs or use",
+        ),
+        (OSError(errno.ENAMETOOLONG, "File name too long", 1000 * "a\n"), "error: a\\na\\na"),
+        (ValueError("embedded null byte"), "error: the name of a file holds a NUL character"),
+        (
+            UnicodeEncodeError("ascii", "data/ä\n", 5, 6, "ordinal not in range(128)"),
+            "error: 'data/\\xe4\\n': no name of a file in this locale; set PYTHONUTF8=1, or",
+        ),
     ],
     ids=[
         "params",
@@ -84,15 +99,33 @@ def test_stage_that_is_done_exits_with_0(capsys: pytest.CaptureFixture[str]) -> 
         "interrupt",
         "memory",
         "no words",
+        "ENOMEM",
+        "torch on the processor",
+        "long name",
+        "NUL",
+        "locale",
     ],
 )
 def test_what_the_user_can_mend_is_one_line(
-    error: BaseException, line: str, capsys: pytest.CaptureFixture[str]
+    error: BaseException,
+    line: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("sys.getfilesystemencoding", lambda: "ANSI_X3.4-1968")
     code, shown = outcome(raising(error), capsys)
     assert code == 1
     assert shown.startswith(line)
     assert shown.count("\n") == 1
+    assert len(shown) < 500
+
+
+@pytest.mark.slow
+def test_the_processors_memory_is_told_by_torch_in_these_words() -> None:
+    import torch
+
+    with pytest.raises(RuntimeError, match=ALLOCATOR):
+        torch.empty(10**15)
 
 
 @pytest.mark.slow
@@ -115,9 +148,92 @@ def test_bad_samples_are_listed_below_the_line(capsys: pytest.CaptureFixture[str
     assert lines[1:] == ["  cubes/rgb/1.png: broken", "  cubes/lidar/2.npy: NaN"]
 
 
-def test_programming_errors_keep_their_traceback() -> None:
-    with pytest.raises(ZeroDivisionError):
-        cli.run(raising(ZeroDivisionError("a bug")))
+@pytest.mark.parametrize(
+    "error",
+    [ZeroDivisionError("a bug"), ValueError("a bug"), RuntimeError("a bug"), KeyError("a bug"),
+     UnicodeEncodeError("latin-1", "é", 0, 1, "a bug")],
+)  # fmt: skip
+def test_programming_errors_keep_their_traceback(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        cli.run(raising(error))
+
+
+# --- Where the words go ---
+
+WORDS = "Fusion · ± … 😀 \udc80 é"
+PRINTS = f"""
+import sys
+from fusebench import cli
+from fusebench.errors import ParamsError
+def stage():
+    cli.show({WORDS!a})
+    if "fail" in sys.argv: raise ParamsError({WORDS!a})
+    for number in range(20000 if "much" in sys.argv else 0): print(number)
+    if "bug" in sys.argv: raise ValueError({WORDS!a})
+cli.run(stage)
+"""
+C_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+def ran(shell: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `PRINTS` in a shell, where "$@" is its command line."""
+    command = ["sh", "-c", shell, "sh", sys.executable, "-c", PRINTS, *words]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    return subprocess.run(
+        command, capture_output=True, timeout=60, encoding="utf-8", errors="backslashreplace",
+        env=kept | {"PYTHONPATH": str(SOURCE)} | variables,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("variables", [{"PYTHONIOENCODING": "ascii"}, C_LOCALE, {}])
+def test_any_text_is_shown_whatever_the_encoding(variables: dict[str, str]) -> None:
+    done = ran('"$@"', "fail", **variables)
+    assert done.returncode == 1
+    assert done.stdout == ("Fusion ? ? ? ? ? ?\n" if variables else "Fusion · ± … 😀 ? é\n")
+    assert done.stderr.startswith("error: Fusion ")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("shell", "words", "code", "stdout", "stderr"),
+    [
+        ('{ "$@"; echo $? >&2; } | head -1', ["much"], 0, "Fusion · ± … 😀 ? é\n", "1\n"),
+        ('{ sleep 0.2; "$@"; echo $? >&2; } | true', ["fail"], 0, "", "1\n"),
+        ('"$@" >&-', [], 0, "", ""),
+        ('"$@" >&-', ["fail"], 1, "", "error: Fusion"),
+        ('"$@" 2>&-', ["fail"], 1, "Fusion", ""),
+        ('"$@" > /dev/full', [], 1, "", "error: standard output: No space left on device\n"),
+        ('"$@" > /dev/full', ["much"], 1, "", "error: standard output: No space left on device\n"),
+        ('"$@" 2> /dev/full', ["fail"], 1, "Fusion", ""),
+    ],
+)  # fmt: skip
+def test_output_that_goes_nowhere_ends_in_no_traceback(
+    shell: str, words: list[str], code: int, stdout: str, stderr: str
+) -> None:
+    done = ran(shell, *words)
+    assert done.returncode == code, done.stderr
+    assert done.stdout.startswith(stdout)
+    assert bool(done.stdout) == bool(stdout)
+    assert done.stderr.startswith(stderr)
+    assert bool(done.stderr) == bool(stderr)
+    assert done.stderr.count("\n") <= 2
+    assert "Traceback" not in done.stderr
+    assert "ignored" not in done.stderr
+
+
+def test_a_bug_shows_its_traceback_in_ascii_too() -> None:
+    done = ran('"$@"', "bug", **C_LOCALE)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "ValueError: Fusion" in done.stderr
+
+
+def test_help_into_a_closed_pipe_is_quiet() -> None:
+    done = subprocess.run(
+        ["sh", "-c", f"{{ sleep 0.2; '{sys.executable}' {SOURCE}/show.py --help; }} | true"],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -387,7 +503,7 @@ def test_a_key_that_is_new_and_off_changes_no_byte(
     """As the next feature of training will be: declared with its Off, and listed in the params."""
 
     class WithDropout(TrainParams):
-        dropout: Annotated[Real, Off(0.0)]
+        dropout: Annotated[float, Off(0.0)]
 
     class WithNewTrain(Params):
         train: WithDropout

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
 from fusebench.config import (
     AsTuple,
     Off,
-    Real,
     Section,
     Size,
     from_settings,
@@ -19,11 +20,11 @@ from fusebench.config import (
     load_section,
     read,
 )
-from fusebench.errors import ParamsError
+from fusebench.errors import ParamsError, one_line
 
 
 class Inner(Section):
-    rate: Real = Field(gt=0, le=10)
+    rate: float = Field(gt=0, le=10)
     steps: int = Field(ge=1)
     exact: bool
     mode: Literal["auto"] | Annotated[int, Field(ge=1)]
@@ -100,8 +101,8 @@ def test_declared_keys_are_read_without_a_look_at_the_others(path: Path) -> None
         load_keys(path, Named)
 
 
-@pytest.mark.parametrize("written", ["1e-05", "'1e-05'", "1E-5", "1.0e-05", ".1e-4", "0.00001"])
-def test_number_that_yaml_takes_for_a_string_is_a_number(path: Path, written: str) -> None:
+@pytest.mark.parametrize("written", ["1e-05", "1E-5", "1.0e-05", ".1e-4", "0.00001"])
+def test_number_that_yaml_1_1_takes_for_a_string_is_a_number(path: Path, written: str) -> None:
     path.write_text(TEXT.replace("0.5", written), "utf-8")
     rate = load(path, Whole).inner.rate
     assert type(rate) is float
@@ -124,6 +125,7 @@ def test_number_that_yaml_takes_for_a_string_is_a_number(path: Path, written: st
         ("0.5", ".nan", "inner.rate = nan: must be a finite number"),
         ("0.5", "1e400", "inner.rate = inf: must be a finite number"),
         ("0.5", "0x1f.8", "inner.rate = '0x1f.8': must be a valid number"),
+        ("0.5", "'1e-05'", "inner.rate = '1e-05': must be a valid number"),
         ("0.5", "nan", "inner.rate = 'nan': must be a valid number"),
         ("0.5", "2026-11-22", "inner.rate = 2026-11-22: must be a valid number"),
         ("0.5", "'0,5'", "inner.rate = '0,5': must be a valid number"),
@@ -269,6 +271,76 @@ def test_missing_file_tells_where_to_run(tmp_path: Path) -> None:
     assert "root of the project" in refusal(tmp_path / "params.yaml")
 
 
+def test_a_missing_file_of_sensors_is_to_be_written_or_another_named(tmp_path: Path) -> None:
+    message = refusal(tmp_path / "sensors.yaml")
+    assert message.endswith("no such file; write it, or name another in params.yaml")
+
+
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ParamsError, match=r"^a\\x00b: embedded null byte; write it, or name"):
+        read(Path("a\0b"))
+    with pytest.raises(ParamsError) as caught:
+        read(tmp_path / "a\nb")
+    assert str(caught.value).isprintable()
+
+
+BOMB = "".join(
+    f"{name}: &{name} [{','.join(10 * [f'*{before}' if before else 'x'])}]\n"
+    for before, name in zip(["", *"abcd"], "abcde", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        (f"more: {10_000 * 'x'}\n", "unknown key 'more'"),
+        (f"? {10_000 * 'x'}\n: 1\n", "unknown key 'xxx"),
+        (BOMB, "unknown key 'a'"),
+        (BOMB + "more: [*e, *e, *e, *e, *e]\n", "more than 1,000,000 characters, with aliases"),
+        (f"more: {100 * '['}\n", "more than 50 lists and mappings"),
+        (f"more: !{10_000 * 'x'} 1\n", "could not determine a constructor for the tag"),
+        (f"more: 1\n? '{10_000 * 'x'}'\n: 1\n? '{10_000 * 'x'}'\n: 2\n", "key 'xxx"),
+    ],
+)
+def test_an_error_is_short_however_long_the_file(path: Path, extra: str, words: str) -> None:
+    path.write_text(TEXT + extra, "utf-8")
+    message = refusal(path)
+    assert words in message
+    assert len(message) < len(str(path)) + 450
+
+
+@pytest.mark.parametrize(
+    "value", [f"'{10_000 * 'x'}'", f"[{10_000 * '1,'}]", '"' + 2000 * "\\0" + '"']
+)
+def test_a_long_value_is_cut_and_what_is_allowed_is_said(path: Path, value: str) -> None:
+    path.write_text(TEXT.replace("0.5", value), "utf-8")
+    message = refusal(path).removeprefix(f"{path}: ")
+    assert message.startswith(f"inner.rate = {value[:1]}".replace('"', "'"))
+    assert "…" in message
+    assert message.endswith(": must be a valid number")
+    assert len(message) < 200
+
+
+@given(st.text() | st.text("\0\n\u2028😀", min_size=300), st.integers(10, 400))
+def test_a_text_becomes_one_line_of_bound_length(text: str, limit: int) -> None:
+    line = one_line(text, limit)
+    assert line.isprintable()
+    assert len(line) <= limit
+    if text.isprintable() and len(text) <= limit:
+        assert line == text
+
+
+def test_a_merge_is_read(path: Path) -> None:
+    path.write_text(TEXT.replace("  rate: 0.5\n", "  <<: {rate: 0.25, steps: 9}\n"), "utf-8")
+    inner = load(path, Whole).inner
+    assert (inner.rate, inner.steps) == (0.25, 3)
+
+
+def test_words_of_yaml_1_1_are_words(path: Path) -> None:
+    path.write_text(TEXT.replace("name: some", "name: off"), "utf-8")
+    assert load(path, Whole).name == "off"
+
+
 def test_byte_order_mark_is_no_error(path: Path) -> None:
     path.write_text(TEXT, "utf-8-sig")
     assert load(path, Whole).name == "some"
@@ -278,12 +350,12 @@ def test_byte_order_mark_is_no_error(path: Path) -> None:
 
 
 class Older(Section):
-    rate: Real
+    rate: float
     sizes: Size
 
 
 class Newer(Older):
-    decay: Annotated[Real, Off(0.0)] = Field(ge=0)
+    decay: Annotated[float, Off(0.0)] = Field(ge=0)
     mode: Annotated[Literal["none", "cosine"], Off("none")]
     share: float
 

@@ -58,7 +58,8 @@ def capable_of(monkeypatch: pytest.MonkeyPatch, **capabilities: bool) -> None:
 
 
 def params(device: str = "cpu", threads: int | str = 1) -> RuntimeParams:
-    content = {"device": device, "threads": threads, "progress": "off"}
+    content = {"device": device, "threads": threads, "progress": "off", "save_every": 10,
+               "work_limit": 5}  # fmt: skip
     return validate(RuntimeParams, content, "params.yaml", ("runtime",))
 
 

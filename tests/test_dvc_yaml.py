@@ -19,7 +19,7 @@ EXEMPT = {
 }
 # A room imports rooms of earlier lines, and of its own; rooms of one line do not know each other.
 ROOMS = (
-    ("errors",),
+    ("errors", "yaml12"),
     ("aside", "guard", "config", "seeds", "progress"),
     ("cli", "files"),
     ("device", "stages"),

@@ -23,6 +23,8 @@ NUMBERS: dict[str, tuple[float, ...]] = {
     "split.test": (0, 1, 20),
     "train.lr": (0, -0.1, 10.1),
     "train.weight_decay": (-0.1, 1.1),
+    "runtime.save_every": (-1, 86401),
+    "runtime.work_limit": (-1, 1e7),
 }
 INTEGERS: dict[str, tuple[float, ...]] = {
     "synthesize.counts.cubes": (0, 10_000),

@@ -214,6 +214,11 @@ def test_a_fusion_that_is_not_listed_has_no_place(params: str | None, root: Path
     assert place("add") == ""
 
 
+def test_a_fusion_with_the_name_of_a_word_of_yaml_1_1_has_its_place(root: Path) -> None:
+    _write(root / "params.yaml", "fusions: [late, off]\n")
+    assert place("off") == "fusion 2 of 2"
+
+
 @pytest.mark.usefixtures("root")
 def test_without_dvc_there_is_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DVC_STAGE")
@@ -224,9 +229,9 @@ def test_without_dvc_there_is_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_lock_that_is_none_is_refused() -> None:
-    assert read_lock("schema: '2.0'\nstages:\n  a: {cmd: b}\n") == {"a": {"cmd": "b"}}
-    for text in ("", "{", "- a", "stages: []"):
-        with pytest.raises(ValueError, match=r"YAML|dvc\.lock"):
+    assert read_lock("schema: '2.0'\nstages:\n  a: {cmd: b}\n")["a"].cmd == "b"
+    for text in ("", "{", "- a", "stages: []", "a: 1", "stages:\n  a:\n    deps: [{md5: b}]\n"):
+        with pytest.raises(ValueError, match=r"expected|dvc\.lock|dict|path"):
             read_lock(text)
 
 
@@ -242,10 +247,9 @@ def test_files_and_folders_are_hashed_as_dvc_does(clean: Project) -> None:
     _write(clean.root / "src/fusebench/.gitignore", "ignored")
     ignored, checked = ignored_names(clean.root), set()
     for stage in read_lock((clean.root / "dvc.lock").read_text("utf-8")).values():
-        for entry in (*stage["deps"], *stage["outs"]):
-            md5 = dvc_digest(clean.root / entry["path"], ignored)
-            assert md5 == entry["md5"], entry["path"]
-            checked.add(entry["path"])
+        for file in (*stage.deps, *stage.outs):
+            assert dvc_digest(clean.root / file.path, ignored) == file.md5, file.path
+            checked.add(file.path)
     assert {"src/fusebench", "data/samples", "models/add", "predictions"} <= checked
 
 

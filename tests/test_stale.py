@@ -1,6 +1,5 @@
 """Whether results belong to what is beside them, on a made-up params.yaml and dvc.lock."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ from tests.project import FUSIONS, PARAMS
 
 from fusebench.config import PARAMS_FILE
 from fusebench.errors import ArtifactError
-from fusebench.files import dvc_digest, json_text
+from fusebench.files import dvc_digest, json_text, md5_of
 from fusebench.params import Params
 from fusebench.prediction.predictions import BASELINES
 from fusebench.report.results import SOURCES
@@ -22,7 +21,7 @@ ROWS = (*FUSIONS, *BASELINES)
 
 
 def _digest(text: str) -> str:
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+    return md5_of(text.encode())
 
 
 def _items(paths: dict[str, str]) -> list[dict[str, str]]:
@@ -134,7 +133,7 @@ def _predict_another(state: State) -> None:
          "no longer among fusions of params.yaml"),
         (lambda state: state.params["override"]["hadamard"].update(lr=0.01), ["hadamard"],
          "trained with other train, override or lidar than those of params.yaml"),
-        (lambda state: state.params["train"].update(lr="1e-5"), list(FUSIONS),
+        (lambda state: state.params["train"].update(lr=1e-5), list(FUSIONS),
          "trained with other train, override or lidar than those of params.yaml"),
         (lambda state: state.params["lidar"].update(align="camera"), list(FUSIONS),
          "trained with other train, override or lidar than those of params.yaml"),
@@ -227,13 +226,23 @@ def test_another_primary_metric_makes_the_verdict_stale(state: State) -> None:
     lambda state: state.params.update(fusion="hadamard"),
     lambda state: state.params["override"]["add"].update(lr=0.001),
     lambda state: state.params["override"].update(concat={"lr": 0.1}),
-    lambda state: state.params["split"].update(train="4e-1"),
+    lambda state: state.params["split"].update(train=4e-1),
     lambda state: state.lock["train@add"]["deps"][1].update(md5="edited"),
 ])  # fmt: skip
 def test_what_changes_no_result_makes_nothing_stale(
     change: Callable[[State], None], state: State
 ) -> None:
     change(state)
+    assert stale(state.read) == Stale()
+
+
+def test_numbers_are_compared_as_dvc_writes_them(state: State) -> None:
+    """DVC writes 1e-05, a text by YAML 1.1."""
+    state.params["split"]["train"] = 0.00001
+    assert stale(state.read)
+    state.lock["split"]["params"]["params.yaml"]["split"]["train"] = 0.00001
+    state.broken = yaml.safe_dump({"stages": state.lock}).replace("1.0e-05", "1e-05")
+    assert "train: 1e-05\n" in state.broken
     assert stale(state.read) == Stale()
 
 

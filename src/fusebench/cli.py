@@ -1,6 +1,10 @@
 """What every script shares: how text is shown, and one line for what the user can mend, exit 1."""
 
 import argparse
+import codecs
+import contextlib
+import errno
+import io
 import os
 import signal
 import sys
@@ -10,7 +14,7 @@ from types import FrameType
 from typing import NoReturn, TextIO
 
 from fusebench import guard
-from fusebench.errors import FusebenchError
+from fusebench.errors import FusebenchError, one_line
 
 # Words that are coloured on a terminal, as regular expressions; sentences may be broken anywhere.
 _COLOURS = {
@@ -22,6 +26,8 @@ _COLOURS = {
     r"(?i:\bwarning:|\bstale:)": "yellow",
     r"\bCollapsed\b": "yellow",
 }
+# What torch begins with where the main memory is full; it raises a RuntimeError.
+_ALLOCATOR = "DefaultCPUAllocator"
 # What DVC writes in the workspace and git tracks; an experiment's `-S` writes params.yaml, too.
 _GO_BACK = "git restore {}dvc.lock metrics plots && dvc checkout"
 
@@ -61,28 +67,83 @@ def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
 
 
 def run(stage: Callable[[], None]) -> NoReturn:
-    """Run a stage and exit: 0 when it is done, 1 after one line that says what is wrong."""
+    """Run a stage and exit: 0 when it is done, 1 after one line that says what is wrong.
+
+    Where a reader has closed the pipe (`| head`), that line is left out. An error that is none of
+    the user's keeps its traceback.
+    """
     # A polite kill takes the same way out as Ctrl-C: what was written aside is removed.
     signal.signal(signal.SIGTERM, _interrupt)
+    _prepare_streams()
     guard.end_with_dvc()
     try:
         stage()
         sys.stdout.flush()
-    except FusebenchError as error:
-        _fail(str(error))
+    except SystemExit:
+        _end_output()
+        raise
     except KeyboardInterrupt:
         _fail(_interrupted())
-    except MemoryError as error:
-        _fail_memory(error)
-    except OSError as error:
-        name = f"{error.filename}: " if error.filename is not None else ""
-        _fail(f"{name}{error.strerror or error}")
-    except RuntimeError as error:
-        # torch's own, told by its name: importing torch here would slow every stage down.
-        if type(error).__name__ != "OutOfMemoryError":
+    except BrokenPipeError:
+        # Nobody reads on (`| head`); no other pipe is written to.
+        _silence(sys.stdout)
+        sys.exit(1)
+    except Exception as error:
+        message = _message(error)
+        if message is None:
             raise
-        _fail_memory(error)
+        if isinstance(error, OSError) and error.filename is None:
+            message = _of_output(_end_output(), message)
+        _fail(message)
     sys.exit(0)
+
+
+def _of_output(stuck: OSError | None, message: str) -> str:
+    """Return a message that names the output where that is what failed."""
+    return message if stuck is None else f"standard output: {stuck.strerror}"
+
+
+def _prepare_streams() -> None:
+    """Let any text be printed: what an encoding lacks is shown as "?"."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            # Closed by the shell (`>&-`).
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+    # Python lets stderr show any text.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def _message(error: Exception) -> str | None:
+    """Return the line for an error that the user can mend, or None."""
+    if isinstance(error, FusebenchError):
+        return str(error)
+    if _is_memory(error):
+        return _out_of_memory(error)
+    if isinstance(error, OSError):
+        name = f"{one_line(str(error.filename), 200)}: " if error.filename is not None else ""
+        return f"{name}{one_line(error.strerror or str(error))}"
+    if isinstance(error, ValueError) and str(error).startswith("embedded null"):
+        return f"the name of a file holds a NUL character, which none may have ({error})"
+    if isinstance(error, UnicodeEncodeError) and error.encoding == "ascii" == _file_encoding():
+        name = one_line(ascii(error.object), 200)
+        return f"{name}: no name of a file in this locale; set PYTHONUTF8=1, or rename it"
+    return None
+
+
+def _is_memory(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    # torch's own, told by name and words: importing torch here would slow every stage down.
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError)
+        and (type(error).__name__ == "OutOfMemoryError" or _ALLOCATOR in str(error))
+    )
+
+
+def _file_encoding() -> str:
+    # ASCII has several names.
+    return codecs.lookup(sys.getfilesystemencoding()).name
 
 
 def _interrupted() -> str:
@@ -106,17 +167,35 @@ def _interrupted() -> str:
     )
 
 
-def _fail_memory(error: Exception) -> NoReturn:
-    reason = " ".join(str(error).split())
-    detail = f" ({reason})" if reason else ""
-    _fail(f"out of memory{detail}; close other programs or use fewer or smaller samples")
+def _out_of_memory(error: Exception) -> str:
+    # Before the allocator's name stands where in torch's source, behind the line a stack of calls.
+    _, found, after = str(error).partition(_ALLOCATOR)
+    reason = f"{found}{after}".partition("\n")[0] if found else " ".join(str(error).split())
+    detail = f" ({one_line(reason, 200)})" if reason else ""
+    return f"out of memory{detail}; close other programs or use fewer or smaller samples"
 
 
 def _fail(message: str) -> NoReturn:
+    _end_output()
     try:
-        sys.stdout.flush()
         show(f"error: {message}", sys.stderr)
     except OSError:
-        # The screen is gone (a closed pipe); the exit code still tells.
-        os._exit(1)
+        # The screen is gone; the exit code still tells.
+        _silence(sys.stderr)
     sys.exit(1)
+
+
+def _end_output() -> OSError | None:
+    """Write out what was printed; return the error if that is not possible."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        _silence(sys.stdout)
+        return error
+    return None
+
+
+def _silence(stream: TextIO) -> None:
+    """Let what a stream still holds go nowhere: Python writes it out once more when it ends."""
+    with contextlib.suppress(io.UnsupportedOperation):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

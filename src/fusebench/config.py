@@ -1,4 +1,4 @@
-"""How params.yaml becomes checked, typed, frozen values.
+"""How a file of params becomes checked, typed, frozen values: params.yaml, or that of the sensors.
 
 Only the mechanism is here; each room of the library declares its own section as a subclass of
 `Section`. No key has a default: what is not in the file is an error, never a guess.
@@ -6,27 +6,24 @@ Only the mechanism is here; each room of the library declares its own section as
 
 import difflib
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar, get_args
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from fusebench.errors import ParamsError
+from fusebench import yaml12
+from fusebench.errors import ParamsError, one_line
 
 PARAMS_FILE = Path("params.yaml")
-
-# YAML 1.1 reads 1e-05 as a string: it wants a dot before the exponent. DVC writes it so.
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 Loaded = TypeVar("Loaded", bound="Section")
 
 
 class Section(BaseModel):
-    """A part of params.yaml.
+    """A part of a file of params.
 
     Attributes
     ----------
@@ -72,17 +69,9 @@ def from_settings(section: type[Loaded], content: object, source: str) -> Loaded
     return validate(section, content, source)
 
 
-def number(value: object) -> object:
-    """Return a text that is a number as that number, anything else as it is."""
-    return float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
-
-
 def _tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
-
-Real = Annotated[float, BeforeValidator(number)]
-"""A number, also one that YAML took for a string (1e-05)."""
 
 AsTuple = BeforeValidator(_tuple)
 """Marks a tuple that is written as a list in YAML."""
@@ -93,24 +82,8 @@ Size = Annotated[
 """Height and width."""
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """SafeLoader that refuses a key written twice, where PyYAML would keep the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, Hashable) and key in seen:
-                line = key_node.start_mark.line + 1
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"line {line}: key '{key}' is written twice", None
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
 def read(path: Path) -> dict[str, Any]:
-    """Return the raw content of a params file.
+    """Return the raw content of a file of params.
 
     Raises
     ------
@@ -120,35 +93,45 @@ def read(path: Path) -> dict[str, Any]:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise ParamsError(f"{path}: no such file; run from the root of the project") from None
+        is_params = path.name == PARAMS_FILE.name
+        remedy = "run from the root of the project" if is_params else _NAMED_IN
+        raise _error(path, f"no such file; {remedy}") from None
+    except ValueError as error:
+        # A character that no name of a file may have, or none in this locale.
+        raise _error(path, f"{error}; {_NAMED_IN}") from None
     return parse(content, str(path))
 
 
+def _error(source: Path | str, reason: str) -> ParamsError:
+    return ParamsError(f"{one_line(str(source), 200)}: {one_line(reason)}")
+
+
+_NAMED_IN = f"write it, or name another in {PARAMS_FILE}"
+
+
 def parse(text: bytes, source: str) -> dict[str, Any]:
-    """Return the raw content of a params file from its text; raise ParamsError in one line."""
+    """Return the raw content of a file of params from its text; raise ParamsError in one line."""
     try:
-        content = yaml.load(text.decode(), Loader=_UniqueKeyLoader)  # noqa: S506
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        # ValueError and TypeError: a date that is none, a list as a key, bytes that are no text.
-        reason = " ".join(str(getattr(error, "problem", None) or error).split())
-        mark = getattr(error, "problem_mark", None)
-        where = f" (line {mark.line + 1})" if mark is not None else ""
-        raise ParamsError(f"{source}{where}: not valid YAML: {reason}") from None
+        content = yaml12.load(text.decode())
+    except ValueError as error:
+        line = getattr(error, "line", None)
+        where = f"line {line}: " if line else ""
+        raise _error(source, f"{where}not valid YAML: {error}") from None
     if not isinstance(content, dict):
-        raise ParamsError(f"{source}: must be a mapping of sections, not {type(content).__name__}")
+        raise _error(source, f"must be a mapping of sections, not {type(content).__name__}")
     return content
 
 
 def load(path: Path, section: type[Loaded]) -> Loaded:
-    """Return the whole params file as `section`; raise ParamsError in one line."""
+    """Return the whole file of params as `section`; raise ParamsError in one line."""
     return validate(section, read(path), str(path))
 
 
 def load_section(path: Path, name: str, section: type[Loaded]) -> Loaded:
-    """Return the section `name` of a params file; raise ParamsError in one line."""
+    """Return the section `name` of a file of params; raise ParamsError in one line."""
     content = read(path)
     if name not in content:
-        raise ParamsError(f"{path}: key '{name}' is missing")
+        raise _error(path, f"key '{name}' is missing")
     return validate(section, content[name], str(path), (name,))
 
 
@@ -179,19 +162,11 @@ def validate(
         details.sort(key=lambda detail: detail["type"] not in _UNKNOWN)
         lines = _lines(section, details, prefix)
         more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
-        raise ParamsError(_printable(f"{source}: {lines[0]}{more}")) from None
+        raise _error(source, f"{one_line(lines[0])}{more}") from None
 
 
 # How pydantic calls a key that is not declared, and one that is not even a word.
 _UNKNOWN = ("extra_forbidden", "invalid_key")
-
-
-def _printable(text: str) -> str:
-    """Return `text` on one line: what would break it is shown as an escape."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
 
 
 def _lines(
@@ -222,17 +197,27 @@ def _explain(
         nearest = innermost.renamed.get(last) or _nearest(last, list(known))
         meant = ".".join((*prefix, *location[:-1], nearest))
         return f"unknown key '{key}'; did you mean '{meant}'?", ""
+    if detail["loc"][-1:] == ("[key]",):
+        holder = ".".join((*prefix, *map(str, detail["loc"][:-2])))
+        return f"{holder}: key {shown(detail['input'])}: ", "must be a text"
     if detail["type"] == "value_error":
         # A section's own check begins with the key that it speaks of; a value's check does not.
         joint = "." if _is_section(section, location) else ": "
         return (f"{key}{joint}" if key else ""), detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "missing":
         return f"key '{key}' is missing", ""
-    value = detail["input"]
+    value = shown(detail["input"])
+    return (f"{key} = {value}: " if key else f"{value}: "), _in_yaml_words(detail["msg"])
+
+
+def shown(value: object) -> str:
+    """Return how an error shows a value: as the file has it, and cut where it is long."""
     value = list(value) if isinstance(value, tuple) else value
-    shown = repr(value) if isinstance(value, str | Mapping) else str(value)
-    shown = "empty" if value is None else shown
-    return (f"{key} = {shown}: " if key else f"{shown}: "), _in_yaml_words(detail["msg"])
+    text = repr(value) if isinstance(value, str | Mapping) else str(value)
+    return "empty" if value is None else one_line(text, _MAX_SHOWN)
+
+
+_MAX_SHOWN = 100
 
 
 def _in_yaml_words(message: str) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from fusebench.config import Real, Section
+from fusebench.config import Section
 from fusebench.errors import DeviceError
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class RuntimeParams(Section):
     device: str
     threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
     progress: Literal["auto", "line", "plain", "off"]
-    save_every: Real = Field(ge=0, le=86400)
-    work_limit: Real = Field(ge=0, le=1e6)
+    save_every: float = Field(ge=0, le=86400)
+    work_limit: float = Field(ge=0, le=1e6)
 
     @field_validator("device")
     @classmethod

@@ -1,7 +1,8 @@
 """Every error that a user can meet, as a tree.
 
 FusebenchError            one clear line on the screen, exit code 1
-├── ParamsError           params.yaml, sensors: unknown key, wrong type, value not allowed
+├── ParamsError           params.yaml, the file that data.sensors names, or an argument:
+│                         missing, no YAML, unknown key, wrong type, value not allowed
 ├── ArchiveError          the zip: missing, broken, not in the expected layout
 │   └── BadSamplesError   members that cannot be used as samples, all of them listed
 ├── SplitError            fractions that cannot be drawn from the samples at hand
@@ -14,12 +15,31 @@ FusebenchError            one clear line on the screen, exit code 1
 from collections.abc import Sequence
 
 
+def one_line(text: str, limit: int = 400) -> str:
+    """Return a text on one line: what breaks it is escaped, and what is too long is cut with …."""
+    # Cut first, too: a text may be a million characters long.
+    escaped = (
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in _cut(text, limit)
+    )
+    return _cut("".join(escaped), limit)
+
+
+def _cut(text: str, limit: int) -> str:
+    # The end is kept, since it says what is allowed.
+    end = limit // 3
+    return text if len(text) <= limit else f"{text[: limit - end - 1]}…{text[-end:]}"
+
+
 class FusebenchError(Exception):
     """Something the user can mend. The message is one line: place, value, what is allowed."""
 
 
 class ParamsError(FusebenchError):
-    """A value in params.yaml (or on the command line) is not allowed."""
+    """A file of params (params.yaml, the sensors) is missing or broken, or a value is wrong.
+
+    The message begins with the file's name and names the key, or the argument of a command.
+    """
 
 
 class ArchiveError(FusebenchError):
@@ -63,4 +83,4 @@ class TrainingError(FusebenchError):
 
 
 class DeviceError(FusebenchError):
-    """The device that params.yaml asks for is not there."""
+    """The device that is asked for is not there, or OMP_NUM_THREADS is no number."""

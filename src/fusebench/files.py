@@ -192,3 +192,8 @@ def read_npz(path: Path, names: Sequence[str]) -> dict[str, Any]:
     ) as error:  # fmt: skip
         # An .npy file under this name has no `with`; a pickle is refused with ValueError.
         raise ArtifactError(f"{path}: broken ({error}); 'dvc checkout' mends it") from None
+
+
+def md5_of(content: bytes) -> str:
+    """Return the digest of a file with this content, as it stands in dvc.lock."""
+    return str(_md5(content).hexdigest())

@@ -5,7 +5,7 @@ from typing import Any, Self
 
 from pydantic import field_validator, model_validator
 
-from fusebench.config import PARAMS_FILE, validate
+from fusebench.config import PARAMS_FILE, shown, validate
 from fusebench.data.archive import DataParams
 from fusebench.device import RuntimeParams
 from fusebench.errors import ParamsError
@@ -50,7 +50,7 @@ class Params(FusionParams):
     def _mappings(self) -> Self:
         for name, override in self.override.items():
             if not isinstance(override, dict | None):
-                wrong = f"override.{name} = {override!r}: must be a mapping, or empty"
+                wrong = f"override.{name} = {shown(override)}: must be a mapping, or empty"
                 raise ValueError(wrong)  # noqa: TRY004 (pydantic passes on no TypeError)
         return self
 
@@ -67,7 +67,10 @@ class Params(FusionParams):
             The override has an unknown key or a value that is not allowed, or names seeds.
         """
         override = self.override.get(fusion) or {}
-        changes = {key: value for key, value in override.items() if value is not None}
+        known = TrainParams.model_fields
+        changes = {
+            key: override[key] for key in override if not (key in known and override[key] is None)
+        }
         if "seeds" in changes:
             raise ParamsError(
                 f"{PARAMS_FILE}: override.{fusion}.seeds: must be empty; comparisons are paired by "

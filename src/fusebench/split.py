@@ -9,13 +9,13 @@ from typing import Annotated, Literal, Self
 import pandas as pd
 from pydantic import Field, model_validator
 
-from fusebench.config import Real, Section
+from fusebench.config import Section
 from fusebench.errors import ArtifactError, SplitError
 from fusebench.files import read_json
 from fusebench.samples.manifest import PARTS, UNUSED
 from fusebench.seeds import keyed_order
 
-Share = Annotated[Real, Field(gt=0, lt=1)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 """A share of all pairs."""
 
 

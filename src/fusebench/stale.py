@@ -7,7 +7,6 @@ experiment can be asked like the workspace, and without DVC's cache. Changes of 
 at: `dvc status` tells those of the workspace.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,15 +14,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from fusebench.config import PARAMS_FILE, number, parse, validate
+from fusebench import yaml12
+from fusebench.config import PARAMS_FILE, parse, validate
 from fusebench.errors import ArtifactError, ParamsError
-from fusebench.files import json_text
+from fusebench.files import json_text, md5_of
 from fusebench.params import Params
 from fusebench.prediction.predictions import BASELINES
 from fusebench.report.results import SOURCES
-from fusebench.stages import read_lock
+from fusebench.stages import LockedStage, read_lock
 
 Read = Callable[[Path], bytes]
 """Gives the content of a tracked file of the workspace or of a revision; ArtifactError if none."""
@@ -182,9 +180,9 @@ class _State:
         """Tell whether a file that no stage made as such is another now."""
         if path.startswith(_CHECKED):
             content = self._checked.get(path.removeprefix(_CHECKED))
-            return content is None or _digest(json_text(content).encode()) != digest
+            return content is None or md5_of(json_text(content).encode()) != digest
         if path == self.params.data.sensors:
-            return _digest(self._read(Path(path))) != digest
+            return md5_of(self._read(Path(path))) != digest
         if path == self.params.data.archive:
             return self._added(path) not in (None, digest)
         return False
@@ -192,9 +190,9 @@ class _State:
     def _added(self, path: str) -> str | None:
         """Return the digest of a file that `dvc add` keeps."""
         try:
-            outs = yaml.safe_load(self._read(Path(f"{path}.dvc")))["outs"]
+            outs = yaml12.load(self._read(Path(f"{path}.dvc")).decode())["outs"]
             return str(outs[0]["md5"])
-        except (ArtifactError, yaml.YAMLError, KeyError, IndexError, TypeError):
+        except (ArtifactError, ValueError, LookupError, TypeError):
             return None
 
     def _words(self, path: str) -> str:
@@ -209,35 +207,19 @@ def _read_stages(read: Read) -> dict[str, _Stage]:
     """Return the stages of dvc.lock by name; raise ArtifactError if it is missing or broken."""
     content = read(_LOCK)
     try:
-        return {name: _stage(entry) for name, entry in read_lock(content.decode()).items()}
-    except (AttributeError, KeyError, TypeError, ValueError):
+        return {name: _stage(locked) for name, locked in read_lock(content.decode()).items()}
+    except ValueError:
         raise ArtifactError(f"{_LOCK}: broken; 'git restore {_LOCK}' mends it") from None
 
 
-def _stage(entry: Mapping[str, Any]) -> _Stage:
-    deps, outs = (
-        {item["path"]: str(item.get("md5", "")) for item in entry.get(kind, [])}
-        for kind in ("deps", "outs")
-    )
-    return _Stage(deps, dict(entry.get("params", {}).get(str(PARAMS_FILE), {})), outs)
+def _stage(locked: LockedStage) -> _Stage:
+    deps, outs = ({file.path: file.md5 for file in files} for files in (locked.deps, locked.outs))
+    return _Stage(deps, locked.params.get(str(PARAMS_FILE), {}), outs)
 
 
 def _changed(key: str, old: object, new: object) -> str:
     """Return which params of a section are not as they were, by their names; "" if none."""
     if not isinstance(old, Mapping) or not isinstance(new, Mapping):
-        return key if _plain(old) != _plain(new) else ""
-    keys = [name for name in {**old, **new} if _plain(old.get(name)) != _plain(new.get(name))]
+        return key if old != new else ""
+    keys = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     return ", ".join(f"{key}.{name}" for name in keys)
-
-
-def _plain(value: Any) -> Any:
-    """Return a value with numbers as numbers: DVC writes 1e-05, which YAML 1.1 takes for a text."""
-    if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    return number(value)
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -36,7 +36,8 @@ def read(path: Path) -> Any:
 def predicted(trained: Path, cpu: Device, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project in which `add` was trained, and predicted by the stage's script. Read-only."""
     root = shutil.copytree(trained, tmp_path_factory.mktemp("predicted") / "project")
-    runtime = {"device": "cpu", "threads": cpu.threads, "progress": "off"}
+    runtime = {"device": "cpu", "threads": cpu.threads, "progress": "off", "save_every": 10,
+               "work_limit": 1}  # fmt: skip
     write_json(root / "params.yaml", {"runtime": runtime})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)

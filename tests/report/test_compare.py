@@ -11,6 +11,7 @@ from tests.report.made_up import NAMES
 
 import compare as stage
 from fusebench.device import present_environment
+from fusebench.errors import ArtifactError
 from fusebench.files import read_json, write_json
 from fusebench.prediction.predictions import BASELINES
 from fusebench.report.chance import chance_remarks, with_chance
@@ -22,12 +23,13 @@ from fusebench.report.table import (
     parse_comparison_table,
     screen_table,
 )
+from fusebench.stale import stale
 
 PARAMS = {
     "fusion": "late",
     "fusions": list(NAMES),
     "compare": {"primary": "f1"},
-    "runtime": {"device": "cpu", "threads": 1, "progress": "off"},
+    "runtime": {"device": "cpu", "threads": 1, "progress": "off", "save_every": 0, "work_limit": 0},
 }
 
 
@@ -64,3 +66,29 @@ def test_stage_writes_what_it_shows_and_tells_of_unlike_trainings(
     unlike = [line for line in shown.splitlines() if "trained with" in line]
     assert unlike == ["late was trained with lr 0.001, hadamard with 0.1"] * (rate == 0.1)
     assert Path("plots/metrics.png").exists()
+
+
+def test_ended_between_its_files_it_leaves_none_that_says_where_they_come_from(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "params.yaml").write_text(yaml.safe_dump(PARAMS), "utf-8")
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(sys, "argv", ["compare.py"])
+    stage.main()
+    assert SOURCES.exists()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "plots/roc.png")
+
+    monkeypatch.setattr("fusebench.report.figures.write_plots", full)
+    with pytest.raises(OSError, match="No space left"):
+        stage.main()
+    assert not SOURCES.exists()
+    (line,) = stale(read_tracked).lines()
+    assert line.startswith("Cannot tell whether this belongs to the params beside it")
+
+
+def read_tracked(path: Path) -> bytes:
+    if not path.exists():
+        raise ArtifactError(f"{path}: no such file")
+    return path.read_bytes()

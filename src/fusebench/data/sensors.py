@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from fusebench.config import AsTuple, Real, Section, Size
+from fusebench.config import AsTuple, Section, Size
 
 # The models halve their maps four times.
 _SMALLEST = 16
@@ -25,7 +25,7 @@ class CameraSensor(Section):
     """
 
     image_size: Size
-    focal_length: Real = Field(gt=0, le=1e6)
+    focal_length: float = Field(gt=0, le=1e6)
 
     @field_validator("image_size")
     @classmethod
@@ -51,7 +51,7 @@ class LidarSensor(Section):
     """
 
     size: Size
-    max_range: Real = Field(gt=0, le=1e6)
+    max_range: float = Field(gt=0, le=1e6)
     quarter_turns: int = Field(ge=0, le=3)
     no_return: Annotated[tuple[NoReturn, ...], AsTuple]
 

@@ -1,6 +1,5 @@
 """What the comparison is made of: each fusion's metrics, predictions and measurements."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from pydantic import field_validator
 from fusebench.config import Section
 from fusebench.errors import ArtifactError
 from fusebench.evaluation.metrics import METRICS
-from fusebench.files import dvc_digest, json_text, read_json
+from fusebench.files import dvc_digest, json_text, md5_of, read_json
 from fusebench.prediction.predictions import BASELINES, FusionPredictions, read_predictions
 
 SOURCES = Path("metrics/sources.json")
@@ -101,7 +100,7 @@ class Comparison:
     def fingerprint(self) -> str:
         """Seven hexadecimal digits that name what was compared: on table and pictures alike."""
         digests = {result.name: result.digest for result in self.results}
-        return hashlib.md5(json_text(digests).encode(), usedforsecurity=False).hexdigest()[:7]
+        return md5_of(json_text(digests).encode())[:7]
 
     def sources(self, primary: str) -> dict[str, Any]:
         """Return metrics/sources.json: what table, pairs and pictures were made from.

@@ -6,8 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import yaml
-
+from fusebench import yaml12
 from fusebench.config import PARAMS_FILE, load_keys
 from fusebench.errors import ArtifactError
 from fusebench.models.registry import FusionParams
@@ -93,8 +92,8 @@ def read_fusions(rev: str) -> dict[str, FusionPredictions]:
 def _fusions(rev: str) -> list[str]:
     """Return `fusions` of a revision; some that are not known any more may be among them."""
     try:
-        content = yaml.safe_load(read_text(PARAMS_FILE, rev))
-    except (yaml.YAMLError, ValueError):
+        content = yaml12.load(read_text(PARAMS_FILE, rev))
+    except ValueError:
         content = None
     params = content if isinstance(content, dict) else {}
     if "fusions" not in params and "strategies" in params:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from fusebench.config import AsTuple, Off, Real, Section, from_settings
+from fusebench.config import AsTuple, Off, Section, from_settings
 from fusebench.device import WantedPrecision
 from fusebench.files import read_json
 from fusebench.inputs.lidar import LidarParams
@@ -17,8 +17,8 @@ class TrainParams(Section):
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], AsTuple] = Field(min_length=1)
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
-    lr: Real = Field(gt=0, le=10)
-    weight_decay: Annotated[Real, Off(0.0)] = Field(ge=0, le=1)
+    lr: float = Field(gt=0, le=10)
+    weight_decay: Annotated[float, Off(0.0)] = Field(ge=0, le=1)
     schedule: Annotated[Literal["constant", "cosine"], Off("constant")]
     class_weights: Annotated[Literal["none", "balanced"], Off("none")]
     pooling: Literal["max", "strided"]
