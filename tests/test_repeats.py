@@ -195,3 +195,16 @@ def test_no_single_condition_changes_a_byte(name: str, first: Path, tmp_path: Pa
     if name not in ("archive", "looks"):
         assert Conditions.seen(other) != Conditions.seen(first), "it took effect"
     assert digests(other) == digests(first)
+
+
+@pytest.mark.thorough
+@pytest.mark.skipif(shutil.which("localedef") is None, reason="no localedef on this machine")
+def test_a_decimal_comma_changes_no_byte(first: Path, tmp_path: Path) -> None:
+    made = tmp_path / "locales/de_DE.UTF-8"
+    made.parent.mkdir()
+    if subprocess.run(["localedef", "-i", "de_DE", "-f", "UTF-8", str(made)]).returncode:
+        pytest.skip("no sources of locales on this machine")
+    german = Conditions(environment={"LC_ALL": made.name, "LOCPATH": str(made.parent)})
+    other = german.run(tmp_path, SMALLER)
+    assert made.name in Conditions.seen(other)["locale"]
+    assert digests(other) == digests(first)
