@@ -26,6 +26,7 @@ SCRIPT = ROOT / "tests/all_stages.py"
 FOLDERS = ("checked", "data", "metrics", "models", "plots", "predictions")
 # What is measured (README, Reproducibility): times and memory.
 MEASURED_FOLDER, TABLE = "metrics/training/", "metrics/comparison.csv"
+ARCHIVE = "data/demo.zip"
 MEASURED_COLUMNS = ["Time (s/epoch)", "Memory (MB)"]
 # Smaller still, and with threads that could come to another result.
 CHANGES: dict[str, Any] = {
@@ -110,10 +111,10 @@ def _run_in_terminal(command: list[str], **options: Any) -> tuple[int, str]:
     return code, shown.decode(errors="replace")
 
 
-def digests(root: Path) -> dict[str, str]:
-    """Return the digests of all files that the README says repeat; the archive is not one result.
+def digests(root: Path, reordered: bool = False) -> dict[str, str]:
+    """Return the digests of all files that the README says repeat.
 
-    (Another order of its members is another archive.)
+    An archive whose members changed places is another one, and left out.
     """
     names = {
         path.relative_to(root).as_posix(): path
@@ -121,11 +122,11 @@ def digests(root: Path) -> dict[str, str]:
         for path in (root / folder).rglob("*")
         if path.is_file()
     }
-    assert f"{MEASURED_FOLDER}add.json" in names
+    assert {f"{MEASURED_FOLDER}add.json", ARCHIVE} <= set(names)
     return {
         name: hashlib.sha256(_repeated(path, name)).hexdigest()
         for name, path in sorted(names.items())
-        if not name.startswith(MEASURED_FOLDER) and name != "data/demo.zip"
+        if not name.startswith(MEASURED_FOLDER) and not (reordered and name == ARCHIVE)
     }
 
 
@@ -185,7 +186,7 @@ def test_nothing_around_a_run_changes_a_byte_of_it(clean: Project, tmp_path: Pat
     again = ALL.run(tmp_path, PARAMS)
     seen = Conditions.seen(again)
     assert (seen["terminal"], seen["umask"], seen["time"]) == (True, 0o077, ["+1245", -45900])
-    assert digests(again) == digests(clean.root)
+    assert digests(again, reordered=True) == digests(clean.root, reordered=True)
 
 
 @pytest.mark.thorough
@@ -194,7 +195,8 @@ def test_no_single_condition_changes_a_byte(name: str, first: Path, tmp_path: Pa
     other = OTHER[name].run(tmp_path, SMALLER)
     if name not in ("archive", "looks"):
         assert Conditions.seen(other) != Conditions.seen(first), "it took effect"
-    assert digests(other) == digests(first)
+    reordered = OTHER[name].reorder
+    assert digests(other, reordered) == digests(first, reordered)
 
 
 @pytest.mark.thorough
