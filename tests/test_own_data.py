@@ -243,6 +243,7 @@ def test_wrong_sensors_are_refused_before_any_work(clean: Project) -> None:
     assert stages_run(output) == ["check"]
 
 
+@pytest.mark.thorough
 def test_a_key_that_moved_is_told_its_place(clean: Project) -> None:
     output = clean.dvc("exp", "run", "-S", "+data.max_range=60", ok=False)
     assert "unknown key 'data.max_range'; it is now lidar.max_range in the file that" in output
