@@ -23,7 +23,6 @@ def test_an_experiment_of_one_target_trains_one_fusion_and_each_view_says_so(
     clean: Project,
 ) -> None:
     before = clean.json("metrics/fusions/hadamard.json")
-    assert "Stale" not in _show(clean, "table")
     output = clean.dvc("exp", "run", "--name", "partial", "-S", "train.lr=3e-4",
                        "-S", "fusion=hadamard", "headline")  # fmt: skip
     assert stages_run(output) == ["check", "train@hadamard", "predict@hadamard", "headline"]
