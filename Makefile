@@ -5,7 +5,7 @@ BIN := .venv/bin
 # dvc runs `python` from the PATH: the project's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-dev mend repro verdict calibration notebook bench study test test-quick check current lock clean clean-work
+.PHONY: help setup setup-dev mend repro verdict calibration notebook bench study test test-quick test-all check current lock clean clean-work
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -80,12 +80,18 @@ study: setup-dev  ## train in fp32 and in bf16 with ten seeds each (an hour)
 	@dvc repro extract
 	@python benchmarks/study.py
 
-# A worker per core; a file's tests, which share what they set up, stay on one worker.
-test: setup-dev  ## run all tests (12 minutes on 2 cores)
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+# A worker per core; a file's tests, which share what they set up, stay on one worker, and files
+# begin in the order of tests/conftest.py. An -m here takes the place of the one in pyproject.toml.
+PYTEST = $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
+test: setup-dev  ## run the tests, the thorough ones left out (12 minutes on 2 cores)
+	@$(PYTEST)
 
 test-quick: setup-dev  ## run the tests, those that take long left out (1 minute)
-	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not thorough"
+	@$(PYTEST) -m "not slow and not thorough"
+
+test-all: setup-dev  ## run all tests, the thorough ones, too; writes the numbers of docs/reliability.md
+	@$(PYTEST) -m "" --tally
 
 check: setup-dev  ## ruff and mypy
 	@ruff check src studies tests benchmarks

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.project import Project, make_project
+from tests.project import Project, reproduced_project
 from tests.reliability import Recorder, tally
 
 if TYPE_CHECKING:
@@ -52,9 +53,13 @@ SLOW = (
     "test_fairness.py", "test_portable.py", "test_precision.py", "test_split.py", "test_startup.py",
     "training/test_fast_paths.py", "training/test_train.py",
 )  # fmt: skip
-# Their tests run DVC. They take longest, so they begin, and each worker has one of them.
-FIRST = ("test_pipeline.py", "test_experiments.py", "test_own_data.py", "test_show.py",
-         "test_interrupt.py", "report/test_page.py")  # fmt: skip
+# They take longest, so they begin, in this order. The first makes the project that the others copy;
+# the second, on another worker meanwhile, one of its own.
+FIRST = (
+    "test_pipeline.py", "test_own_data.py", "test_experiments.py", "test_show.py",
+    "test_kills.py", "test_repeats.py", "test_repeats_dvc.py", "test_stale_views.py",
+    "test_interrupt.py", "test_stages.py", "report/test_page.py",
+)  # fmt: skip
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -69,12 +74,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of slow files, and begin with those that take longest."""
+    """Mark what is slow, and begin with the files that take longest."""
     names = {item: item.path.relative_to(Path(__file__).parent).as_posix() for item in items}
     for item, name in names.items():
-        if name.startswith(SLOW):
+        # Runs of DVC are slow, and what is thorough is.
+        runs_dvc = "reproduced" in getattr(item, "fixturenames", ())
+        if name.startswith(SLOW) or runs_dvc or item.get_closest_marker("thorough"):
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: names[item] not in FIRST)
+    order = {name: number for number, name in enumerate(FIRST)}
+    items.sort(key=lambda item: order.get(names[item], len(FIRST)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -248,11 +256,14 @@ def tiny_task(tiny_inputs: Callable[..., Inputs], cpu: Device) -> Callable[..., 
 
 @pytest.fixture(scope="session")
 def reproduced(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
-    """A small project after its first `dvc repro`, committed, and what that printed."""
-    project = make_project(tmp_path_factory.mktemp("project"))
-    output = project.dvc("repro")
-    project.commit("results")
-    return project, output
+    """A small project after its first `dvc repro`, committed, and what that printed.
+
+    Made once for all workers; each has a copy of its own.
+    """
+    base = tmp_path_factory.getbasetemp()
+    # A worker's folder is in that of the run.
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "reproduced"
+    return reproduced_project(shared, tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture

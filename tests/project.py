@@ -1,5 +1,7 @@
 """A copy of this project in a temporary folder, with a small archive, for runs of the real DVC."""
 
+import fcntl
+import json
 import os
 import shutil
 import subprocess
@@ -88,6 +90,10 @@ class Project:
             # Stages of this very file come with its path if the working directory is another.
             return {name.rpartition(":")[2] for name in repo.status()}
 
+    def json(self, path: str) -> Any:
+        """Return the content of a JSON file."""
+        return json.loads((self.root / path).read_text("utf-8"))
+
     def lock(self) -> dict[str, Any]:
         """Return dvc.lock's stages."""
         content = yaml.safe_load((self.root / "dvc.lock").read_text("utf-8"))
@@ -121,6 +127,28 @@ def make_project(root: Path) -> Project:
     (root / "data/sensors.yaml").write_text(SENSORS, "utf-8")
     project.commit("a small project")
     return project
+
+
+def reproduced_project(shared: Path, root: Path) -> tuple[Project, str]:
+    """Copy a project after its first `dvc repro`, committed, to `root`; return what that printed.
+
+    It is made once in the folder `shared`, by the first process that asks for it; others wait.
+    """
+    shared.mkdir(exist_ok=True)
+    printed, made = shared / "printed.txt", shared / "made"
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not printed.exists():
+            shutil.rmtree(made, ignore_errors=True)
+            project = make_project(made)
+            output = project.dvc("repro")
+            project.commit("results")
+            # DVC's own notes of this very folder: locks, and what runs.
+            shutil.rmtree(made / ".dvc/tmp")
+            printed.write_text(output, "utf-8")
+    # With links to the cache as they are.
+    subprocess.run(["cp", "-a", f"{made}/.", str(root)], check=True)
+    return Project(root), printed.read_text("utf-8")
 
 
 def environment() -> dict[str, str]:

@@ -74,6 +74,7 @@ def test_after_ctrl_c_in_an_experiment_the_advice_goes_back(clean: Project) -> N
     _assert_as_committed(clean)
 
 
+@pytest.mark.thorough
 # Different rates: what one has trained is in the run cache for the other.
 @pytest.mark.parametrize(("run", "rate"), [(("repro",), 0.002), (("exp", "run"), 0.003)])
 def test_after_ctrl_c_the_run_goes_on(run: tuple[str, ...], rate: float, clean: Project) -> None:

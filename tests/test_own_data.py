@@ -157,6 +157,7 @@ def test_git_sees_neither_the_archive_nor_what_plots_leave(own: tuple[Project, s
     assert project.git("status", "--porcelain") == ""
 
 
+@pytest.mark.thorough
 def test_own_data_are_pushed_and_pulled_though_no_demonstration_was_ever_made(
     own: tuple[Project, str], tmp_path: Path
 ) -> None:
@@ -185,6 +186,7 @@ def stored(clean: Project, tmp_path: Path) -> Iterator[Project]:
     (clean.root / ".dvc/config.local").unlink()
 
 
+@pytest.mark.thorough
 def test_the_demonstration_is_pushed_and_pulled(stored: Project, tmp_path: Path) -> None:
     stored.dvc("push")
     stored.run("git", "clone", "--quiet", str(stored.root), str(tmp_path / "clone"))
@@ -197,6 +199,7 @@ def test_the_demonstration_is_pushed_and_pulled(stored: Project, tmp_path: Path)
     assert stages_run(clone.dvc("repro")) == []
 
 
+@pytest.mark.thorough
 def test_another_demonstration_is_made_once(clean: Project) -> None:
     made = (clean.root / "data/demo.zip").read_bytes()
     output = clean.dvc("exp", "run", "-S", "synthesize.seed=3", "extract")
@@ -240,6 +243,7 @@ def test_wrong_sensors_are_refused_before_any_work(clean: Project) -> None:
     assert stages_run(output) == ["check"]
 
 
+@pytest.mark.thorough
 def test_a_key_that_moved_is_told_its_place(clean: Project) -> None:
     output = clean.dvc("exp", "run", "-S", "+data.max_range=60", ok=False)
     assert "unknown key 'data.max_range'; it is now lidar.max_range in the file that" in output
@@ -280,14 +284,16 @@ def test_other_shares_train_nothing_again(clean: Project) -> None:
 # --- The rest ---
 
 
-@pytest.mark.parametrize("fusion", ["rgb_only", "late_matched"])
-def test_an_override_of_each_fusion_needs_no_plus(clean: Project, fusion: str) -> None:
-    output = clean.dvc("exp", "run", "-S", f"override.{fusion}.lr=0.002", "check")
+def test_an_override_of_each_fusion_needs_no_plus(clean: Project) -> None:
+    fusions = ("rgb_only", "late_matched")
+    changes = [word for name in fusions for word in ("-S", f"override.{name}.lr=0.002")]
+    output = clean.dvc("exp", "run", *changes, "check")
     assert stages_run(output) == ["check"]
-    settings = _json(clean, f"checked/settings/{fusion}.json")
-    assert settings["train"]["lr"] == 0.002
+    for name in fusions:
+        assert _json(clean, f"checked/settings/{name}.json")["train"]["lr"] == 0.002
 
 
+@pytest.mark.thorough
 def test_bad_samples_of_ones_own_archive_stop_the_run_or_are_left_out(clean: Project) -> None:
     with (
         zipfile.ZipFile(clean.root / "data/demo.zip") as good,

@@ -12,7 +12,6 @@ from tests.sealing import reseal
 
 pytestmark = pytest.mark.slow
 
-MEASURED = ("metrics/training/", "metrics/comparison.csv")
 TRAIN = {f"train@{name}" for name in FUSIONS}
 PREDICT = {f"predict@{name}" for name in FUSIONS}
 LIBRARY = "src/fusebench"
@@ -136,6 +135,7 @@ def test_a_change_of_a_study_or_a_page_reaches_no_stage(clean: Project, path: st
     assert clean.changed_stages() == set()
 
 
+@pytest.mark.thorough
 def test_editing_a_metric_infers_and_trains_nothing(clean: Project) -> None:
     path = clean.root / LIBRARY / "evaluation/metrics.py"
     source = path.read_text("utf-8")
@@ -181,22 +181,3 @@ def test_refuses_a_wrong_param_before_any_work(
     assert all(word in lines[0] for word in words), lines
     assert stages_run(output) == ["check"]
     assert "Traceback" not in output
-
-
-def test_a_fresh_clone_repeats_to_the_bit(clean: Project, tmp_path: Path) -> None:
-    clean.run("git", "clone", "--quiet", str(clean.root), str(tmp_path / "clone"))
-    clone = Project(tmp_path / "clone")
-    (clone.root / "dvc.lock").unlink()
-    # One fusion speaks for all: the rest of a run is the same code on other names.
-    clone.dvc("repro", "predict@add", "baseline")
-    first, second = (
-        {
-            out["path"]: out["md5"]
-            for stage in project.lock().values()
-            for out in stage["outs"]
-            if not out["path"].startswith(MEASURED)
-        }
-        for project in (clean, clone)
-    )
-    assert {"data/samples", "data/split.csv", "models/add", "predictions/add"} <= set(second)
-    assert second.items() <= first.items()

@@ -108,6 +108,7 @@ def test_other_samples_are_refused(changed: Project) -> None:
         kept.rename(folder)
 
 
+@pytest.mark.thorough
 def test_what_is_not_kept_any_more_is_made_again_by_the_printed_command(changed: Project) -> None:
     expected = _diff(changed)
     with _tidied_cache(changed):
@@ -126,6 +127,7 @@ def test_what_is_not_kept_any_more_is_made_again_by_the_printed_command(changed:
             changed.git("worktree", "remove", "--force", "../v0")
 
 
+@pytest.mark.thorough
 def test_what_a_remote_holds_is_found_there(changed: Project, tmp_path: Path) -> None:
     expected = _diff(changed)
     changed.dvc("remote", "add", "--local", "--default", "shelf", str(tmp_path / "shelf"))

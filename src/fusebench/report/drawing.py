@@ -12,6 +12,8 @@ from PIL import Image
 from fusebench.aside import replace_file
 
 mpl.use("Agg")
+# Not as the user's own matplotlibrc has it: a picture is the same on every machine.
+mpl.rcdefaults()
 
 DPI = 200
 # Settings of matplotlib, in its own format.
