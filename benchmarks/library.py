@@ -129,7 +129,7 @@ def metrics_of_test(
         folder = Path(name)
         outputs = OutputPaths(folder / "models", folder / "curve.csv", folder / "metrics.json")
         progress = Progress("off", len(settings.train.seeds))
-        train_fusion(Training(recipe, samples, manifest, device), progress, outputs)
+        train_fusion(Training(recipe, samples, manifest, device, ""), progress, outputs)
         predict_fusion(folder / "models", samples, manifest, device, folder / fusion)
         test = fusion_metrics(read_predictions(folder / fusion))["test"]
     return list(test["seeds"].values())

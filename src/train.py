@@ -30,6 +30,7 @@ def main() -> None:
     train, lidar = read_settings(Path("checked/settings") / f"{fusion}.json")
 
     from fusebench.device import prepare, resolve_precision
+    from fusebench.models.base import fusion_class
     from fusebench.progress import Progress
     from fusebench.samples.manifest import read_manifest
     from fusebench.samples.samples import open_samples
@@ -46,17 +47,20 @@ def main() -> None:
         f"{device.threads} thread(s), {precision} (train.precision is {train.precision})",
         flush=True,
     )
+    # The fusion's own file is imported first, so that the digest is of what is run.
+    fusion_class(fusion)
+    code = code_digest(fusion)
     training = Training(
         Recipe(fusion, train, lidar, precision),
         open_samples(Path("data/samples")),
         read_manifest(Path("data/split.csv")),
         device,
-        code_digest(fusion),
+        code,
     )
     # Without what may come: the moving line has no room for it.
     place_alone = where.partition(",")[0]
     with Progress(runtime.progress, len(train.seeds), place=place_alone) as progress:
-        kept = KeptSeeds.of(runtime, progress.note)
+        kept = KeptSeeds.of(runtime, progress.note, lambda: code_digest(fusion) == code)
         train_fusion(training, progress, OutputPaths.of(fusion), kept)
 
 

@@ -193,7 +193,7 @@ def trained(
     shutil.copy(manifest_file, root / "data/split.csv")
     lidar = LidarParams(projection="spherical", align="none", normalize=True)
     recipe = Recipe("add", TrainParams.model_validate(TRAIN), lidar, "fp32")
-    training = Training(recipe, samples, manifest, cpu)
+    training = Training(recipe, samples, manifest, cpu, "")
     train_fusion(training, Progress("off", len(SEEDS)), OutputPaths.of("add", root))
     return root
 

@@ -193,6 +193,17 @@ def test_killed_between_any_two_moves_no_new_output_is_beside_an_old_one(
 
 
 @pytest.mark.parametrize("moves", range(4))
+def test_ctrl_c_between_any_two_moves_comes_after_them(tmp_path: Path, moves: int) -> None:
+    put(tmp_path, "old")
+    with after_moves(moves, "os.kill(os.getpid(), 2)") as code:
+        run = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path)], env=python_path(), stderr=subprocess.PIPE
+        )
+    assert b"KeyboardInterrupt" in run.stderr
+    assert set(contents(tmp_path).values()) == {"new"}
+
+
+@pytest.mark.parametrize("moves", range(4))
 def test_an_error_between_any_two_moves_brings_the_old_outputs_back(
     tmp_path: Path, moves: int
 ) -> None:
@@ -220,11 +231,11 @@ def counting(source, target):
         {then}
     left[0] -= 1
     replace(source, target)
-os.replace = counting
 root = Path(sys.argv[1])
 with aside.replace_outputs([root / "models"], [root / "curve.csv"]) as (models, curve):
     (models / "one.txt").write_text("new")
     curve.write_text("new")
+    os.replace = counting
 """
 
 

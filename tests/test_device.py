@@ -461,8 +461,11 @@ def test_kind_of_a_processor_is_its_maker_model_and_instruction_sets(
     assert processor_kind() == "x86_64 Maker 6.143 amx_tile avx avx2 avx512f fma"
 
 
-def test_kind_of_a_processor_without_family_is_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "read_text", lambda *_: "CPU implementer : 0x41\nFeatures : fp\n")
+def test_kind_of_a_processor_without_family_is_its_name_and_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = "CPU implementer : 0x41\nCPU part : 0xd40\nFeatures : fp\n"
+    monkeypatch.setattr(Path, "read_text", lambda *_: text)
     monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     monkeypatch.setattr(platform, "processor", lambda: "")
-    assert processor_kind() == "aarch64 aarch64"
+    assert processor_kind() == "aarch64 aarch64 0x41 0xd40 fp"

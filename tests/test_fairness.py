@@ -75,7 +75,7 @@ class Run:
 def train_at(folder: Path, name: str, samples: Samples, manifest: Manifest, device: Device) -> Path:
     paths = train.OutputPaths(folder / "models", folder / "curve.csv", folder / "measured.json")
     recipe = Recipe(name, PARAMS, LIDAR, "fp32")
-    training = Training(recipe, samples, manifest, device)
+    training = Training(recipe, samples, manifest, device, "")
     train.train_fusion(training, Progress("off", len(SEEDS)), paths)
     return folder
 

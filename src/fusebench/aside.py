@@ -1,8 +1,8 @@
 """Outputs are written aside and put in place in one step; no two processes write the same one.
 
-Each output has a folder aside, beside it, locked by the process whose number it bears. So a second
-run, or one beside a process that outlived the run that started it, is told so; and what a killed
-process left is removed by the next one that writes the same output.
+Each output has a folder aside, beside it, locked by the process that writes there. So a second
+run, or one beside a process that outlived the run that started it, is told so. What a killed
+process left is removed by the next process that writes the same output.
 """
 
 import errno
@@ -11,15 +11,19 @@ import os
 import re
 import secrets
 import shutil
+import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from fusebench.errors import BusyError
 
 # Named in .gitignore and .dvcignore, so that what a killed run leaves is never taken for a result.
 _SUFFIX = ".partial"
-_OLD = "old"
+_CLAIM = re.compile(r"\..+\.partial")
+_OLD, _LOCK = "old", "lock"
 
 
 @contextmanager
@@ -105,69 +109,93 @@ def _error(number: int, text: str, path: Path) -> OSError:
 @contextmanager
 def _claimed(path: Path) -> Iterator[Path]:
     """Yield where an output is written, in a folder that no other process takes."""
-    around = next((parent for parent in path.parents if parent.name.endswith(_SUFFIX)), None)
-    if around is not None:
+    outer = next((parent for parent in path.parents if _CLAIM.fullmatch(parent.name)), None)
+    if outer is not None:
         # In a folder that is aside itself: nobody else writes there, and it moves as a whole. It
         # is not made again if it has gone: half an output would take the place of a whole one.
-        if around.is_dir():
+        if outer.is_dir():
             path.parent.mkdir(parents=True, exist_ok=True)
         yield path
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path.parent):
-        _remove_remains(path)
-        claim = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}")
-        claim.mkdir()
-        lock = _lock(claim)
+    own = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}")
+    claim = path.with_name(f".{path.name}{_SUFFIX}")
+    own.mkdir()
     try:
-        yield claim / path.name
+        with lock(own) as held:
+            held.write(str(os.getpid()))
+            held.flush()
+            # In one step from nobody's to this process's: a folder moves over no other that holds
+            # something, and this one has been locked before it came there.
+            while not _moved(own, claim):
+                _remove_remains(claim, path)
+            try:
+                yield claim / path.name
+            finally:
+                shutil.rmtree(claim, ignore_errors=True)
     finally:
-        shutil.rmtree(claim, ignore_errors=True)
-        if lock is not None:
-            os.close(lock)
+        shutil.rmtree(own, ignore_errors=True)
 
 
-def _remove_remains(path: Path) -> None:
-    """Remove what dead processes left of an output; raise BusyError if a live one writes it."""
-    remains = re.compile(rf"\.{re.escape(path.name)}\.(\d+)-[0-9a-f]{{8}}{re.escape(_SUFFIX)}")
-    for claim in path.parent.iterdir():
-        if named := remains.fullmatch(claim.name):
-            lock = _lock(claim)
-            if lock is None:
-                raise BusyError(
-                    f"{path}: is being written by another run (process {named[1]}); wait for it, "
-                    f"or end it with 'kill {named[1]}'"
-                )
-            shutil.rmtree(claim, ignore_errors=True)
-            os.close(lock)
-
-
-def _lock(folder: Path, how: int = fcntl.LOCK_EX | fcntl.LOCK_NB) -> int | None:
-    """Return a descriptor that holds the lock of a folder; None if another process has it.
-
-    The system drops a lock with its process, however that ends.
-    """
-    descriptor = os.open(folder, os.O_RDONLY)
+def _moved(source: Path, target: Path) -> bool:
+    """Move a folder, unless there is one that is not empty."""
     try:
-        fcntl.flock(descriptor, how)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    except BaseException:
-        os.close(descriptor)
+        os.replace(source, target)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            return False
         raise
-    return descriptor
+    return True
+
+
+def _remove_remains(claim: Path, output: Path) -> None:
+    """Remove what a dead process left aside; raise BusyError if a live one writes the output."""
+    try:
+        with lock(claim):
+            # First out of the way, in one step: a part of it would look like another claim.
+            gone = claim.with_name(f".{output.name}.{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}")
+            os.replace(claim, gone)
+            shutil.rmtree(gone, ignore_errors=True)
+    except FileNotFoundError:
+        # Its process is just removing it.
+        time.sleep(0.01)
+    except BlockingIOError:
+        holder = (claim / _LOCK).read_text("utf-8")
+        raise BusyError(
+            f"{output}: is being written by another run (process {holder}); wait for it, or end "
+            f"it with 'kill {holder}'"
+        ) from None
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder; wait for it, since nobody keeps it for longer than a moment."""
-    descriptor = _lock(folder, fcntl.LOCK_EX)
-    try:
-        yield
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
+def lock(folder: Path, wait: Callable[[], None] | None = None) -> Iterator[TextIO]:
+    """Hold the lock of a folder: a file in it. The system drops it with this process.
+
+    Parameters
+    ----------
+    wait : callable, optional
+        Called before this waits for another process that has the lock.
+
+    Raises
+    ------
+    BlockingIOError
+        Another process has it, and there is no `wait`.
+    FileNotFoundError
+        There is no such folder.
+    """
+    # A file, and one to write: on some network file systems a folder's lock is each machine's own.
+    with (folder / _LOCK).open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if wait is None:
+                raise
+            wait()
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError as error:
+            error.filename = str(folder / _LOCK)
+            raise
+        yield file
 
 
 def _put_in_place(pairs: Sequence[tuple[Path, Path]]) -> None:
@@ -182,22 +210,31 @@ def _put_in_place(pairs: Sequence[tuple[Path, Path]]) -> None:
 
 
 def _exchange(pairs: Sequence[tuple[Path, Path]]) -> None:
-    moved: list[tuple[Path, Path]] = []
+    # Old ones leave before the first new one comes. A link that leads nowhere leaves, too.
+    moves = [
+        *((output, aside.with_name(_OLD)) for aside, output in pairs if os.path.lexists(output)),
+        *pairs,
+    ]
+    done: list[tuple[Path, Path]] = []
+    with _undisturbed():
+        try:
+            for source, target in moves:
+                os.replace(source, target)
+                done.append((source, target))
+        except BaseException:
+            for source, target in reversed(done):
+                os.replace(target, source)
+            raise
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let Ctrl-C and a polite kill come after this, which takes no time."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
-        for aside, output in pairs:
-            if output.exists():
-                _move(output, aside.with_name(_OLD), moved)
-        for aside, output in pairs:
-            _move(aside, output, moved)
-    except BaseException:
-        for source, target in reversed(moved):
-            os.replace(target, source)
-        raise
-
-
-def _move(source: Path, target: Path, moved: list[tuple[Path, Path]]) -> None:
-    os.replace(source, target)
-    moved.append((source, target))
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _sync_below(path: Path) -> None:
@@ -210,6 +247,10 @@ def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        # Some network file systems cannot do so with a folder.
+        if error.errno != errno.EINVAL or not path.is_dir():
+            raise
     finally:
         os.close(descriptor)
 

@@ -155,7 +155,8 @@ def prepare(params: RuntimeParams) -> Device:
     if params.portable:
         reason = "runtime.portable is true"
     threads = thread_count(params.wanted_threads)
-    check_team(threads)
+    if device.type == "cpu":
+        check_team(threads)
     torch.set_num_threads(threads)
     # cuBLAS repeats to the bit only with a workspace of fixed size; it is read at first use.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

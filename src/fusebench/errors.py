@@ -9,7 +9,7 @@ FusebenchError            one clear line on the screen, exit code 1
 ├── ArtifactError         a file that another stage wrote: missing, broken, or of another run
 ├── BusyError             another run is writing the same output
 ├── TrainingError         training cannot go on: a loss that is no number
-└── DeviceError           the device that was asked for is not there; OMP_NUM_THREADS is no number
+└── DeviceError           the device or the instruction sets asked for are not there; OMP_… is wrong
 """
 
 from collections.abc import Sequence
@@ -83,4 +83,4 @@ class TrainingError(FusebenchError):
 
 
 class DeviceError(FusebenchError):
-    """The device that is asked for is not there, or OMP_NUM_THREADS is no number."""
+    """A device or instruction sets are not there, or a variable such as OMP_DYNAMIC is wrong."""

@@ -60,7 +60,9 @@ def processor_kind() -> str:
     facts = _cpuinfo()
     model = [facts.get(key, "") for key in ("cpu family", "model")]
     if not all(model):
-        return f"{platform.machine()} {processor_name()}"
+        on_arm = [facts.get(f"CPU {key}", "") for key in ("implementer", "part", "variant")]
+        parts = [platform.machine(), processor_name(), *on_arm, facts.get("Features", "")]
+        return " ".join(filter(None, parts))
     sets = sorted(name for name in instruction_sets() if name.startswith(_CHOSEN_BY))
     return " ".join([platform.machine(), facts.get("vendor_id", ""), ".".join(model), *sets])
 

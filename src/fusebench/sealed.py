@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fusebench.config import Section, validate
-from fusebench.errors import ArtifactError, ParamsError
+from fusebench.errors import ArtifactError, ParamsError, one_line
 from fusebench.files import json_text, read_json, write_json
 
 REMEDY = "'make mend' repairs it"
@@ -19,8 +19,13 @@ _KEY = "digest"
 Loaded = TypeVar("Loaded", bound=Section)
 
 
+def digest_of(content: bytes) -> str:
+    """Return what names a content: 32 hexadecimal digits of BLAKE2b."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
 def file_digest(path: Path) -> str:
-    """Return what names a file by its content: 32 hexadecimal digits of BLAKE2b."""
+    """Return what names a file by its content, as `digest_of`."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
@@ -31,8 +36,7 @@ def write_sealed(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def _sealed(content: Mapping[str, Any]) -> dict[str, Any]:
-    digest = hashlib.blake2b(json_text(content).encode(), digest_size=16)
-    return {**content, _KEY: digest.hexdigest()}
+    return {**content, _KEY: digest_of(json_text(content).encode())}
 
 
 def read_sealed(path: Path, schema: int, other_version: str) -> dict[str, Any]:
@@ -56,7 +60,7 @@ def read_sealed(path: Path, schema: int, other_version: str) -> dict[str, Any]:
     if digest is not None and path.read_bytes() != _sealed_text(content):
         raise ArtifactError(f"{path}: is not as it was written; {REMEDY}")
     if found != schema:
-        raise ArtifactError(f"{path}: {other_version.format(found)}")
+        raise ArtifactError(f"{path}: {other_version.format(one_line(str(found), 40))}")
     if digest is None:
         raise ArtifactError(f"{path}: key '{_KEY}' is missing; {REMEDY}")
     del content["schema"]

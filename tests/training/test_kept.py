@@ -7,8 +7,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -210,6 +212,16 @@ def kept_folder(kept: KeptSeeds) -> Path:
     return folder
 
 
+def test_what_other_code_made_than_that_of_the_key_is_not_kept(
+    make: Make, kept: KeptSeeds, said: list[str], tmp_path: Path
+) -> None:
+    edited = replace(kept, same_code=lambda: False)
+    straight = train(make(), tmp_path, edited)
+    assert set(said) == {"warning: add seed 0: code was changed meanwhile; not kept"}
+    assert sorted(path.name for path in kept_folder(kept).iterdir()) == ["key.json", "lock"]
+    assert train(make(), tmp_path, kept) == straight
+
+
 # --- States ---
 
 
@@ -247,7 +259,9 @@ def test_a_damaged_state_is_passed_over_with_a_warning(
     with counted(monkeypatch) as epochs:
         assert train(make(), tmp_path, kept) == straight
     assert epochs[0] == (3 if damaged == 1 else 1)
-    assert said[:damaged] == [f"warning: {path}: damaged, passed over" for path in states[:damaged]]
+    assert said[:damaged] == [
+        f"warning: {path}: damaged, passed over and removed" for path in states[:damaged]
+    ]
 
 
 def test_a_damaged_finished_seed_is_trained_again(
@@ -259,7 +273,7 @@ def test_a_damaged_finished_seed_is_trained_again(
     with counted(monkeypatch) as epochs:
         assert train(make(), tmp_path, kept) == straight
     assert len(epochs) == EPOCHS
-    assert said == [f"warning: {finished}: damaged, passed over"]
+    assert said == [f"warning: {finished}: damaged, passed over and removed"]
 
 
 def test_a_full_disk_ends_the_training_which_then_goes_on(
@@ -383,6 +397,19 @@ def test_another_processor_or_version_has_another_key(
     before = make().key(0)
     monkeypatch.setattr(f"fusebench.training.recipe.{name}", lambda *_: "another")
     assert make().key(0) != before
+
+
+@pytest.mark.parametrize(
+    ("variable", "decides"),
+    [("ONEDNN_MAX_CPU_ISA", True), ("MKL_CBWR", True), ("NVIDIA_TF32_OVERRIDE", True),
+     ("LANG", False), ("OMP_NUM_THREADS", False)],
+)  # fmt: skip
+def test_variables_by_which_libraries_choose_code_are_in_the_key(
+    variable: str, decides: bool, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = make().key(0)
+    monkeypatch.setenv(variable, "another")
+    assert (make().key(0) != before) is decides
 
 
 def test_another_seed_has_another_key_and_other_seeds_in_the_list_have_not(make: Make) -> None:
@@ -515,6 +542,32 @@ def test_what_another_process_works_on_is_not_removed(kept: KeptSeeds) -> None:
     assert not folder.exists()
 
 
+def test_while_another_process_keeps_states_removing_troubles_nobody(kept: KeptSeeds) -> None:
+    assert kept.root is not None
+    (kept.root / "a file").parent.mkdir()
+    (kept.root / "a file").write_bytes(b"x" * 10)
+    stop = threading.Event()
+
+    def work() -> None:
+        for number in count():
+            name = str(number % 3)
+            with kept.hold({"name": name}, name) as of_seed:
+                record = EpochRecord(0, 1, 0.5, 0.25, 50.0, 50.0, 50.0)
+                of_seed.finish(FinishedSeed({"w": torch.ones(3)}, 1, [record], [1.0], {}))
+                # What is held stays, whoever removes what.
+                assert of_seed.finished() is not None
+            if stop.is_set():
+                return
+
+    with ThreadPoolExecutor(2) as workers:
+        running = [workers.submit(work) for _ in range(2)]
+        for _ in range(300):
+            replace(kept, limit=0).prune()
+        stop.set()
+    for worker in running:
+        worker.result()
+
+
 def test_nothing_is_kept_where_there_is_no_folder(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -532,6 +585,6 @@ def test_kept_work_is_that_of_the_main_checkout(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     runtime = SimpleNamespace(save_every=7.0, work_limit=2.5)
-    kept = KeptSeeds.of(runtime, print)  # type: ignore[arg-type]
+    kept = KeptSeeds.of(runtime, print, lambda: True)  # type: ignore[arg-type]
     assert kept.root == Path(root or "") / ".work/seeds"
     assert (kept.save_every, kept.limit) == (7.0, 2_500_000_000)

@@ -49,7 +49,9 @@ def train_add(
     ) -> OutputPaths:
         params = TrainParams.model_validate({**SETTINGS, "seeds": seeds, **changes})
         recipe, paths = Recipe("add", params, LIDAR, "fp32"), OutputPaths.of("add", tmp_path)
-        train_fusion(Training(recipe, samples, manifest, cpu), Progress(mode, len(seeds)), paths)
+        train_fusion(
+            Training(recipe, samples, manifest, cpu, ""), Progress(mode, len(seeds)), paths
+        )
         return paths
 
     return train_add

@@ -12,21 +12,20 @@ finished.<digest>.safetensors       what came of the seed
 The digest is that of the file's content, so that a damaged one is passed over.
 """
 
-import fcntl
 import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
 
-from fusebench.aside import replace_file
+from fusebench.aside import lock, replace_file
 from fusebench.device import RuntimeParams
 from fusebench.files import write_json
+from fusebench.sealed import digest_of
 from fusebench.training.loop import Task, TrainingState, start
 from fusebench.training.stored import (
     FinishedSeed,
@@ -38,14 +37,9 @@ from fusebench.training.stored import (
 
 FOLDER = Path(".work/seeds")
 _SUFFIX = ".safetensors"
-_LOCK = "lock"
 _STATES_KEPT = 2
 # Of the training time, what keeping states may take.
 _MOST_COST = 0.02
-
-
-def _digest(content: bytes) -> str:
-    return blake2b(content, digest_size=16).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -63,18 +57,23 @@ class KeptSeeds:
         Bytes that all kept work may take; beyond it, what was used longest ago goes first.
     say : callable
         Shows a line.
+    same_code : callable
+        Tells whether the code is still that of the key; what other code made is not kept.
     """
 
     root: Path | None = None
     save_every: float = 0
     limit: int = 0
     say: Callable[[str], None] = print
+    same_code: Callable[[], bool] = lambda: True
 
     @classmethod
-    def of(cls, runtime: RuntimeParams, say: Callable[[str], None]) -> Self:
+    def of(
+        cls, runtime: RuntimeParams, say: Callable[[str], None], same_code: Callable[[], bool]
+    ) -> Self:
         """Return the kept work of this project; of the main checkout for all its experiments."""
         root = Path(os.environ.get("DVC_ROOT", "")) / FOLDER
-        return cls(root, runtime.save_every, round(runtime.work_limit * 1e9), say)
+        return cls(root, runtime.save_every, round(runtime.work_limit * 1e9), say, same_code)
 
     @contextmanager
     def hold(self, key: Mapping[str, Any], label: str) -> Iterator["KeptSeed"]:
@@ -91,7 +90,7 @@ class KeptSeeds:
             yield KeptSeed(self, None, label)
             return
         text = json.dumps(key, sort_keys=True)
-        folder = self.root / _digest(text.encode())
+        folder = self.root / digest_of(text.encode())
         with self._locked(folder, label):
             if not (folder / "key.json").exists():
                 write_json(folder / "key.json", key)
@@ -101,46 +100,49 @@ class KeptSeeds:
 
     @contextmanager
     def _locked(self, folder: Path, label: str) -> Iterator[None]:
-        """Hold the lock of a folder; the system drops it with this process, however that ends."""
-        while True:
-            folder.mkdir(parents=True, exist_ok=True)
-            with _try_lock(folder) as (lock, free):
-                if not free:
-                    self.say(f"{label}: another run trains the same; waiting for it")
-                    fcntl.flock(lock, fcntl.LOCK_EX)
-                # While this waited, `prune` may have removed the folder.
-                path = folder / _LOCK
-                if path.exists() and os.path.samestat(os.fstat(lock), path.stat()):
-                    yield
-                    return
+        """Hold the lock of a folder, which is made if it is not there."""
+
+        def wait() -> None:
+            self.say(f"{label}: another run trains the same; waiting for it")
+
+        with ExitStack() as stack:
+            while True:
+                folder.mkdir(parents=True, exist_ok=True)
+                try:
+                    held = stack.enter_context(lock(folder, wait))
+                    # While this waited, `prune` may have removed the folder.
+                    if os.path.samestat(os.fstat(held.fileno()), Path(held.name).stat()):
+                        break
+                except FileNotFoundError:
+                    continue
+            yield
 
     def prune(self) -> None:
-        """Remove what was used longest ago, until the rest is within the limit."""
+        """Remove what was used longest ago, until the rest is within the limit.
+
+        Trouble with a folder is none of the training's: that folder stays.
+        """
         if self.root is None or not self.root.is_dir():
             return
+        used: dict[Path, float] = {}
+        for folder in self.root.iterdir():
+            with suppress(OSError):
+                used[folder] = folder.stat().st_mtime
         total = 0
-        for folder in sorted(self.root.iterdir(), key=lambda folder: -folder.stat().st_mtime):
-            total += sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-            if total > self.limit:
-                with _try_lock(folder) as (_, free):
-                    if free:
-                        shutil.rmtree(folder, ignore_errors=True)
+        for folder in sorted(used, key=used.__getitem__, reverse=True):
+            with suppress(OSError):
+                total += sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+                if total > self.limit:
+                    _remove(folder)
 
 
-@contextmanager
-def _try_lock(folder: Path) -> Iterator[tuple[int, bool]]:
-    """Yield the descriptor of a folder's lock, and whether this process has got it."""
-    # Not the folder's own: `aside` takes that for each file that is written there.
-    lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        free = True
-    except BlockingIOError:
-        free = False
-    try:
-        yield lock, free
-    finally:
-        os.close(lock)
+def _remove(folder: Path) -> None:
+    """Remove a folder that no process works on; raise BlockingIOError if one does."""
+    with lock(folder):
+        # In one step: nobody is to find half of it.
+        gone = folder.with_name(f"{folder.name}.gone")
+        os.replace(folder, gone)
+        shutil.rmtree(gone)
 
 
 class KeptSeed:
@@ -192,7 +194,10 @@ class KeptSeed:
     def _write(self, name: str, content: bytes) -> None:
         if self._folder is None:
             return
-        with replace_file(self._folder / f"{name}.{_digest(content)}{_SUFFIX}") as aside:
+        if not self._kept.same_code():
+            self._kept.say(f"warning: {self._label}: code was changed meanwhile; not kept")
+            return
+        with replace_file(self._folder / f"{name}.{digest_of(content)}{_SUFFIX}") as aside:
             aside.write_bytes(content)
 
     def _files(self, name: str) -> list[Path]:
@@ -205,10 +210,11 @@ class KeptSeed:
         """Yield the contents of the kept files of a kind that are as they were written."""
         for path in self._files(name):
             content = path.read_bytes()
-            if _digest(content) == path.name.split(".")[1]:
+            if digest_of(content) == path.name.split(".")[1]:
                 yield content
             else:
-                self._kept.say(f"warning: {path}: damaged, passed over")
+                self._kept.say(f"warning: {path}: damaged, passed over and removed")
+                path.unlink()
 
 
 NOTHING_KEPT = KeptSeeds()

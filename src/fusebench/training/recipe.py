@@ -1,7 +1,7 @@
 """What decides the result of a training: params, samples, draw, machine and code; and its key."""
 
+import os
 from dataclasses import asdict, dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,17 @@ from fusebench.models.base import ModelSpec, fusion_class
 from fusebench.processor import processor_kind
 from fusebench.samples.manifest import Manifest
 from fusebench.samples.samples import Samples
+from fusebench.sealed import digest_of
 from fusebench.training.loop import Task
 from fusebench.training.settings import TrainParams
 
 _PIPELINE = Path("dvc.yaml")
 # What Python leaves beside the code.
 _NO_CODE = ("__pycache__", "*.pyc")
+# Of the environment, what libraries choose their code by: see docs/portable.md.
+_VARIABLES = (
+    "ATEN_", "CUBLAS_", "CUDNN_", "DNNL_", "MKL_", "NPY_", "NVIDIA_TF32", "ONEDNN_", "TORCH_",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,7 +64,7 @@ class Training:
     samples: Samples
     manifest: Manifest
     device: Device
-    code: str = ""
+    code: str
 
     def label(self, seed: int) -> str:
         """Return how messages call the training of a seed."""
@@ -88,8 +93,8 @@ class Training:
         Other seeds are not in it: each is trained by itself. Samples are named by their content,
         in their order, and only those that this seed trains and validates on.
         """
+        axes = self.samples.azimuth, self.samples.zenith
         parts = {part: self.manifest.part(seed, part) for part in ("train", "val")}
-        angles = self.samples.azimuth.tobytes() + self.samples.zenith.tobytes()
         return {
             "fusion": self.recipe.fusion,
             "seed": seed,
@@ -97,11 +102,17 @@ class Training:
             "lidar": self.recipe.lidar.model_dump(),
             "spec": asdict(self.recipe.spec(self.samples)),
             "dataset": asdict(self.samples.dataset),
-            "angles": _digest(angles),
-            "samples": {part: _digest(_text(rows).encode()) for part, rows in parts.items()},
+            "lidar_size": list(self.samples.lidar.shape[1:]),
+            "angles": [digest_of(angles.tobytes()) for angles in axes],
+            "samples": {part: digest_of(_text(rows).encode()) for part, rows in parts.items()},
             "code": self.code,
             "environment": environment(self.device, self.recipe.precision),
             "processor": processor_kind(),
+            "variables": {
+                name: value
+                for name, value in sorted(os.environ.items())
+                if name.startswith(_VARIABLES)
+            },
         }
 
 
@@ -109,10 +120,6 @@ def _text(rows: pd.DataFrame) -> str:
     """Return samples without their positions in the arrays, which decide nothing."""
     text: str = rows.drop(columns="row").to_csv(index=False)
     return text
-
-
-def _digest(content: bytes) -> str:
-    return blake2b(content, digest_size=16).hexdigest()
 
 
 def code_digest(fusion: str) -> str:
@@ -129,4 +136,4 @@ def code_digest(fusion: str) -> str:
         if path.startswith(("src/", "requirements"))
     ]
     digests = [f"{path} {dvc_digest(Path(path), _NO_CODE)}" for path in sorted(listed)]
-    return _digest("\n".join(digests).encode())
+    return digest_of("\n".join(digests).encode())

@@ -46,6 +46,12 @@ def train_fusion(
 
     Parameters
     ----------
+    training : Training
+        What is trained, and on what.
+    progress : Progress
+        Shows how far it is.
+    paths : OutputPaths
+        What is written.
     kept : KeptSeeds
         Where finished seeds and states of unfinished ones are kept, and taken from.
 
@@ -73,12 +79,12 @@ def train_fusion(
             weights.save(folder / f"seed_{seed}.safetensors", finished.weights)
             # They are on disk now; those of ten seeds would fill memory.
             seeds[seed] = replace(finished, weights={})
+            kept.prune()
         _describe(training, seeds).write(folder)
         records = [asdict(record) for finished in seeds.values() for record in finished.records]
         write_table(curve, pd.DataFrame(records))
         precision = training.recipe.precision
         write_json(metrics, _measurements(list(seeds.values()), training.device, precision))
-    kept.prune()
 
 
 def _check_whole(aside: Path, models: Path, seeds: Sequence[int]) -> None:
