@@ -69,7 +69,7 @@ def test_what_dvc_did_not_start_goes_on_without_its_parent(
         os.kill(int(aside.name.split(".")[2].partition("-")[0]), 9)
 
 
-def test_a_process_that_was_killed_and_not_yet_buried_is_not_alive() -> None:
+def test_a_zombie_is_not_alive() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         process = psutil.Process(child.pid)
         assert guard._alive(process)
@@ -86,9 +86,26 @@ def test_a_process_that_was_killed_and_not_yet_buried_is_not_alive() -> None:
         (["/a/bin/python", "/a/bin/dvc", "repro"], True),
         (["python", "-m", "dvc", "exp", "run"], True),
         (["sh", "-c", "python src/train.py"], False),
+        (["dvc", "repro"], True),
         (["vi", "dvc.yaml"], False),
+        (["screen", "-S", "dvc"], False),
+        (["tail", "-f", "dvc"], False),
+        (["python", "src/train.py", "dvc"], False),
         ([], False),
     ],
 )
 def test_dvc_is_known_by_its_name(words: list[str], told: bool) -> None:
     assert guard.is_dvc(words) is told
+
+
+def test_processes_that_may_not_be_seen_are_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hidden(_: psutil.Process) -> psutil.Process:
+        raise psutil.AccessDenied(1)
+
+    monkeypatch.setenv("DVC_STAGE", "train@add")
+    monkeypatch.setattr("psutil.Process.parent", hidden)
+    assert list(guard.dvc_above()) == []
+    assert list(guard.dvc_commands()) == []
+    guard.end_with_dvc()
+    monkeypatch.setattr("psutil.Process.status", hidden)
+    assert guard._alive(psutil.Process()), "it is there, as far as is known"

@@ -109,7 +109,7 @@ def test_damage_that_dvc_takes_for_whole_is_removed_and_made_anew(project: Proje
     name = f"{broken.parent.name}/{broken.name}"
     assert said() == [
         f"removed from DVC's cache, damaged: {name} (models/seed_0)",
-        "removed, not as dvc.lock says: models/seed_0",
+        "not as dvc.lock says, moved to .work/removed/1/models: models/seed_0",
         "left to do: 'dvc repro', which makes models",
     ]
     assert not broken.exists()
@@ -121,7 +121,7 @@ def test_what_the_cache_has_is_brought_back(project: Project) -> None:
     damage(Path("models/seed_1"))
     Path("split.csv").unlink()
     assert said() == [
-        "removed, not as dvc.lock says: models/seed_1",
+        "not as dvc.lock says, moved to .work/removed/1/models: models/seed_1",
         "brought back from DVC's cache: models, split.csv",
     ]
     assert names() == ALL
@@ -160,7 +160,11 @@ def test_a_damaged_list_of_a_folder_is_removed(project: Project) -> None:
 @pytest.mark.usefixtures("project")
 def test_what_git_keeps_comes_from_git() -> None:
     Path("metrics.json").write_text("[]", "utf-8")
-    assert said() == ["brought back from git, not as dvc.lock says: metrics.json"]
+    assert said() == [
+        "not as dvc.lock says, moved to .work/removed/1/metrics.json, brought back from git: "
+        "metrics.json"
+    ]
+    assert Path(".work/removed/1/metrics.json").read_text("utf-8") == "[]", "it may be of use"
     assert Path("metrics.json").read_text("utf-8") == "{}"
 
 

@@ -3,7 +3,6 @@
 import json
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.project import ROOT, Project
 
+from fusebench import stages
 from fusebench.files import dvc_digest
+from fusebench.guard import is_dvc
 from fusebench.stages import ignored_names, place, read_lock
 
 FUSIONS = ("late", "add", "concat", "film")
@@ -100,9 +101,8 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run_by(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
-    """Let a program with these words be above, and above that a shell."""
-    processes = [SimpleNamespace(cmdline=lambda: list(words))] if words else []
-    monkeypatch.setattr("psutil.Process.parents", lambda _: processes)
+    """Let a program with these words be above."""
+    monkeypatch.setattr(stages, "dvc_commands", lambda: iter([list(words)] * is_dvc(list(words))))
 
 
 # --- Which of how many ---

@@ -187,6 +187,9 @@ def _out_of_memory(error: Exception) -> str:
 
 
 def _fail(message: str) -> NoReturn:
+    # A second Ctrl-C while this ends would be a traceback.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     _end_output()
     try:
         show(f"error: {message}", sys.stderr)

@@ -1,6 +1,6 @@
 """Ends a stage whose run of DVC is gone: `dvc` killed alone leaves its stage running.
 
-Such a stage would write for nobody, since DVC records an output only after the stage that made it.
+What such a stage makes would be in vain: DVC records an output only after the stage has ended.
 """
 
 import os
@@ -8,6 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -18,19 +19,28 @@ _gone = threading.Event()
 
 
 def dvc_above() -> Iterator[psutil.Process]:
-    """Yield the processes of DVC above this one, the nearest first."""
-    for process in psutil.Process().parents():
-        try:
+    """Yield the processes of DVC above this one, the nearest first, as far as they may be seen."""
+    with suppress(psutil.Error):
+        process = psutil.Process().parent()
+        while process is not None:
             if is_dvc(process.cmdline()):
                 yield process
-        except psutil.Error:
-            # It has ended, or its command line is not to be read.
-            continue
+            process = process.parent()
+
+
+def dvc_commands() -> Iterator[list[str]]:
+    """Yield the command lines of the processes of DVC above this one, the nearest first."""
+    with suppress(psutil.Error):
+        for process in dvc_above():
+            yield process.cmdline()
 
 
 def is_dvc(words: list[str]) -> bool:
     """Tell whether a command line is DVC's: "dvc repro", or "python -m dvc repro"."""
-    return any(Path(word).name == "dvc" for word in words[:3])
+    names = [Path(word).name for word in words[:3]]
+    if names and names[0].startswith("python"):
+        return names[1:2] == ["dvc"] or names[1:] == ["-m", "dvc"]
+    return names[:1] == ["dvc"]
 
 
 def end_with_dvc() -> None:
@@ -50,10 +60,12 @@ def _watch(started: psutil.Process) -> None:
 
 
 def _alive(process: psutil.Process) -> bool:
-    """Tell whether a process still works; one that was killed and not yet buried does not."""
+    """Tell whether a process still works; a zombie does not."""
     try:
         status: str = process.status()
         return bool(process.is_running()) and status != psutil.STATUS_ZOMBIE
+    except psutil.AccessDenied:
+        return True
     except psutil.NoSuchProcess:
         return False
 

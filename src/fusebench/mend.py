@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import psutil
@@ -23,6 +24,7 @@ from fusebench.recorded import changed, listed, made
 from fusebench.stages import ignored_names
 
 _LOCK, _BUSY = Path("dvc.lock"), Path(".dvc/tmp/rwlock")
+_REMOVED = Path(".work/removed")
 
 Say = Callable[[str], None]
 
@@ -99,7 +101,9 @@ def _remove_lock(tell: Say) -> None:
 
 def _outputs() -> list[_Output]:
     paths = [(Path(out.path), out.md5) for _, out in made(_LOCK)]
-    tracked = _git("ls-files", "-z", "--", *(str(path) for path, _ in paths)).split("\0")
+    tracked = _run(True, "git", "ls-files", "-z", "--", *(str(path) for path, _ in paths)).split(
+        "\0"
+    )
     kept = {ancestor for name in tracked if name for ancestor in (Path(name), *Path(name).parents)}
     return [_Output(path, md5, path in kept) for path, md5 in paths]
 
@@ -128,33 +132,34 @@ def _remove_damaged(objects: Path, md5: str, path: Path, tell: Say) -> None:
 
 
 def _remove_outputs(objects: Path, outputs: Sequence[_Output], tell: Say) -> None:
-    """Remove the outputs that are not as recorded; what git keeps comes back if it is."""
+    """Move the outputs that are not as recorded away; what git keeps comes back if it is."""
     ignored = ignored_names()
     for output in outputs:
         if not _differs(output, ignored):
             continue
         files = changed(output.path, output.md5, ignored, objects) or [output.path]
-        _remove(output.path)
+        moved = _move_away(output.path)
         if output.tracked:
-            _git("restore", "--", str(output.path))
+            _run(False, "git", "restore", "--", str(output.path))
             if _differs(output, ignored):
-                _remove(output.path)
-        back = output.tracked and output.path.exists()
-        tell(
-            f"{'brought back from git' if back else 'removed'}, not as {_LOCK} says: "
-            f"{', '.join(map(str, files))}"
-        )
+                _move_away(output.path)
+        back = ", brought back from git" if output.tracked and output.path.exists() else ""
+        tell(f"not as {_LOCK} says, moved to {moved}{back}: {', '.join(map(str, files))}")
 
 
 def _differs(output: _Output, ignored: Sequence[str]) -> bool:
     return output.path.exists() and dvc_digest(output.path, ignored) != output.md5
 
 
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink()
+def _move_away(path: Path) -> Path:
+    """Move an output to where nothing reads it: it may be somebody's work; return where to."""
+    for number in count(1):
+        target = _REMOVED / str(number) / path
+        if not target.exists():
+            break
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(path, target)
+    return target
 
 
 def _bring_back(outputs: Sequence[_Output], tell: Say) -> None:
@@ -174,11 +179,6 @@ def _dvc(*arguments: str) -> str:
     return _run(True, sys.executable, "-m", "dvc", *arguments)
 
 
-def _git(*arguments: str) -> str:
-    """Run git; what it cannot do is not there."""
-    return _run(False, "git", *arguments)
-
-
 def _run(needed: bool, *command: str) -> str:
     """Return what a command printed; raise ArtifactError if it failed and is needed."""
     done = subprocess.run(  # noqa: S603
@@ -187,5 +187,6 @@ def _run(needed: bool, *command: str) -> str:
     if done.returncode and needed:
         lines = [line for line in done.stderr.splitlines() if line]
         reason = lines[0].removeprefix("ERROR: ") if lines else f"exit code {done.returncode}"
-        raise ArtifactError(f"'{' '.join(command[2:4])}' failed: {reason}")
+        shown = " ".join(command[2:4] if command[0] == sys.executable else command[:2])
+        raise ArtifactError(f"'{shown}' failed: {reason}")
     return done.stdout

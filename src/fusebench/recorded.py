@@ -15,7 +15,6 @@ from fusebench import yaml12
 from fusebench.errors import ArtifactError
 from fusebench.files import dvc_digest
 from fusebench.stages import LockedFile, ignored_names, read_lock
-from fusebench.yaml12 import NotYamlError
 
 _PIPELINE, _LOCK, _PARAMS = Path("dvc.yaml"), Path("dvc.lock"), Path("params.yaml")
 OBJECTS = Path(".dvc/cache/files/md5")
@@ -66,6 +65,7 @@ def made(lock: Path) -> Iterator[tuple[str, LockedFile]]:
             (name, out)
             for name, stage in read_lock(lock.read_text("utf-8")).items()
             for out in stage.outs
+            if out.md5
         ]
     except ValueError:
         raise ArtifactError(f"{lock}: broken; 'git restore {lock}' mends it") from None
@@ -76,15 +76,15 @@ def _dependencies(script: str, *arguments: str) -> Iterator[Path]:
     """Yield the paths that a stage depends on, as dvc.yaml has them; none for other scripts."""
     try:
         stage = yaml12.load(_PIPELINE.read_text("utf-8"))["stages"][Path(script).stem]
-        command, paths = stage["cmd"].split(), stage["deps"]
+        (_, called, *words), paths = stage["cmd"].split(), stage["deps"]
         params = yaml12.load(_PARAMS.read_text("utf-8"))
-    except (OSError, NotYamlError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
         # What is wrong with them, or that it is none of the stages, is not to be said here.
         return
-    if Path(command[1]).resolve() != Path(script).resolve():
+    if Path(called).resolve() != Path(script).resolve():
         return
     # The argument that the stage is called with for an item of its matrix.
-    items = dict(zip(command[2:], arguments, strict=False))
+    items = dict(zip(words, arguments, strict=False))
     for path in paths:
         filled = re.sub(r"\$\{([^}]+)\}", lambda m: _value(m[0], m[1], items, params), str(path))
         if "${" not in filled:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from fusebench import yaml12
 from fusebench.files import dvc_digest
-from fusebench.guard import dvc_above
+from fusebench.guard import dvc_commands
 
 _PIPELINE, _LOCK, _IGNORE = Path("dvc.yaml"), Path("dvc.lock"), Path(".dvcignore")
 _OBJECTS = Path(".dvc/cache/files/md5")
@@ -149,8 +149,7 @@ def _there(out: LockedFile) -> bool:
 
 def _forced() -> bool:
     """Tell whether DVC was told to run what is up to date, too; True where that is not known."""
-    for process in dvc_above():
-        words = process.cmdline()
+    for words in dvc_commands():
         if {"repro", "run"} & set(words):
             options = [word for word in words if word.startswith("-")]
             return any(re.match(r"--force|-(?![SnCj])[a-zA-Z]*f", option) for option in options)
