@@ -21,6 +21,7 @@ from tests.project import Project, environment
 from tests.reliability import Tally
 
 from fusebench.files import dvc_digest
+from fusebench.models import registry
 
 pytestmark = pytest.mark.slow
 
@@ -105,11 +106,18 @@ def unlock(project: Project) -> None:
         lock.unlink()
 
 
-def results(project: Project) -> dict[str, bytes]:
-    """What training `add` leaves that repeats."""
-    models = project.root / "models/add"
+def results(project: Project, fusion: str = "add") -> dict[str, bytes]:
+    """What a training leaves that repeats."""
+    models = project.root / "models" / fusion
     files = {path.name: path.read_bytes() for path in models.iterdir()}
-    return {**files, "curve": (project.root / "plots/training/add.csv").read_bytes()}
+    return {**files, "curve": (project.root / f"plots/training/{fusion}.csv").read_bytes()}
+
+
+def predictions(project: Project, fusion: str) -> dict[str, bytes]:
+    """Predict; return what that leaves."""
+    project.dvc("repro", "--single-item", f"predict@{fusion}")
+    folder = project.root / "predictions" / fusion
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 _rates = count(1)
@@ -124,56 +132,71 @@ def new_rate() -> float:
 class Straight:
     """What came of a training in one go, and the seconds from its first line to its end."""
 
+    fusion: str
     files: dict[str, bytes]
+    predicted: dict[str, bytes]
     seconds: float
 
 
-def begin(project: Project) -> None:
+def begin(project: Project, fusion: str = "add") -> None:
     """Make a training the next thing to do."""
-    changes = {"train.epochs": EPOCHS, "train.lr": new_rate(), "runtime.save_every": 0.5}
-    project.set_params(changes)
+    project.set_params({
+        "fusion": fusion, "fusions": sorted({fusion, "hadamard"}), "train.epochs": EPOCHS,
+        "train.lr": new_rate(), "runtime.save_every": 0.5,
+    })  # fmt: skip
     project.dvc("repro", "check")
+
+
+def train_straight(project: Project, fusion: str) -> Straight:
+    """Train in one go, with a new rate; forget it."""
+    begin(project, fusion)
+    with running(project, *train(fusion)) as run:
+        run.wait_for(f"{fusion} (fusion")
+        began = time.monotonic()
+        assert run.end() == 0, "\n".join(run.lines)
+        seconds = time.monotonic() - began
+    came = Straight(fusion, results(project, fusion), predictions(project, fusion), seconds)
+    forget(project, fusion)
+    return came
+
+
+def train(fusion: str) -> tuple[str, ...]:
+    """Return what DVC is told, to train a fusion and do nothing else."""
+    return ("repro", "--single-item", f"train@{fusion}")
 
 
 @pytest.fixture
 def straight(clean: Project) -> Straight:
-    """Train `add` in one go, with a new rate; forget it."""
-    begin(clean)
-    with running(clean, *TRAIN) as run:
-        run.wait_for("add (fusion")
-        began = time.monotonic()
-        assert run.end() == 0, "\n".join(run.lines)
-        seconds = time.monotonic() - began
-    came = Straight(results(clean), seconds)
-    forget(clean)
-    return came
+    """What came of a training of `add` in one go, forgotten again."""
+    return train_straight(clean, "add")
 
 
-def recorded(project: Project) -> str:
-    """Return the digest of the models of `add` in dvc.lock."""
-    outs = project.lock()["train@add"]["outs"]
-    return str(next(out["md5"] for out in outs if out["path"] == "models/add"))
+def recorded(project: Project, fusion: str) -> str:
+    """Return the digest of a fusion's models in dvc.lock."""
+    outs = project.lock()[f"train@{fusion}"]["outs"]
+    return str(next(out["md5"] for out in outs if out["path"] == f"models/{fusion}"))
 
 
-def forget(project: Project) -> None:
+def forget(project: Project, fusion: str) -> None:
     """Remove a training's results wherever they are kept; DVC then has to run the stage."""
-    md5 = recorded(project)
+    md5 = recorded(project, fusion)
     cache = project.root / ".dvc/cache"
     (cache / "files/md5" / md5[:2] / md5[2:]).unlink()
-    for folder in (".work/seeds", ".dvc/cache/runs", "models/add"):
+    for folder in (".work/seeds", ".dvc/cache/runs", f"models/{fusion}"):
         shutil.rmtree(project.root / folder)
 
 
 def kill_again_and_again(
-    project: Project, seconds: float, points: int, generator: random.Random
+    project: Project, straight: Straight, points: int, generator: random.Random
 ) -> tuple[int, list[str]]:
     """Kill a training at random moments, then let it end; return the kills and what was said."""
     kills, lines = 0, []
+    command = train(straight.fusion)
     for number in range(points):
-        with running(project, *TRAIN) as run:
-            run.wait_for("add (fusion")
+        with running(project, *command) as run:
+            run.wait_for(f"{straight.fusion} (fusion")
             # Most of it, so that it comes forward; loading is a part of it each time.
-            time.sleep(generator.uniform(0.2, 0.7) * seconds)
+            time.sleep(generator.uniform(0.2, 0.7) * straight.seconds)
             who, how = WAYS[number % len(WAYS)]
             if run.process.poll() is None:
                 run.kill(who, how)
@@ -183,21 +206,24 @@ def kill_again_and_again(
         unlock(project)
         if code == 0:
             # It was faster than the kill. Begin anew, with other kills to come.
-            forget(project)
-    output = project.dvc(*TRAIN)
+            forget(project, straight.fusion)
+    output = project.dvc(*command)
     return kills, [*lines, *output.splitlines()]
 
 
 def check_kills(project: Project, straight: Straight, points: int, seed: int, tally: Tally) -> None:
-    kills, lines = kill_again_and_again(project, straight.seconds, points, random.Random(seed))  # noqa: S311
-    held = results(project) == straight.files
+    generator = random.Random(seed)  # noqa: S311
+    kills, lines = kill_again_and_again(project, straight, points, generator)
+    fusion = straight.fusion
+    same = results(project, fusion) == straight.files
+    held = same and predictions(project, fusion) == straight.predicted
     tally("trainings killed in a run of DVC", kills, kills if held else 0)
     assert held
     assert {"seed_0.safetensors", "seed_1.safetensors", "model.json"} < set(straight.files)
     assert kills >= points // 2
     went_on = [line for line in lines if "goes on after epoch" in line or "kept from" in line]
     assert went_on, "\n".join(lines)
-    assert recorded(project) == dvc_digest(project.root / "models/add")
+    assert recorded(project, fusion) == dvc_digest(project.root / "models" / fusion)
 
 
 def test_a_training_killed_at_random_moments_goes_on_to_the_same_bits(
@@ -207,10 +233,12 @@ def test_a_training_killed_at_random_moments_goes_on_to_the_same_bits(
 
 
 @pytest.mark.thorough
-def test_a_training_killed_often_at_random_moments_goes_on_to_the_same_bits(
-    clean: Project, straight: Straight, tally: Tally
+@pytest.mark.parametrize("fusion", registry.names())
+def test_any_training_killed_at_random_moments_goes_on_to_the_same_bits(
+    fusion: str, clean: Project, tally: Tally
 ) -> None:
-    check_kills(clean, straight, 20, 2, tally)
+    # Together more than twenty.
+    check_kills(clean, train_straight(clean, fusion), 3, 10 + registry.names().index(fusion), tally)
 
 
 # --- Two at once ---
@@ -222,7 +250,7 @@ def test_beside_a_stage_that_outlived_its_dvc_the_second_run_says_so_and_ends(
     begin(clean)
     with running(clean, *TRAIN) as first:
         first.wait_for("add (fusion")
-        wait_until(lambda: list((clean.root / "models").glob(".add.*.partial")))
+        wait_until((clean.root / "models/.add.partial").exists)
         stage = first.stage
         # Stopped, it does not notice that its DVC is gone.
         os.kill(stage, signal.SIGSTOP)
