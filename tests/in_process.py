@@ -21,7 +21,7 @@ STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))[
 # What a stage is called with for the fusion of these tests, and what dvc.yaml fills in.
 ARGUMENTS = {
     "check": ["checked"], "synthesize": ["data/demo.zip"],
-    "extract": ["data/demo.zip", "data/samples"], "split": ["data/samples", "data/split.csv"],
+    "extract": ["data/samples"], "split": ["data/samples", "data/split.csv"],
     "check_inputs": ["data/samples", "data/inputs.json"], "train": ["add"], "predict": ["add"],
     "gallery": ["data/samples", "plots/samples.png"],
 }  # fmt: skip
@@ -49,7 +49,8 @@ def make(root: Path) -> None:
     (root / "data").mkdir()
     (root / "params.yaml").write_text(yaml.safe_dump(params), "utf-8")
     (root / "data/sensors.yaml").write_text(SENSORS, "utf-8")
-    (root / "src").symlink_to(ROOT / "src")
+    for name in ("src", "requirements.txt"):
+        (root / name).symlink_to(ROOT / name)
     (root / "dvc.yaml").write_bytes((ROOT / "dvc.yaml").read_bytes())
     for stage in ("check", "synthesize", "extract", "split", "check_inputs"):
         assert run(stage) == 0

@@ -221,9 +221,11 @@ def test_an_error_between_any_two_moves_brings_the_old_outputs_back(
 def after_moves(moves: int, then: str) -> Iterator[str]:
     """Yield a program that writes both outputs, and does something after some of the moves."""
     yield f"""
-import os, sys
+import os, signal, sys
 from pathlib import Path
 from fusebench import aside
+# Whoever runs the tests in the background may have had Ctrl-C ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 replace, left = os.replace, [{moves}]
 def counting(source, target):
     if left[0] == 0:

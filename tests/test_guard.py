@@ -64,9 +64,8 @@ def test_what_dvc_did_not_start_goes_on_without_its_parent(
         parent.kill()
         parent.wait()
         time.sleep(3 * guard._SECONDS)
-        (aside,) = [path for path in tmp_path.iterdir() if "partial" in path.name]
         # The stage is still there to be killed.
-        os.kill(int(aside.name.split(".")[2].partition("-")[0]), 9)
+        os.kill(int((tmp_path / ".out.partial/lock").read_text("utf-8")), 9)
 
 
 def test_a_zombie_is_not_alive() -> None:

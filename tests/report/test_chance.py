@@ -1,5 +1,6 @@
 """Which metrics are at chance: guesses are, good models are not; and where it is said."""
 
+import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -277,9 +278,8 @@ def test_without_a_fusion_at_chance_no_mark_is_explained(tmp_path: Path) -> None
     (root / f"metrics/fusions/{THRESHOLD}.json").write_bytes(
         (root / f"other/metrics/fusions/{THRESHOLD}.json").read_bytes()
     )
-    for seed in (0, 1):
-        path = f"predictions/{THRESHOLD}/seed_{seed}.npz"
-        (root / path).write_bytes((root / "other" / path).read_bytes())
+    folder = f"predictions/{THRESHOLD}"
+    shutil.copytree(root / "other" / folder, root / folder, dirs_exist_ok=True)
     comparison = read_comparison(root, NAMES[:1])
     table = with_chance(comparison_table(comparison), comparison)
     assert set(table["At Chance"]) == {""}
