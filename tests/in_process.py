@@ -46,6 +46,8 @@ def make(root: Path) -> None:
     """Make a project in the working directory, up to its metrics, and a dvc.lock of it."""
     params = yaml.safe_load(PARAMS) | _PARAMS
     params["train"]["epochs"] = 1
+    # Each training is to read its samples, and not to take what an earlier one made of them.
+    params["runtime"]["work_limit"] = 0
     (root / "data").mkdir()
     (root / "params.yaml").write_text(yaml.safe_dump(params), "utf-8")
     (root / "data/sensors.yaml").write_text(SENSORS, "utf-8")

@@ -1,12 +1,12 @@
 """What tests tried and what came of it, for docs/reliability.md: a plugin of pytest.
 
 A test counts with the fixture `tally`. `make test-all` writes the sums into the page, so that no
-number in it is written by hand.
+number in it is written by hand; a run of some tests with `--tally` writes their lines alone.
 """
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ BEGIN, END = "<!-- tally -->", "<!-- /tally -->"
 
 Tally = Callable[[str, int, int], None]
 _KEY = "tally"
+_HEAD = "| tried | how many | as promised | not |"
 
 
 @pytest.fixture
@@ -63,17 +64,28 @@ class Recorder:
                 self.held[heading] += held
 
     def pytest_sessionfinish(self) -> None:
-        """Write the sums."""
-        write(DOCUMENT, table(self.tried, self.held))
+        """Write the sums; what was not counted in this run stays."""
+        before = read(DOCUMENT)
+        rows = before | {name: (self.tried[name], self.held[name]) for name in self.tried}
+        write(DOCUMENT, table(rows))
 
 
-def table(tried: Counter[str], held: Counter[str]) -> str:
-    """Return the sums as a Markdown table."""
-    lines = ["| tried | how many | as promised | not |", "|:--|--:|--:|--:|"]
-    for heading in sorted(tried):
-        lost = tried[heading] - held[heading]
-        lines.append(f"| {heading} | {tried[heading]:,} | {held[heading]:,} | {lost:,} |")
+def table(rows: Mapping[str, tuple[int, int]]) -> str:
+    """Return as a Markdown table how many were tried, and how many of them held, by heading."""
+    lines = [_HEAD, "|:--|--:|--:|--:|"]
+    for heading, (tried, held) in sorted(rows.items()):
+        lines.append(f"| {heading} | {tried:,} | {held:,} | {tried - held:,} |")
     return "\n".join(lines)
+
+
+def read(document: Path) -> dict[str, tuple[int, int]]:
+    """Return the rows of a page's table."""
+    rows = {}
+    for line in document.read_text("utf-8").split(BEGIN)[1].split(END)[0].splitlines():
+        cells = [cell.strip().replace(",", "") for cell in line.strip("|").split("|")]
+        if len(cells) == 4 and cells[1].isdecimal():
+            rows[line.split("|")[1].strip()] = (int(cells[1]), int(cells[2]))
+    return rows
 
 
 def write(document: Path, text: str) -> None:

@@ -348,18 +348,15 @@ def test_more_seeds_train_those_that_are_new(clean: Project, straight: Straight)
 
 @pytest.mark.thorough
 def test_with_a_lock_of_another_processor_what_was_trained_here_is_taken(clean: Project) -> None:
+    begin(clean)
+    clean.dvc(*TRAIN)
     path = clean.root / "dvc.lock"
     lock = yaml.safe_load(path.read_text("utf-8"))
     (out,) = [out for out in lock["stages"]["train@add"]["outs"] if out["path"] == "models/add"]
     # Pulled from a colleague, without their models.
     out["md5"] = f"{'0' * 32}.dir"
     path.write_text(yaml.safe_dump(lock), "utf-8")
-    clean.commit("results of another processor")
-    try:
-        output = clean.dvc("repro", "train@add")
-        assert output.count("kept from an earlier run") == 2
-    finally:
-        clean.git("reset", "--quiet", "--hard", "HEAD~1")
+    assert clean.dvc(*TRAIN).count("kept from an earlier run") == 2
 
 
 # --- Every other stage ---
