@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from fusebench.config import AsTuple, Section
+from fusebench.config import AsTuple, Section, shown
 
 DEMO = "data/demo.zip"
 """The archive that stage synthesize makes."""
@@ -69,14 +69,14 @@ class DataParams(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        classes = f"classes = {list(self.classes)}"
+        classes = f"classes = {shown(list(self.classes))}"
         if len({same_name(name) for name in self.classes}) < len(self.classes) or any(
             "/" in name or not name for name in self.classes
         ):
             raise ValueError(f"{classes}: must be different folder names, not only by case")
         for name in self.classes:
             if reason := _no_folder(name):
-                raise ValueError(f"{classes}: '{name}' {reason}")
+                raise ValueError(f"{classes}: {shown(name)} {reason}")
         if self.archive != DEMO and posixpath.normpath(self.archive) == DEMO:
             # dvc.yaml compares the text: in another spelling nothing would make the file.
             raise ValueError(f"archive = '{self.archive}': must be written '{DEMO}'")
