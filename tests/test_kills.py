@@ -52,8 +52,8 @@ class Run:
         raise AssertionError("\n".join(self.lines))
 
     @property
-    def stage(self) -> int:
-        """The number of the process of the stage's script."""
+    def stage(self) -> int | None:
+        """The number of the process of the stage's script; None once it has ended."""
         for status in Path("/proc").glob("[0-9]*/stat"):
             try:
                 words = status.with_name("cmdline").read_text("utf-8").split("\0")
@@ -62,14 +62,20 @@ class Run:
                 continue
             if mine and len(words) > 1 and words[1].startswith("src/"):
                 return int(status.parent.name)
-        raise AssertionError("no stage runs")
+        return None
 
-    def kill(self, who: str, number: int) -> None:
-        """Send a signal to the whole run, to DVC alone, or to its stage alone."""
-        if who == "all":
-            os.killpg(self.process.pid, number)
-        else:
-            os.kill(self.process.pid if who == "dvc" else self.stage, number)
+    def kill(self, who: str, number: int) -> bool:
+        """Send a signal to the whole run, to DVC alone, or to its stage; tell if that still ran."""
+        process = self.process.pid if who == "dvc" else self.stage
+        if process is None or self.process.poll() is not None:
+            return False
+        with suppress(ProcessLookupError):
+            if who == "all":
+                os.killpg(self.process.pid, number)
+            else:
+                os.kill(process, number)
+            return True
+        return False
 
     def end(self) -> int:
         """Read the rest; return the exit code."""
@@ -198,9 +204,7 @@ def kill_again_and_again(
             # Most of it, so that it comes forward; loading is a part of it each time.
             time.sleep(generator.uniform(0.2, 0.7) * straight.seconds)
             who, how = WAYS[number % len(WAYS)]
-            if run.process.poll() is None:
-                run.kill(who, how)
-                kills += 1
+            kills += run.kill(who, how)
             code = run.end()
             lines += run.lines
         unlock(project)
@@ -252,6 +256,7 @@ def test_beside_a_stage_that_outlived_its_dvc_the_second_run_says_so_and_ends(
         first.wait_for("add (fusion")
         wait_until((clean.root / "models/.add.partial").exists)
         stage = first.stage
+        assert stage is not None
         # Stopped, it does not notice that its DVC is gone.
         os.kill(stage, signal.SIGSTOP)
         first.kill("dvc", signal.SIGKILL)
@@ -372,8 +377,7 @@ def killed_at_random(project: Project, stage: str, generator: random.Random) -> 
     with running(project, "repro", "--force", "--single-item", stage) as run:
         run.wait_for("Running stage")
         time.sleep(generator.uniform(0, 4))
-        if run.process.poll() is None:
-            run.kill("all", signal.SIGKILL)
+        run.kill("all", signal.SIGKILL)
         run.end()
     unlock(project)
 
