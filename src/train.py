@@ -5,8 +5,14 @@ metrics/training/<fusion>.json.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fusebench import cli
+
+if TYPE_CHECKING:
+    from fusebench.device import RuntimeParams
+    from fusebench.inputs.lidar import LidarParams
+    from fusebench.training.settings import TrainParams
 
 
 def main() -> None:
@@ -27,8 +33,13 @@ def main() -> None:
     from fusebench.training.settings import read_settings
 
     # Settings first: a wrong value is refused before torch is even imported.
-    train, lidar = read_settings(Path("checked/settings") / f"{fusion}.json")
+    _train(fusion, runtime, *read_settings(Path("checked/settings") / f"{fusion}.json"))
 
+
+def _train(
+    fusion: str, runtime: "RuntimeParams", train: "TrainParams", lidar: "LidarParams"
+) -> None:
+    """Say what is trained on what, train."""
     from fusebench.device import prepare, resolve_precision
     from fusebench.models.base import fusion_class
     from fusebench.progress import Progress

@@ -14,6 +14,9 @@ FusebenchError            one clear line on the screen, exit code 1
 
 from collections.abc import Sequence
 
+REMEDY = "'make mend' repairs it"
+"""What is to be done about a broken file that a stage wrote, for errors."""
+
 
 def one_line(text: str, limit: int = 400) -> str:
     """Return a text on one line: what breaks it is escaped, and what is too long is cut with …."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fusebench.aside import replace_file
-from fusebench.errors import ArtifactError
+from fusebench.errors import REMEDY, ArtifactError
 
 if TYPE_CHECKING:
     # pandas takes longer to import than most of what needs files needs to run.
@@ -84,10 +84,10 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
     except (ValueError, RecursionError) as error:
-        raise ArtifactError(f"{path}: not valid JSON: {error}; 'make mend' repairs it") from None
+        raise ArtifactError(f"{path}: not valid JSON: {error}; {REMEDY}") from None
     if not isinstance(content, dict):
         raise ArtifactError(
-            f"{path}: must be a JSON object, not {type(content).__name__}; 'make mend' repairs it"
+            f"{path}: must be a JSON object, not {type(content).__name__}; {REMEDY}"
         )
     return content
 
@@ -118,7 +118,7 @@ def read_table(path: Path, kinds: Mapping[str, type]) -> "pd.DataFrame":
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
     except UnicodeDecodeError as error:
-        raise ArtifactError(f"{path}: broken ({error}); 'make mend' repairs it") from None
+        raise ArtifactError(f"{path}: broken ({error}); {REMEDY}") from None
 
 
 def parse_table(path: Path, text: str, kinds: Mapping[str, type]) -> "pd.DataFrame":
@@ -128,14 +128,14 @@ def parse_table(path: Path, text: str, kinds: Mapping[str, type]) -> "pd.DataFra
     header, lines = _read_csv(path, text)
     for column in kinds:
         if column not in header:
-            raise ArtifactError(f"{path}: column '{column}' is missing; 'make mend' repairs it")
+            raise ArtifactError(f"{path}: column '{column}' is missing; {REMEDY}")
     if len(set(header)) < len(header):
-        raise ArtifactError(f"{path}: two columns of one name in {header}; 'make mend' repairs it")
+        raise ArtifactError(f"{path}: two columns of one name in {header}; {REMEDY}")
     for number, line in enumerate(lines, start=2):
         if len(line) != len(header):
             raise ArtifactError(
-                f"{path}: line {number} has {len(line)} cells, the header has {len(header)}; "
-                "'make mend' repairs it"
+                f"{path}: line {number} has {len(line)} cells, the header has {len(header)};"
+                f" {REMEDY}"
             )
     table = pd.DataFrame(lines, columns=header, dtype=str)
     for column, kind in kinds.items():
@@ -149,9 +149,9 @@ def _read_csv(path: Path, text: str) -> tuple[list[str], list[list[str]]]:
     try:
         lines = list(csv.reader(io.StringIO(text, newline="")))
     except csv.Error as error:
-        raise ArtifactError(f"{path}: broken ({error}); 'make mend' repairs it") from None
+        raise ArtifactError(f"{path}: broken ({error}); {REMEDY}") from None
     if not lines:
-        raise ArtifactError(f"{path}: is empty; 'make mend' repairs it")
+        raise ArtifactError(f"{path}: is empty; {REMEDY}")
     return lines[0], lines[1:]
 
 
@@ -166,8 +166,7 @@ def _numbers(path: Path, column: str, cells: Sequence[str], kind: type) -> Any:
             values[row] = np.nan if kind is float and not cell else number(cell)
         except (ValueError, OverflowError):
             raise ArtifactError(
-                f"{path}: line {row + 2}: {column} = '{cell}': must be {kind.__name__}; "
-                "'make mend' repairs it"
+                f"{path}: line {row + 2}: {column} = '{cell}': must be {kind.__name__}; {REMEDY}"
             ) from None
     return values
 
@@ -193,7 +192,7 @@ def read_npz(path: Path, names: Sequence[str]) -> dict[str, Any]:
         ValueError, zipfile.BadZipFile, zlib.error,
     ) as error:  # fmt: skip
         # An .npy file under this name has no `with`; a pickle is refused with ValueError.
-        raise ArtifactError(f"{path}: broken ({error}); 'make mend' repairs it") from None
+        raise ArtifactError(f"{path}: broken ({error}); {REMEDY}") from None
 
 
 def md5_of(content: bytes) -> str:

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from fusebench.config import Section, validate
-from fusebench.errors import ArtifactError, ParamsError, one_line
+from fusebench.errors import REMEDY, ArtifactError, ParamsError, one_line
 from fusebench.files import json_text, read_json, write_json
 
-REMEDY = "'make mend' repairs it"
 _KEY = "digest"
 
 Loaded = TypeVar("Loaded", bound=Section)

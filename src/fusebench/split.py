@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import pandas as pd
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from fusebench.config import AsTuple, Section
+from fusebench.config import Section, Seeds
 from fusebench.errors import SplitError
 from fusebench.files import read_json
 from fusebench.samples.manifest import PARTS, UNUSED
@@ -179,22 +179,15 @@ class _Pace:
         self._of_label.update(stratum)
 
 
-class _Seeds(Section):
+class _SeedsFile(Section):
     """checked/seeds.json."""
 
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], AsTuple] = Field(min_length=1)
-
-    @field_validator("seeds")
-    @classmethod
-    def _different(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(seeds)) < len(seeds):
-            raise ValueError(f"{list(seeds)}: each seed may be listed once")
-        return seeds
+    seeds: Seeds = Field(min_length=1)
 
 
 def read_seeds(path: Path) -> list[int]:
     """Return the seeds that stage check wrote; raise ArtifactError if the file is broken."""
-    return list(checked(_Seeds, read_json(path), path).seeds)
+    return list(checked(_SeedsFile, read_json(path), path).seeds)
 
 
 def part_counts(

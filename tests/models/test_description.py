@@ -33,24 +33,24 @@ def load(folder: Path) -> None:
 
 
 def test_what_was_trained_is_all_there(folder: Path) -> None:
-    Description.check(folder)
+    Description.read_whole(folder)
     load(folder)
 
 
-@pytest.mark.parametrize("ask", [Description.read, Description.check])
+@pytest.mark.parametrize("ask", [Description.read, Description.read_whole])
 def test_a_promised_seed_that_is_not_there_is_named(folder: Path, ask: Any) -> None:
     (folder / "seed_0.safetensors").unlink()
     assert "no such file; 'dvc repro' makes it" in refusal(ask, folder, "seed_0.safetensors")
 
 
-@pytest.mark.parametrize("ask", [Description.read, Description.check])
+@pytest.mark.parametrize("ask", [Description.read, Description.read_whole])
 def test_a_seed_that_is_not_promised_is_named(folder: Path, ask: Any) -> None:
     shutil.copy(folder / "seed_0.safetensors", folder / "seed_7.safetensors")
     said = refusal(ask, folder, "seed_7.safetensors")
     assert said.endswith("model.json does not name it; 'make mend' repairs it")
 
 
-@pytest.mark.parametrize("ask", [load, Description.check])
+@pytest.mark.parametrize("ask", [load, Description.read_whole])
 @pytest.mark.parametrize("place", [7, 600, -1])
 def test_a_flipped_bit_of_the_weights_is_named(folder: Path, ask: Any, place: int) -> None:
     content = bytearray((folder / "seed_1.safetensors").read_bytes())

@@ -333,7 +333,31 @@ def test_little_is_lost_and_keeping_costs_little(
     for number in range(1, saved[-1] + 1):
         now[0] += epoch
         of_seed.keep(SimpleNamespace(epoch=number, seconds=[epoch]))  # type: ignore[arg-type]
+    of_seed.close()
     assert epochs == saved
+
+
+def test_training_does_not_wait_for_the_disk_and_who_comes_next_finds_the_state(
+    make: Make, kept: KeptSeeds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_bytes, free, begun = Path.write_bytes, threading.Event(), threading.Event()
+
+    def slow(self: Path, content: bytes) -> int:
+        begun.set()
+        assert free.wait(60)
+        return write_bytes(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", slow)
+    task = make(epochs=1).task(0)
+    state = loop.fit(task, loop.start(task), lambda *_: None)
+    with kept.hold({}, "add seed 0") as of_seed:
+        of_seed.keep(state)
+        assert begun.wait(60)
+        # This line is reached while the state is being written.
+        assert not list(kept_folder(kept).glob("epoch_*"))
+        free.set()
+    with kept.hold({}, "add seed 0") as of_seed:
+        assert of_seed.begin(task).epoch == 1
 
 
 # --- The key ---

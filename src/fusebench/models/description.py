@@ -9,12 +9,11 @@ from pydantic import Field
 from torch import nn
 
 from fusebench.config import AsTuple, Section, Size
-from fusebench.errors import ArtifactError
+from fusebench.errors import REMEDY, ArtifactError
 from fusebench.inputs.lidar import LidarParams
 from fusebench.models import weights
 from fusebench.models.base import ModelSpec
 from fusebench.sealed import (
-    REMEDY,
     check_file,
     check_names,
     checked,
@@ -136,10 +135,12 @@ class Description:
         return cls(spec, stored.lidar, stored.classes, seeds, stored.trained_with)
 
     @classmethod
-    def check(cls, folder: Path) -> None:
-        """Raise ArtifactError unless all that model.json promises is there, as it was written."""
-        for seed, described in cls.read(folder).seeds.items():
+    def read_whole(cls, folder: Path) -> "Description":
+        """Return what `read` does; raise ArtifactError if one of the weights is broken, too."""
+        description = cls.read(folder)
+        for seed, described in description.seeds.items():
             _check_weights(folder, seed, described)
+        return description
 
 
 def _weights(seed: int) -> str:

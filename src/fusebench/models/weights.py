@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from fusebench.aside import replace_file
-from fusebench.errors import ArtifactError
+from fusebench.errors import REMEDY, ArtifactError
 from fusebench.seeds import derive_seed
 
 
@@ -62,6 +62,4 @@ def load(path: Path, model: nn.Module) -> None:
         raise ArtifactError(f"{path}: no such file; 'dvc repro' trains it") from None
     except (SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())
-        raise ArtifactError(
-            f"{path}: not this model's weights ({reason}); 'make mend' repairs it"
-        ) from None
+        raise ArtifactError(f"{path}: not this model's weights ({reason}); {REMEDY}") from None

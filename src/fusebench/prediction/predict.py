@@ -8,7 +8,7 @@ import torch
 
 from fusebench.aside import replace_folder
 from fusebench.device import Device
-from fusebench.errors import ArtifactError
+from fusebench.errors import REMEDY, ArtifactError
 from fusebench.inputs.inputs import Inputs
 from fusebench.models.base import Fusion, build, predict
 from fusebench.models.description import FILE, Description, load_seed
@@ -20,7 +20,6 @@ from fusebench.prediction.predictions import (
 )
 from fusebench.samples.manifest import Manifest
 from fusebench.samples.samples import Samples
-from fusebench.sealed import REMEDY
 
 _BATCH = 128
 

@@ -27,10 +27,9 @@ import pandas as pd
 from pydantic import Field
 
 from fusebench.config import AsTuple, Section
-from fusebench.errors import ArtifactError
+from fusebench.errors import REMEDY, ArtifactError
 from fusebench.files import read_npz
 from fusebench.sealed import (
-    REMEDY,
     check_file,
     check_names,
     checked,

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, create_model
 
 from fusebench.config import Section
-from fusebench.errors import ArtifactError
+from fusebench.errors import REMEDY, ArtifactError
 from fusebench.evaluation.measure import summarize
 from fusebench.evaluation.metrics import METRICS, Metric
 from fusebench.files import read_json
 from fusebench.prediction.predictions import MEASURED_PARTS, FusionPredictions
-from fusebench.sealed import REMEDY, checked
+from fusebench.sealed import checked
 
 _REMADE = "'dvc repro' measures anew"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fusebench.errors import ArtifactError
+from fusebench.errors import REMEDY, ArtifactError
 from fusebench.files import read_table
 from fusebench.samples.samples import SAMPLE_COLUMNS
 
@@ -87,6 +87,6 @@ def read_manifest(path: Path) -> Manifest:
         if named is None or not table[column].isin([*PARTS, UNUSED]).all():
             raise ArtifactError(
                 f"{path}: column '{column}' must be seed_<number> and hold one of "
-                f"{(*PARTS, UNUSED)} in each line; 'make mend' repairs it"
+                f"{(*PARTS, UNUSED)} in each line; {REMEDY}"
             )
     return Manifest(table, str(path))

@@ -13,16 +13,9 @@ import pandas as pd
 from pydantic import Field
 
 from fusebench.config import AsTuple, Section
-from fusebench.errors import ArtifactError
+from fusebench.errors import REMEDY, ArtifactError
 from fusebench.files import read_npz, read_table
-from fusebench.sealed import (
-    REMEDY,
-    check_file,
-    checked,
-    file_digest,
-    read_sealed,
-    write_sealed,
-)
+from fusebench.sealed import check_file, checked, file_digest, read_sealed, write_sealed
 
 SAMPLE_COLUMNS = {"row": int, "id": str, "class": str, "label": int, "digest": str}
 """Columns of samples.csv.
@@ -178,14 +171,22 @@ def _read_described(folder: Path) -> _Described:
     return described
 
 
+def _dataset(described: _Described) -> Dataset:
+    return Dataset(**described.model_dump(exclude={"samples", "files"}))
+
+
 def read_dataset(folder: Path) -> Dataset:
     """Return what dataset.json says; raise ArtifactError if it is missing or broken."""
-    return Dataset(**_read_described(folder).model_dump(exclude={"samples", "files"}))
+    return _dataset(_read_described(folder))
 
 
 def read_samples_table(folder: Path) -> pd.DataFrame:
     """Return samples.csv; raise ArtifactError if it is missing, broken, or of other samples."""
-    described, path = _read_described(folder), folder / _TABLE
+    return _read_table(folder, _read_described(folder))
+
+
+def _read_table(folder: Path, described: _Described) -> pd.DataFrame:
+    path = folder / _TABLE
     _check_file(folder, _TABLE, described)
     table = read_table(path, SAMPLE_COLUMNS)
     if table["row"].tolist() != list(range(described.samples)):
@@ -206,14 +207,15 @@ def open_samples(folder: Path) -> Samples:
         A file is missing or broken, or of other samples. The large arrays are only checked for
         their shape; see `Samples`.
     """
-    table, described = read_samples_table(folder), _read_described(folder)
+    described = _read_described(folder)
+    table = _read_table(folder, described)
     count = len(table)
     rgb = _map_array(folder / "rgb.npy", np.uint8, (count, None, None, 3))
     lidar = _map_array(folder / "lidar.npy", np.float32, (count, None, None))
     _check_file(folder, _ANGLES, described)
     angles = read_npz(folder / _ANGLES, ("azimuth", "zenith"))
     return Samples(
-        rgb, lidar, angles["azimuth"], angles["zenith"], table, read_dataset(folder), folder
+        rgb, lidar, angles["azimuth"], angles["zenith"], table, _dataset(described), folder
     )
 
 

@@ -16,7 +16,8 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -96,7 +97,8 @@ class KeptSeeds:
                 write_json(folder / "key.json", key)
             # Used now: see `prune`.
             os.utime(folder)
-            yield KeptSeed(self, folder, label)
+            with closing(KeptSeed(self, folder, label)) as of_seed:
+                yield of_seed
 
     @contextmanager
     def _locked(self, folder: Path, label: str) -> Iterator[None]:
@@ -150,8 +152,15 @@ class KeptSeed:
 
     def __init__(self, kept: KeptSeeds, folder: Path | None, label: str) -> None:
         self._kept, self._folder, self._label = kept, folder, label
-        # When a state was last kept, and how long that took, in seconds.
+        # When a state was last kept, and how long the training waited for that, in seconds.
         self._saved, self._cost = perf_counter(), 0.0
+        # The disk is slow, and training need not wait for it.
+        self._writer, self._writing = ThreadPoolExecutor(1), Future[None]()
+        self._writing.set_result(None)
+
+    def close(self) -> None:
+        """Wait until a state that is being written is on disk, or has failed."""
+        self._writer.shutdown()
 
     def finished(self) -> FinishedSeed | None:
         """Return what came of the seed, if it was trained before."""
@@ -171,22 +180,31 @@ class KeptSeed:
         return start(task)
 
     def keep(self, state: TrainingState) -> None:
-        """Keep a state, if waiting for another epoch would put more work at risk than allowed."""
+        """Keep a state, if waiting for another epoch would put more work at risk than allowed.
+
+        It is taken now and written while training goes on; what is wrong with the disk is raised
+        by the next call, or by `finish`.
+        """
         began, allowed = perf_counter(), self._kept.save_every
         if allowed:
             allowed = max(allowed, self._cost / _MOST_COST)
         if self._folder is None or began - self._saved + state.seconds[-1] <= allowed:
             return
-        self._write(f"epoch_{state.epoch:06}", pack_state(state))
-        for old in self._files("epoch_*")[_STATES_KEPT:]:
-            old.unlink()
+        self._writing.result()
+        self._writing = self._writer.submit(self._write_state, state.epoch, pack_state(state))
         self._saved = perf_counter()
         self._cost = self._saved - began
+
+    def _write_state(self, epoch: int, content: bytes) -> None:
+        self._write(f"epoch_{epoch:06}", content)
+        for old in self._files("epoch_*")[_STATES_KEPT:]:
+            old.unlink()
 
     def finish(self, finished: FinishedSeed) -> None:
         """Keep what came of the seed; its states are needed no more."""
         if self._folder is None:
             return
+        self._writing.result()
         self._write("finished", pack_finished(finished))
         for state in self._files("epoch_*"):
             state.unlink()

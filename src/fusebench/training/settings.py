@@ -3,20 +3,19 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from fusebench.config import AsTuple, Off, Section, from_settings
+from fusebench.config import Off, Section, Seeds, from_settings
 from fusebench.device import WantedPrecision
-from fusebench.errors import ArtifactError, ParamsError
+from fusebench.errors import REMEDY, ArtifactError, ParamsError
 from fusebench.files import read_json
 from fusebench.inputs.lidar import LidarParams
-from fusebench.sealed import REMEDY
 
 
 class TrainParams(Section):
     """Section `train`. One fusion may have values of its own: see `params.effective_train`."""
 
-    seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], AsTuple] = Field(min_length=1)
+    seeds: Seeds = Field(min_length=1)
     epochs: int = Field(ge=1)
     batch_size: int = Field(ge=1)
     lr: float = Field(gt=0, le=10)
@@ -25,13 +24,6 @@ class TrainParams(Section):
     class_weights: Annotated[Literal["none", "balanced"], Off("none")]
     pooling: Literal["max", "strided"]
     precision: WantedPrecision
-
-    @field_validator("seeds")
-    @classmethod
-    def _different(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
-        if len(set(seeds)) < len(seeds):
-            raise ValueError(f"{list(seeds)}: each seed may be listed once")
-        return seeds
 
 
 def read_settings(path: Path) -> tuple[TrainParams, LidarParams]:

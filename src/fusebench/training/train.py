@@ -89,10 +89,9 @@ def train_fusion(
 
 def _check_whole(aside: Path, models: Path, seeds: Sequence[int]) -> None:
     """Refuse a folder of models that is not whole: DVC would record it as done."""
-    described = Description.read(aside)
-    if list(described.seeds) != list(seeds):
-        raise ArtifactError(f"{models}: holds seeds {list(described.seeds)}; must be {list(seeds)}")
-    Description.check(aside)
+    written = list(Description.read_whole(aside).seeds)
+    if written != list(seeds):
+        raise ArtifactError(f"{models}: holds seeds {written}; must be {list(seeds)}")
 
 
 def _train_seed(training: Training, seed: int, kept: KeptSeed, progress: Progress) -> FinishedSeed:
