@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import warnings
@@ -99,6 +100,22 @@ class Project:
         content = yaml.safe_load((self.root / "dvc.lock").read_text("utf-8"))
         stages: dict[str, Any] = content["stages"]
         return stages
+
+
+@contextmanager
+def started(project: Project, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Start DVC as a terminal does, in a session of its own, with stderr in stdout."""
+    # Whoever runs the tests in the background may have had Ctrl-C ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "dvc", *arguments], cwd=project.root, env=environment(),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        )  # fmt: skip
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
+        yield process
 
 
 def stages_run(output: str) -> list[str]:

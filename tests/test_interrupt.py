@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.project import Project, environment, stages_run
+from tests.project import Project, environment, stages_run, started
 
 pytestmark = pytest.mark.slow
 
@@ -17,18 +17,9 @@ ENDLESS = 100_000
 
 def _interrupted(project: Project, *arguments: str) -> list[str]:
     """Run DVC until it trains, then press Ctrl-C; return the error's lines, DVC's own left out."""
-    # Whoever runs the tests in the background may have had Ctrl-C ignored.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dvc", *arguments], cwd=project.root, env=environment(),
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-        )  # fmt: skip
-    finally:
-        signal.signal(signal.SIGINT, before)
-    assert process.stdout is not None
     lines = []
-    with process:
+    with started(project, *arguments) as process:
+        assert process.stdout is not None
         for line in process.stdout:
             lines.append(line.rstrip("\n"))
             if line.startswith("add (fusion ") and ": seeds 0, 1 on" in line:

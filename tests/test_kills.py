@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.project import Project, environment
+from tests.project import Project, started
 from tests.reliability import Tally
 
 from fusebench.files import dvc_digest
@@ -88,15 +87,7 @@ class Run:
 @contextmanager
 def running(project: Project, *arguments: str) -> Iterator[Run]:
     """Start DVC; at the end, leave none of its processes."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dvc", *arguments], cwd=project.root, env=environment(),
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-        )  # fmt: skip
-    finally:
-        signal.signal(signal.SIGINT, before)
-    with process:
+    with started(project, *arguments) as process:
         run = Run(process)
         try:
             yield run

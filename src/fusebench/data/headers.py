@@ -9,6 +9,7 @@ from typing import BinaryIO, NamedTuple
 from zipfile import BadZipFile, ZipInfo
 
 from fusebench.data.unpack import BadMemberError
+from fusebench.errors import one_line
 
 _END, _END_SIGNATURE = struct.Struct("<4s4H2LH"), b"PK\x05\x06"
 _LOCATOR, _LOCATOR_SIGNATURE = struct.Struct("<4sLQL"), b"PK\x06\x07"
@@ -24,11 +25,7 @@ _SHOWN = 160
 
 def shown(name: str) -> str:
     """Return a name of the zip as a message shows it: on one line, printable, not too long."""
-    name = name if len(name) <= _SHOWN else f"{name[:_SHOWN]}…"
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in name
-    )
+    return one_line(name, _SHOWN)
 
 
 class Directory(NamedTuple):

@@ -7,7 +7,7 @@ import zlib
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fusebench.data.headers import shown
 from fusebench.data.jpeg import JPEG_START, check_jpeg
@@ -53,13 +53,6 @@ def decode_image(content: bytes, size: tuple[int, int]) -> npt.NDArray[np.uint8]
 
 # What Pillow and zlib raise where the bytes are not what the format says.
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, KeyError, struct.error, zlib.error)
-# How an image is turned upright, by its EXIF orientation.
-_ORIENTATION = 0x0112
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
-}  # fmt: skip
 
 
 def _read_rgb(content: bytes) -> Image.Image:
@@ -93,11 +86,9 @@ def _check_palette(image: Image.Image, colours: int) -> None:
 def _upright(image: Image.Image) -> Image.Image:
     """Turn a photograph by its orientation tag; broken EXIF data count as none."""
     try:
-        orientation = image.getexif().get(_ORIENTATION)
+        return ImageOps.exif_transpose(image)
     except (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error):
         return image
-    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
-    return image if turn is None else image.transpose(turn)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
