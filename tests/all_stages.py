@@ -24,7 +24,7 @@ FUSION = "${item.fusion}"
 def commands(stages: dict[str, Any], params: dict[str, Any]) -> Iterator[list[str]]:
     """Return the command of each stage, in the order of dvc.yaml, which is one DVC could take."""
     for stage in stages.values():
-        text = stage["cmd"].replace("${data.archive}", params["data"]["archive"])
+        text = stage["cmd"]
         for fusion in params["fusions"] if FUSION in text else [""]:
             yield shlex.split(text.replace(FUSION, fusion))
 
