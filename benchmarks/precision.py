@@ -15,7 +15,8 @@ from scipy import stats
 from benchmarks.library import StudySettings, metrics_of_test
 from benchmarks.markdown import table
 from benchmarks.processes import ROOT
-from fusebench.device import Precision, usable_cores
+from fusebench.device import Precision
+from fusebench.processor import usable_cores
 from fusebench.files import read_json, write_json
 
 SEEDS = tuple(range(10))

@@ -24,11 +24,15 @@ from fusebench.device import (
     prepare,
     present_environment,
     resolve_precision,
+)
+from fusebench.errors import DeviceError, FusebenchError
+from fusebench.processor import (
+    PORTABLE_ENVIRONMENT,
+    processor_kind,
+    processor_name,
     thread_count,
     usable_cores,
 )
-from fusebench.errors import DeviceError, FusebenchError
-from fusebench.processor import PORTABLE_ENVIRONMENT, processor_kind, processor_name
 
 CPU = Device(torch.device("cpu"), "", 1)
 with_affinity = pytest.mark.skipif(
@@ -51,6 +55,7 @@ def machine_with(gpus: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: f"GPU {device.index}")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _device: (40_000, 80_000))
 
 
 def capable_of(monkeypatch: pytest.MonkeyPatch, **capabilities: bool) -> None:
@@ -59,7 +64,7 @@ def capable_of(monkeypatch: pytest.MonkeyPatch, **capabilities: bool) -> None:
 
 def params(device: str = "cpu", threads: int | str = 1, *, portable: bool = False) -> RuntimeParams:
     content = {"device": device, "threads": threads, "portable": portable, "progress": "off",
-               "save_every": 10, "work_limit": 5}  # fmt: skip
+               "save_every": 10, "work_limit": 5, "memory_budget": "auto"}  # fmt: skip
     return validate(RuntimeParams, content, "params.yaml", ("runtime",))
 
 
@@ -139,7 +144,7 @@ def test_without_affinity_all_cores_are_usable(
 def test_auto_takes_no_more_than_omp_num_threads(
     text: str, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fusebench.device.usable_cores", lambda: 4)
+    monkeypatch.setattr("fusebench.processor.usable_cores", lambda: 4)
     monkeypatch.setenv("OMP_NUM_THREADS", text)
     device = prepare(params(threads="auto"))
     assert device.threads == torch.get_num_threads() == threads
@@ -151,7 +156,7 @@ def test_auto_takes_no_more_than_omp_num_threads(
 @given(cores=st.integers(1, 300), limits=st.lists(st.integers(1, 10**12), min_size=1, max_size=3))
 def test_auto_is_the_least_of_cores_and_omp_num_threads(cores: int, limits: list[int]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fusebench.device.usable_cores", lambda: cores)
+        patch.setattr("fusebench.processor.usable_cores", lambda: cores)
         patch.setenv("OMP_NUM_THREADS", ",".join(map(str, limits)))
         assert thread_count("auto") == min(cores, limits[0])
 
@@ -229,20 +234,24 @@ def test_as_many_threads_as_asked_for_are_taken(
 def test_precision_asked_for_is_taken(
     wanted: WantedPrecision, able: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    capable_of(monkeypatch, avx512_bf16=able, amx_bf16=able)
+    capable_of(monkeypatch, amx_bf16=able, amx_tile=able)
     assert resolve_precision(wanted, CPU) == wanted
 
 
 @pytest.mark.parametrize(
     ("capabilities", "expected"),
     [
-        ({"avx512_bf16": True, "amx_bf16": False}, "bf16"),
-        ({"avx512_bf16": False, "amx_bf16": True}, "bf16"),
+        ({"avx512_bf16": True, "amx_bf16": True, "amx_tile": True}, "bf16"),
+        ({"avx512_bf16": False, "amx_bf16": True, "amx_tile": True}, "bf16"),
+        # Instructions for bf16, but no units: slower than fp32.
+        ({"avx512_bf16": True, "amx_bf16": False, "amx_tile": False}, "fp32"),
+        # A system may hide the tiles, without which AMX cannot be used.
+        ({"avx512_bf16": True, "amx_bf16": True, "amx_tile": False}, "fp32"),
         ({"avx512_bf16": False, "amx_bf16": False, "avx512_f": True}, "fp32"),
         ({"neon": True, "bf16": True}, "fp32"),
     ],
 )
-def test_auto_is_bf16_where_the_processor_multiplies_in_it(
+def test_auto_is_bf16_where_the_processor_has_units_for_it(
     capabilities: dict[str, bool], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     capable_of(monkeypatch, **capabilities)
@@ -254,12 +263,46 @@ def test_auto_on_a_gpu_is_bf16_where_it_needs_no_emulation(
     able: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine_with(1, monkeypatch)
-    capable_of(monkeypatch, avx512_bf16=not able, amx_bf16=not able)
+    capable_of(monkeypatch, amx_bf16=not able, amx_tile=not able)
     monkeypatch.setattr(torch.cuda, "device", lambda _device: contextlib.nullcontext())
     monkeypatch.setattr(
         torch.cuda, "is_bf16_supported", lambda including_emulation: able or including_emulation
     )
     assert resolve_precision("auto", prepare(params("cuda"))) == ("bf16" if able else "fp32")
+
+
+# --- Memory ---
+
+
+def budget(wanted: float | str, device: str = "cpu") -> int:
+    of_params = params(device).model_copy(update={"memory_budget": wanted})
+    return prepare(of_params).memory_budget
+
+
+def test_the_memory_budget_is_most_of_what_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fusebench.device.free_memory", lambda: 1000)
+    assert budget("auto") == 700
+    assert budget(2.5) == 2_500_000_000
+    assert budget(0) == 0
+
+
+def test_on_a_gpu_the_memory_budget_is_most_of_what_is_free_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine_with(1, monkeypatch)
+    assert budget("auto", "cuda") == 28_000
+
+
+@pytest.mark.parametrize(("kept", "warned"), [(True, False), (None, False), (False, True)])
+def test_where_freed_memory_is_given_back_all_the_same_a_line_says_so(
+    kept: bool | None,
+    warned: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("fusebench.device.keep_freed_memory", lambda: kept)
+    prepare(params())
+    assert ("warning: glibc does not keep freed memory" in capsys.readouterr().err) == warned
 
 
 # --- What is recorded ---
@@ -368,7 +411,7 @@ def test_portable_mode_is_fp32_on_the_cpu_with_threads_that_no_machine_decides(
     machine_with(1, monkeypatch)
     capable_of(monkeypatch, avx512_bf16=True, amx_bf16=True)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setattr("fusebench.device.usable_cores", lambda: 64)
+    monkeypatch.setattr("fusebench.processor.usable_cores", lambda: 64)
     wanted = params(device, threads, portable=True)
     prepared = prepare(wanted)
     assert (prepared.device.type, prepared.reason) == ("cpu", "runtime.portable is true")

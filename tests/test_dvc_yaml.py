@@ -23,7 +23,7 @@ EXEMPT = {
 ROOMS = (
     ("errors", "yaml12"),
     ("aside", "guard", "config", "seeds", "progress"),
-    ("files", "processor"),
+    ("files", "memory", "processor"),
     ("sealed", "device", "stages"),
     ("recorded",),
     ("cli", "mend"),

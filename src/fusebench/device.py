@@ -7,7 +7,6 @@ processor and the versions.
 import os
 import platform
 import re
-import resource
 import sys
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -17,7 +16,14 @@ from pydantic import Field, field_validator, model_validator
 
 from fusebench.config import Section
 from fusebench.errors import DeviceError
-from fusebench.processor import PORTABLE_THREADS, check_team, make_portable, processor_name
+from fusebench.memory import free_memory, keep_freed_memory, peak_resident
+from fusebench.processor import (
+    PORTABLE_THREADS,
+    check_team,
+    make_portable,
+    processor_name,
+    thread_count,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +31,9 @@ if TYPE_CHECKING:
 Precision = Literal["fp32", "bf16"]
 """The number format of convolutions and linear layers; weights, optimiser and logits are fp32."""
 WantedPrecision = Literal["auto", "fp32", "bf16"]
+
+# Of free memory, what maps of samples may take where params.yaml says "auto".
+_MOST_OF_FREE = 0.7
 
 
 class RuntimeParams(Section):
@@ -37,6 +46,8 @@ class RuntimeParams(Section):
         Seconds of training that an end at the worst moment may cost, or an epoch if that is longer.
     work_limit : float
         GB (10⁹ bytes) that kept work in .work/ may take.
+    memory_budget : "auto" or float
+        GB that the maps of the samples may take; beyond it they are made batch by batch.
     """
 
     device: str
@@ -45,6 +56,7 @@ class RuntimeParams(Section):
     progress: Literal["auto", "line", "plain", "off"]
     save_every: float = Field(ge=0, le=86400)
     work_limit: float = Field(ge=0, le=1e6)
+    memory_budget: Literal["auto"] | Annotated[float, Field(ge=0, le=1e6)]
 
     @field_validator("device")
     @classmethod
@@ -78,56 +90,21 @@ class RuntimeParams(Section):
             make_portable()
 
 
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    # A container or `taskset` may allow fewer cores than the machine has.
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def thread_count(wanted: Literal["auto"] | int) -> int:
-    """Return the threads that `runtime.threads` comes to.
-
-    "auto" is the number of usable cores, or OMP_NUM_THREADS where that is less.
-
-    Raises
-    ------
-    DeviceError
-        It is "auto", and OMP_NUM_THREADS is set to what OpenMP does not allow.
-    """
-    if wanted != "auto":
-        return wanted
-    limit = _openmp_threads()
-    return usable_cores() if limit is None else min(usable_cores(), limit)
-
-
-def _openmp_threads() -> int | None:
-    """Return the threads that OMP_NUM_THREADS allows; None where it is not set, or empty.
-
-    A list holds the threads of each level of nested loops (OpenMP API 5.2, section 21.1.2). torch
-    has one level.
-    """
-    text = os.environ.get("OMP_NUM_THREADS", "").strip()
-    if not text:
-        return None
-    number = "0*[1-9][0-9]{0,17}"
-    if not re.fullmatch(rf"{number}(\s*,\s*{number})*", text):
-        raise DeviceError(
-            f"environment: OMP_NUM_THREADS = '{text}': must be a whole number of 1 or more, or a "
-            "list such as 4,2 whose first is taken"
-        )
-    return int(text.partition(",")[0])
-
-
 @dataclass(frozen=True)
 class Device:
-    """The device in use and why it was taken."""
+    """The device in use and why it was taken.
+
+    Attributes
+    ----------
+    memory_budget : int
+        Bytes that the maps of the samples may take.
+    """
 
     device: "torch.device"
     reason: str
     threads: int
     portable: bool = False
+    memory_budget: int = sys.maxsize
 
     @property
     def name(self) -> str:
@@ -157,6 +134,8 @@ def prepare(params: RuntimeParams) -> Device:
     threads = thread_count(params.wanted_threads)
     if device.type == "cpu":
         check_team(threads)
+    if keep_freed_memory() is False:
+        print("warning: glibc does not keep freed memory here; training is slower", file=sys.stderr)
     torch.set_num_threads(threads)
     # cuBLAS repeats to the bit only with a workspace of fixed size; it is read at first use.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -167,11 +146,27 @@ def prepare(params: RuntimeParams) -> Device:
     torch.backends.cudnn.benchmark = False
     # By default cuDNN's convolutions round fp32 inputs to TF32; here fp32 means fp32.
     torch.backends.cudnn.allow_tf32 = False
-    return Device(device, reason, threads, params.portable)
+    budget = _memory_budget(params.memory_budget, device)
+    return Device(device, reason, threads, params.portable, budget)
+
+
+def _memory_budget(wanted: Literal["auto"] | float, device: "torch.device") -> int:
+    """Return the bytes that maps of samples may take: for "auto", most of what is free."""
+    if wanted != "auto":
+        return round(wanted * 1e9)
+    if device.type == "cuda":
+        import torch
+
+        free, _total = torch.cuda.mem_get_info(device)
+    else:
+        free = free_memory()
+    return int(_MOST_OF_FREE * free)
 
 
 def resolve_precision(wanted: WantedPrecision, device: Device) -> Precision:
     """Return the format that models are trained in: for "auto", bf16 where it is the faster one.
+
+    A rule, not a timing, which would give other results from one run to the next.
 
     Raises
     ------
@@ -185,18 +180,23 @@ def resolve_precision(wanted: WantedPrecision, device: Device) -> Precision:
         )
     if wanted != "auto":
         return wanted
-    return "bf16" if not device.portable and _has_bf16(device.device) else "fp32"
+    return "bf16" if not device.portable and _is_faster_in_bf16(device.device) else "fp32"
 
 
-def _has_bf16(device: "torch.device") -> bool:
-    """Tell whether the processor or GPU multiplies in bf16 by itself."""
+# On Intel, AVX-512's bf16 instructions alone do half of what fp32 does (docs/speed.md); on AMD,
+# where they may do more, that was not measured.
+_BF16_UNITS = ("amx_bf16", "amx_tile")
+
+
+def _is_faster_in_bf16(device: "torch.device") -> bool:
+    """Tell whether the processor or GPU has units of its own for products in bf16."""
     import torch
 
     if device.type == "cuda":
         with torch.cuda.device(device):
             return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+    return all(capabilities.get(name, False) for name in _BF16_UNITS)
 
 
 def _choose(wanted: str) -> "tuple[torch.device, str]":
@@ -259,10 +259,10 @@ def peak_memory(device: Device) -> dict[str, float | str]:
 
         peak = torch.cuda.max_memory_allocated(device.device)
         return {"peak_mb": round(peak / 1e6, 1), "measured": "GPU allocator peak"}
-    # Linux counts in KiB, macOS in bytes.
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return {"peak_mb": round(peak / 1e6, 1), "measured": "peak resident set of the process"}
+    return {
+        "peak_mb": round(peak_resident() / 1e6, 1),
+        "measured": "peak resident set of the process",
+    }
 
 
 def arithmetic(precision: Precision, device: "torch.device") -> "torch.autocast":

@@ -1,4 +1,4 @@
-"""The processor: its name, its kind, and what makes all of them compute alike.
+"""The processor: its name and kind, its cores, and what makes all of them compute alike.
 
 Nothing here imports numpy or torch: both read the environment once, when they are first imported.
 docs/portable.md says what was tried and what follows which variable.
@@ -6,9 +6,11 @@ docs/portable.md says what was tried and what follows which variable.
 
 import os
 import platform
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from fusebench.errors import DeviceError
 
@@ -106,6 +108,48 @@ def make_portable() -> None:
             f"{', '.join(missing)} could be set; set it before Python starts"
         )
     os.environ.update(missing)
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    # A container or `taskset` may allow fewer cores than the machine has.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def thread_count(wanted: Literal["auto"] | int) -> int:
+    """Return the threads that `runtime.threads` comes to.
+
+    "auto" is the number of usable cores, or OMP_NUM_THREADS where that is less.
+
+    Raises
+    ------
+    DeviceError
+        It is "auto", and OMP_NUM_THREADS is set to what OpenMP does not allow.
+    """
+    if wanted != "auto":
+        return wanted
+    limit = _openmp_threads()
+    return usable_cores() if limit is None else min(usable_cores(), limit)
+
+
+def _openmp_threads() -> int | None:
+    """Return the threads that OMP_NUM_THREADS allows; None where it is not set, or empty.
+
+    A list holds the threads of each level of nested loops (OpenMP API 5.2, section 21.1.2). torch
+    has one level.
+    """
+    text = os.environ.get("OMP_NUM_THREADS", "").strip()
+    if not text:
+        return None
+    number = "0*[1-9][0-9]{0,17}"
+    if not re.fullmatch(rf"{number}(\s*,\s*{number})*", text):
+        raise DeviceError(
+            f"environment: OMP_NUM_THREADS = '{text}': must be a whole number of 1 or more, or a "
+            "list such as 4,2 whose first is taken"
+        )
+    return int(text.partition(",")[0])
 
 
 def check_team(threads: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from tests.sealing import rewrite
 
 import predict as stage
@@ -39,7 +40,7 @@ def predicted(trained: Path, cpu: Device, tmp_path_factory: pytest.TempPathFacto
     """A project in which `add` was trained, and predicted by the stage's script. Read-only."""
     root = shutil.copytree(trained, tmp_path_factory.mktemp("predicted") / "project")
     runtime = {"device": "cpu", "threads": cpu.threads, "portable": False, "progress": "off",
-               "save_every": 10, "work_limit": 1}  # fmt: skip
+               "save_every": 10, "work_limit": 1, "memory_budget": "auto"}  # fmt: skip
     write_json(root / "params.yaml", {"runtime": runtime})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
@@ -66,8 +67,19 @@ def test_logits_are_those_of_the_models_for_val_and_test(
                                    ("digest", kept.digests), ("label", kept.labels)):  # fmt: skip
                 assert values.tolist() == rows[column].tolist()
             inputs = Inputs.load(samples, rows, LIDAR, model.inputs, cpu.device)
-            logits = model(dict(inputs.maps)).detach().numpy()
+            maps, _ = inputs.batch(torch.arange(len(rows)))
+            logits = model(maps).detach().numpy()
             np.testing.assert_allclose(kept.logits, logits, atol=1e-5)
+
+
+def test_samples_beyond_the_memory_budget_are_predicted_to_the_same_bits(
+    predicted: Path, samples: Samples, manifest: Manifest, cpu: Device, tmp_path: Path
+) -> None:
+    small = replace(cpu, memory_budget=0)
+    predict_fusion(predicted / "models/add", samples, manifest, small, tmp_path / "add")
+    kept = predicted / "predictions/add"
+    for file in kept.iterdir():
+        assert (tmp_path / "add" / file.name).read_bytes() == file.read_bytes()
 
 
 def digest_of(root: Path, seed: int) -> str:

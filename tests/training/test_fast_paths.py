@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 from torch import Tensor
 
-from fusebench.inputs.inputs import Inputs
+from fusebench.inputs.inputs import Inputs, PartInputs
 from fusebench.models import registry
 from fusebench.models.base import ConvBlock, Fusion, build
 from fusebench.models.weights import initialize
@@ -33,7 +33,8 @@ def plain_model(task: Task, monkeypatch: pytest.MonkeyPatch) -> Fusion:
     return model
 
 
-def cast(inputs: Inputs, dtype: torch.dtype, layout: torch.memory_format) -> Inputs:
+def cast(inputs: PartInputs, dtype: torch.dtype, layout: torch.memory_format) -> Inputs:
+    assert isinstance(inputs, Inputs)
     maps = {name: m.to(dtype).contiguous(memory_format=layout) for name, m in inputs.maps.items()}
     return Inputs(maps, inputs.labels)
 

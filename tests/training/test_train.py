@@ -214,7 +214,7 @@ def test_manifest_that_does_not_fit_is_refused(
 def stage_folder(project: Path, monkeypatch: pytest.MonkeyPatch, cpu: Device) -> Path:
     """A project with settings of one seed and one epoch, entered."""
     runtime = {"device": "cpu", "threads": cpu.threads, "portable": False, "progress": "plain",
-               "save_every": 10, "work_limit": 1}  # fmt: skip
+               "save_every": 10, "work_limit": 1, "memory_budget": "auto"}  # fmt: skip
     write_json(project / "params.yaml", {"runtime": runtime})
     write_json(project / "dvc.yaml", {"stages": {"train": {"deps": []}}})
     store_settings(project)
@@ -244,7 +244,7 @@ def test_stage_trains_by_the_checked_settings_and_says_on_what(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": able})
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": able, "amx_tile": able})
     store_settings(stage_folder, precision=wanted, pooling="strided")
     run_stage("add", monkeypatch)
     first, *rest = capsys.readouterr().out.splitlines()

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from fusebench.device import Precision, arithmetic
 from fusebench.errors import ParamsError
-from fusebench.inputs.inputs import Inputs
+from fusebench.inputs.inputs import PartInputs
 from fusebench.models import registry
 
 INPUT_CHANNELS = 4
@@ -197,8 +197,8 @@ def build(spec: ModelSpec) -> Fusion:
 
 
 @torch.inference_mode()
-def predict(model: Fusion, inputs: Inputs, batch_size: int) -> Tensor:
+def predict(model: Fusion, inputs: PartInputs, batch_size: int) -> Tensor:
     """Return logits (N, k), float32, on the model's device."""
     model.eval()
-    positions = torch.arange(len(inputs), device=inputs.labels.device)
-    return torch.cat([model(inputs.batch(part)[0]) for part in torch.split(positions, batch_size)])
+    batches = inputs.batches(torch.arange(len(inputs)), batch_size)
+    return torch.cat([model(maps) for maps, _labels in batches])

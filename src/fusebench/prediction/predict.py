@@ -9,7 +9,8 @@ import torch
 from fusebench.aside import replace_folder
 from fusebench.device import Device
 from fusebench.errors import REMEDY, ArtifactError
-from fusebench.inputs.inputs import Inputs
+from fusebench.inputs.inputs import PartInputs
+from fusebench.inputs.streamed import open_inputs
 from fusebench.models.base import Fusion, build, predict
 from fusebench.models.description import FILE, Description, load_seed
 from fusebench.prediction.predictions import (
@@ -21,7 +22,8 @@ from fusebench.prediction.predictions import (
 from fusebench.samples.manifest import Manifest
 from fusebench.samples.samples import Samples
 
-_BATCH = 128
+# No more memory is touched than in training; larger batches are slower.
+_BATCH = 32
 
 
 def predict_fusion(
@@ -45,7 +47,7 @@ def predict_fusion(
     manifest.check_samples(samples.table)
     model = build(description.spec)
     # Test is the same for every seed, and so is val where the draws are fixed.
-    cached: dict[str, tuple[pd.DataFrame, Inputs]] = {}
+    cached: dict[str, tuple[pd.DataFrame, PartInputs]] = {}
     with replace_folder(folder) as aside:
         for seed in description.seeds:
             load_seed(models, description, seed, model)
@@ -54,10 +56,12 @@ def predict_fusion(
             for part in MEASURED_PARTS:
                 rows = manifest.part(seed, part)
                 if part not in cached or not cached[part][0].equals(rows):
-                    inputs = Inputs.load(
-                        samples, rows, description.lidar, model.inputs, device.device
-                    )
-                    cached[part] = rows, inputs
+                    cached.pop(part, None)
+                    held = sum(inputs.held_bytes for _, inputs in cached.values())
+                    cached[part] = rows, open_inputs(
+                        samples, rows, description.lidar, model.inputs, device.device,
+                        device.memory_budget - held,
+                    )  # fmt: skip
                 logits = predict(model, cached[part][1], _BATCH).cpu().numpy()
                 parts[part] = PartPredictions.of(rows, logits)
             write_seed(aside, seed, parts)

@@ -14,7 +14,7 @@ import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 from torch import Tensor
 
 from fusebench.errors import TrainingError
-from fusebench.inputs.inputs import Inputs
+from fusebench.inputs.inputs import PartInputs
 from fusebench.models.base import Fusion, ModelSpec, build, predict
 from fusebench.models.weights import initialize
 from fusebench.seeds import derive_seed
@@ -28,8 +28,8 @@ class Task:
     spec: ModelSpec
     settings: TrainParams
     seed: int
-    train: Inputs
-    val: Inputs
+    train: PartInputs
+    val: PartInputs
     positive: int
     device: torch.device
 
@@ -137,21 +137,20 @@ def train_epoch(
     settings, model = task.settings, state.model
     model.train()
     weights = class_weights(task)
-    order = epoch_order(task.seed, state.epoch, len(task.train)).to(task.device)
-    batches = torch.split(order, settings.batch_size)
+    order = epoch_order(task.seed, state.epoch, len(task.train))
+    steps = math.ceil(len(order) / settings.batch_size)
     # Summed on the device: reading each loss would wait for the device each time.
     total = torch.zeros((), dtype=torch.float64, device=task.device)
-    for number, positions in enumerate(batches):
-        step = state.epoch * len(batches) + number
+    for number, (inputs, labels) in enumerate(task.train.batches(order, settings.batch_size)):
+        step = state.epoch * steps + number
         for group in state.optimizer.param_groups:
-            group["lr"] = learning_rate(settings, step, settings.epochs * len(batches))
-        inputs, labels = task.train.batch(positions)
+            group["lr"] = learning_rate(settings, step, settings.epochs * steps)
         loss = F.cross_entropy(model(inputs), labels, weight=weights)
         state.optimizer.zero_grad()
         torch.autograd.backward(loss)
         state.optimizer.step()
-        total += loss.detach() * len(positions)
-        on_batch(task, state, (number + 1) / len(batches))
+        total += loss.detach() * len(labels)
+        on_batch(task, state, (number + 1) / steps)
     return float(total) / len(order)
 
 

@@ -10,8 +10,9 @@ import pandas as pd
 from fusebench.config import read
 from fusebench.device import Device, Precision, environment
 from fusebench.files import dvc_digest
-from fusebench.inputs.inputs import Inputs
+from fusebench.inputs.inputs import PartInputs
 from fusebench.inputs.lidar import LidarParams
+from fusebench.inputs.streamed import open_inputs
 from fusebench.models.base import ModelSpec, fusion_class
 from fusebench.processor import processor_kind
 from fusebench.samples.manifest import Manifest
@@ -80,10 +81,14 @@ class Training:
         """
         recipe, samples, device = self.recipe, self.samples, self.device.device
         names = fusion_class(recipe.fusion).inputs
-        train, val = (
-            Inputs.load(samples, self.manifest.part(seed, part), recipe.lidar, names, device)
-            for part in ("train", "val")
-        )
+
+        def part(name: str, budget: int) -> PartInputs:
+            rows = self.manifest.part(seed, name)
+            return open_inputs(samples, rows, recipe.lidar, names, device, budget)
+
+        # Val first: it is smaller, and read as often.
+        val = part("val", self.device.memory_budget)
+        train = part("train", self.device.memory_budget - val.held_bytes)
         positive = samples.dataset.classes.index(samples.dataset.positive)
         return Task(recipe.spec(samples), recipe.train, seed, train, val, positive, device)
 
