@@ -16,8 +16,8 @@ from benchmarks.library import StudySettings, metrics_of_test
 from benchmarks.markdown import table
 from benchmarks.processes import ROOT
 from fusebench.device import Precision
-from fusebench.processor import usable_cores
 from fusebench.files import read_json, write_json
+from fusebench.processor import usable_cores
 
 SEEDS = tuple(range(10))
 METRICS = {"nll": ("NLL, nats", 4), "balanced_accuracy": ("balanced accuracy, %", 2)}

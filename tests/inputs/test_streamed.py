@@ -10,6 +10,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fusebench.inputs import inputs as made
 from fusebench.inputs import streamed
 from fusebench.inputs.inputs import Batch, Inputs, maps_bytes
 from fusebench.inputs.lidar import LidarParams
@@ -105,7 +106,7 @@ def test_no_more_than_a_few_batches_are_made_ahead(
     samples: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    float_maps = streamed.float_maps
+    float_maps = made.float_maps
 
     def counted(*arguments: Any) -> Any:
         asked.append(len(arguments[1]))
