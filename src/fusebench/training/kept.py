@@ -43,6 +43,10 @@ _STATES_KEPT = 2
 _MOST_COST = 0.02
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class KeptSeeds:
     """The folder of kept work.
@@ -66,7 +70,7 @@ class KeptSeeds:
     save_every: float = 0
     limit: int = 0
     say: Callable[[str], None] = print
-    same_code: Callable[[], bool] = lambda: True
+    same_code: Callable[[], bool] = _always
 
     @classmethod
     def of(
