@@ -11,8 +11,9 @@ import shutil
 import signal
 import socket
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -35,6 +36,8 @@ from fusebench.training.workers import worker_count
 # How often a training may be lost with its node or process before that is an error.
 _RETRIES = 5
 _SECONDS_TO_CONNECT = 10
+# Between two looks at which nodes are there.
+_SECONDS_BETWEEN = 5
 # All that a training's code digest is made of, and the code itself.
 _CODE = ("dvc.yaml", "requirements.txt", "src")
 
@@ -67,19 +70,28 @@ def train_on_ray(
     count = worker_count(runtime, first.device, len(jobs))
     with _connected(address, first.key(jobs[0].seed)["variables"], count * threads) as ray:
         gpus = 0.0 if there.device == "cpu" else 1 / count
-        _check_nodes(ray, threads, gpus)
+        if not _able(ray, threads, gpus):
+            device = " and a GPU" if gpus else ""
+            raise DeviceError(
+                f"no node of the Ray cluster has {threads} CPU(s){device} for one training; make "
+                "runtime.threads fewer, or start larger nodes"
+            )
         train = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=_RETRIES)(_train)
         source = ray.put(_used(first.samples, first.manifest, {job.seed for job in jobs}))
         waiting = {train.remote(job.training.recipe, job.seed, there, source): job for job in jobs}
+        nodes = _able(ray, threads, gpus)
         while waiting:
-            (done, *_), _ = ray.wait(list(waiting), num_returns=1)
-            job = waiting.pop(done)
-            key, content = _got(ray, done, job)
-            # What came of it is in memory once, here.
-            del done
-            job.kept.put(key, job.label, content)
-            _show(job, content, progress)
-            yield job, key
+            finished, _ = ray.wait(list(waiting), timeout=_SECONDS_BETWEEN)
+            for lost in nodes - (nodes := _able(ray, threads, gpus)):
+                progress.note(f"{lost}: lost; what it trained begins anew on another")
+                if not nodes:
+                    progress.note("no node is left that can train; waiting for one")
+            for done in finished:
+                job = waiting.pop(done)
+                key, content = _got(ray, done, job)
+                job.kept.put(key, job.label, content)
+                _show(job, content, progress)
+                yield job, key
 
 
 def _train(
@@ -141,7 +153,9 @@ def _connected(address: str | None, variables: Mapping[str, str], cpus: int) -> 
             raise DeviceError(f"{where}: {one_line(str(error))}") from None
         signal.signal(signal.SIGTERM, polite)
         try:
-            yield ray
+            # It prints what becomes of nodes, with pages of their state. Progress has its stream.
+            with redirect_stdout(StringIO()):
+                yield ray
         finally:
             ray.shutdown()
 
@@ -160,15 +174,15 @@ def _check_address(address: str) -> None:
         ) from None
 
 
-def _check_nodes(ray: Any, threads: int, gpus: float) -> None:
-    """Refuse a cluster on which a training would wait for ever."""
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    if not any(node.get("CPU", 0) >= threads and node.get("GPU", 0) >= gpus for node in nodes):
-        device = " and a GPU" if gpus else ""
-        raise DeviceError(
-            f"no node of the Ray cluster has {threads} CPU(s){device} for one training; make "
-            "runtime.threads fewer, or start larger nodes"
-        )
+def _able(ray: Any, threads: int, gpus: float) -> set[str]:
+    """Return the nodes that are there and large enough for a training."""
+    return {
+        f"node {node['NodeManagerAddress']} ({node['NodeID'][:6]})"
+        for node in ray.nodes()
+        if node["Alive"]
+        and node["Resources"].get("CPU", 0) >= threads
+        and node["Resources"].get("GPU", 0) >= gpus
+    }
 
 
 def _used(samples: Samples, manifest: Manifest, seeds: set[int]) -> tuple[Samples, Manifest]:
