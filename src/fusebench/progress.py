@@ -135,6 +135,7 @@ class Progress:
 
     def kept_seed(self, label: str, epochs: int, best: EpochFigures) -> None:
         """Say that a seed was trained by an earlier run, and what came of it."""
+        self._running.pop(label, None)
         place = f"; {self.place}" if self.place else ""
         self._at_once += 1
         self.finish_piece(

@@ -38,6 +38,12 @@ _RETRIES = 5
 _SECONDS_TO_CONNECT = 10
 # Between two looks at which nodes are there.
 _SECONDS_BETWEEN = 5
+# Read by Ray when it is imported. It tells nobody of its use, and where something else than Ray
+# answers, it gives up after a minute and not after four.
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_NUM_REDIS_GET_RETRIES": "1",
+}
 # All that a training's code digest is made of, and the code itself.
 _CODE = ("dvc.yaml", "requirements.txt", "src")
 
@@ -122,7 +128,8 @@ def _connected(address: str | None, variables: Mapping[str, str], cpus: int) -> 
     """Yield the module ray, connected to a cluster whose nodes have this code; quiet."""
     if address is not None:
         _check_address(address)
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
     try:
         import ray
     except ImportError:
