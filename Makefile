@@ -5,7 +5,7 @@ BIN := .venv/bin
 # dvc runs `python` from the PATH: the project's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-dev mend repro verdict calibration notebook bench study test test-quick test-all check current lock clean clean-work
+.PHONY: help setup setup-dev mend repro verdict train-all calibration notebook bench study test test-quick test-all check current lock clean clean-work
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -57,6 +57,11 @@ verdict: setup  ## train ten seeds of each fusion: which ones differ, exported t
 	@dvc exp run --temp --name verdict -S 'train.seeds=[0,1,2,3,4,5,6,7,8,9]'
 	@python src/show.py export verdict metrics/verdict
 	@python benchmarks/table.py --write
+
+train-all: setup  ## train all fusions and seeds, several at a time; ENGINE=ray ADDRESS=host:port: on a cluster
+	$(call unlocked)
+	@dvc repro split check_inputs
+	@python src/train_all.py $(if $(ENGINE),--engine $(ENGINE)) $(if $(ADDRESS),--address $(ADDRESS))
 
 calibration: setup  ## simulate how often the statistics err (several minutes)
 	@python studies/calibrate.py

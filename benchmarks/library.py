@@ -120,6 +120,7 @@ def metrics_of_test(
         RuntimeParams(
             device="cpu",
             threads=1,
+            workers=1,
             portable=False,
             progress="off",
             save_every=10,

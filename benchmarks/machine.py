@@ -77,6 +77,7 @@ def _facts() -> dict[str, Any]:
         RuntimeParams(
             device="cpu",
             threads="auto",
+            workers=1,
             portable=False,
             progress="off",
             save_every=10,

@@ -40,6 +40,8 @@ def _train(
     fusion: str, runtime: "RuntimeParams", train: "TrainParams", lidar: "LidarParams"
 ) -> None:
     """Say what is trained on what, train."""
+    from functools import partial
+
     from fusebench.device import prepare, resolve_precision
     from fusebench.models.base import fusion_class
     from fusebench.progress import Progress
@@ -48,14 +50,17 @@ def _train(
     from fusebench.stages import place
     from fusebench.training.kept import KeptSeeds
     from fusebench.training.recipe import Recipe, Training, code_digest
-    from fusebench.training.train import OutputPaths, train_fusion
+    from fusebench.training.train import OutputPaths, same_code, train_fusion
+    from fusebench.training.workers import trainer_of, worker_count
 
     device, where = prepare(runtime), place(fusion)
     precision = resolve_precision(train.precision, device)
     name = f"{fusion} ({where})" if where else fusion
+    workers = worker_count(runtime, device, len(train.seeds))
+    beside = f"{workers} seeds at a time, each with " if workers > 1 else ""
     print(
         f"{name}: seeds {', '.join(map(str, train.seeds))} on {device.name} ({device.reason}), "
-        f"{device.threads} thread(s), {precision} (train.precision is {train.precision})",
+        f"{beside}{device.threads} thread(s), {precision} (train.precision is {train.precision})",
         flush=True,
     )
     # The fusion's own file is imported first, so that the digest is of what is run.
@@ -71,8 +76,9 @@ def _train(
     # Without what may come: the moving line has no room for it.
     place_alone = where.partition(",")[0]
     with Progress(runtime.progress, len(train.seeds), place=place_alone) as progress:
-        kept = KeptSeeds.of(runtime, progress.note, lambda: code_digest(fusion) == code)
-        train_fusion(training, progress, OutputPaths.of(fusion), kept)
+        kept = KeptSeeds.of(runtime, progress.note, partial(same_code, fusion, code))
+        paths = OutputPaths.of(fusion)
+        train_fusion(training, progress, paths, kept, trainer_of(runtime, workers))
 
 
 if __name__ == "__main__":

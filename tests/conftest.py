@@ -164,6 +164,7 @@ def cpu() -> Iterator[Device]:
         RuntimeParams(
             device="cpu",
             threads=1,
+            workers=1,
             portable=False,
             progress="off",
             save_every=10,

@@ -64,7 +64,8 @@ def capable_of(monkeypatch: pytest.MonkeyPatch, **capabilities: bool) -> None:
 
 def params(device: str = "cpu", threads: int | str = 1, *, portable: bool = False) -> RuntimeParams:
     content = {"device": device, "threads": threads, "portable": portable, "progress": "off",
-               "save_every": 10, "work_limit": 5, "memory_budget": "auto"}  # fmt: skip
+               "workers": 1, "save_every": 10, "work_limit": 5,
+               "memory_budget": "auto"}  # fmt: skip
     return validate(RuntimeParams, content, "params.yaml", ("runtime",))
 
 

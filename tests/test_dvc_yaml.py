@@ -39,6 +39,7 @@ ROOMS = (
     ("report",),
     ("revisions", "params"),
     ("stale",),
+    ("engines",),
 )
 
 

@@ -34,6 +34,7 @@ INTEGERS: dict[str, tuple[float, ...]] = {
     "train.epochs": (0, -1),
     "train.batch_size": (0,),
     "runtime.threads": (0, 1025),
+    "runtime.workers": (0, 1025),
 }
 WORDS = (
     "data.on_bad_sample",

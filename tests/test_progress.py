@@ -136,6 +136,42 @@ def test_a_seeds_line_says_which_training_it_is(place: str, where: str) -> None:
     )
 
 
+def test_several_seeds_at_once_share_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN", 0)
+    screen = Screen(terminal=True)
+    with Progress("line", 4, screen, place="fusion 2 of 7") as shown:
+        shown.batch("add seed 1", 1, 10, 0.5)
+        shown.epoch("add seed 0", 10, 1052.4, Figures(2))
+        shown.batch("add seed 1", 1, 10, 0.75)
+        (line,) = screen.lines()
+        assert line.startswith(
+            "fusion 2 of 7: 0/4 done; epoch of add seed 1 1/10  75 %, add seed 0 2/10 100 %"
+        )
+        (task,) = shown._line.tasks
+        assert task.completed == pytest.approx(0.075 + 0.2)
+        shown.seed("add seed 0", 10, 1000, Figures(9))
+        assert task.completed == pytest.approx(1.075), "the other goes on"
+        shown.batch("add seed 1", 2, 10, 0.5)
+        # Alone again, with its number of those done.
+        (result, line) = screen.lines()
+        assert result.startswith("add seed 0 (1/4; fusion 2 of 7): best by val loss is epoch 9")
+        assert line.startswith("fusion 2 of 7: add seed 1 (2/4) epoch 2/10  50 %")
+        shown.kept_seed("add seed 1", 10, Figures(9))
+        assert task.completed == 2
+
+
+def test_time_left_counts_what_others_have_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([100.0, 130.0])
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    screen = Screen(terminal=False)
+    with Progress("plain", 3, screen) as shown:
+        shown.batch("b", 1, 1, 0.5)
+        shown.finish_piece("done")
+    # One and a half in 30 s, and as much to do.
+    assert screen.getvalue() == "done, 30 s left\n"
+
+
 def test_plain_is_one_line_per_piece_and_nothing_else() -> None:
     lines = two_pieces(Screen(terminal=True), "plain").getvalue().splitlines()
     assert [line.partition(",")[0] for line in lines] == ["first done", "second done"]

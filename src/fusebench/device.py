@@ -52,6 +52,7 @@ class RuntimeParams(Section):
 
     device: str
     threads: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
+    workers: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)]
     portable: bool
     progress: Literal["auto", "line", "plain", "off"]
     save_every: float = Field(ge=0, le=86400)

@@ -29,8 +29,24 @@ class EpochFigures(Protocol):
     def balanced_accuracy(self) -> float: ...  # noqa: D102
 
 
+class Shows(Protocol):
+    """What is told of how far a training is: by `Progress`, or by what passes it on to one."""
+
+    def batch(self, label: str, epoch: int, epochs: int, share: float) -> None: ...  # noqa: D102
+    def epoch(  # noqa: D102
+        self, label: str, epochs: int, rate: float, figures: EpochFigures
+    ) -> None: ...
+    def seed(  # noqa: D102
+        self, label: str, epochs: int, rate: float, best: EpochFigures
+    ) -> None: ...
+    def kept_seed(self, label: str, epochs: int, best: EpochFigures) -> None: ...  # noqa: D102
+    def note(self, text: str) -> None: ...  # noqa: D102
+
+
 class Progress:
     """Shows how far the training of some seeds is, and how long the rest will take.
+
+    Several may be trained at the same time: each is known by its label.
 
     Parameters
     ----------
@@ -53,8 +69,10 @@ class Progress:
         self._mode = mode
         self._began = time.monotonic()
         self._drawn = -math.inf
-        # Of the last epoch, shown until the next one is done.
-        self._figures = ""
+        # Of the last epoch, shown until the next one is done; of each seed that is in training.
+        self._figures: dict[str, str] = {}
+        # How much of each such seed is done (0…1), and where it is.
+        self._running: dict[str, tuple[float, str]] = {}
         self._console = Console(
             file=stream, force_terminal=mode == "line", highlight=False, emoji=False, soft_wrap=True
         )
@@ -71,26 +89,43 @@ class Progress:
 
     def batch(self, label: str, epoch: int, epochs: int, share: float) -> None:
         """Show that a share (0…1) of an epoch's batches is done, a few times in a second."""
-        if self._mode != "line" or time.monotonic() < self._drawn + _SECONDS_BETWEEN:
-            return
-        self._show_epoch(label, epoch, epochs, share)
+        self._place(label, epoch, epochs, share)
+        if self._mode == "line" and time.monotonic() >= self._drawn + _SECONDS_BETWEEN:
+            self._show_running(label)
 
     def epoch(self, label: str, epochs: int, rate: float, figures: EpochFigures) -> None:
         """Show the epoch that has just ended; `rate` is in samples per second."""
-        self._figures = f" train {figures.train_loss:.3f} val {figures.val_loss:.3f} {rate:,.0f}/s"
-        self._show_epoch(label, figures.epoch, epochs, 1)
+        losses = f"train {figures.train_loss:.3f} val {figures.val_loss:.3f}"
+        self._figures[label] = f" {losses} {rate:,.0f}/s"
+        self._place(label, figures.epoch, epochs, 1)
+        self._show_running(label)
 
-    def _show_epoch(self, label: str, epoch: int, epochs: int, share: float) -> None:
-        place = f"{self.place}: " if self.place else ""
-        self.update(
+    def _place(self, label: str, epoch: int, epochs: int, share: float) -> None:
+        self._running[label] = (
             (epoch - 1 + share) / epochs,
-            f"{place}{label} ({self.done + 1}/{self.pieces}) epoch {epoch}/{epochs} "
-            f"{100 * share:3.0f} %{self._figures}",
+            f"{epoch}/{epochs} {100 * share:3.0f} %",
         )
+
+    def _show_running(self, label: str) -> None:
+        """Show all seeds that are in training; of one that is alone, its figures, too."""
+        place = f"{self.place}: " if self.place else ""
+        if len(self._running) == 1:
+            at = f"({self.done + 1}/{self.pieces}) epoch {self._running[label][1]}"
+            text = f"{label} {at}{self._figures.get(label, '')}"
+        else:
+            several = (f"{name} {at}" for name, (_, at) in self._running.items())
+            text = f"{self.done}/{self.pieces} done; epoch of {', '.join(several)}"
+        self.update(self._under_way, f"{place}{text}")
+
+    @property
+    def _under_way(self) -> float:
+        """How much of the seeds in training is done, in seeds."""
+        return sum(share for share, _ in self._running.values())
 
     def seed(self, label: str, epochs: int, rate: float, best: EpochFigures) -> None:
         """Say what came of a seed: the epoch whose weights were kept."""
-        self._figures = ""
+        self._figures.pop(label, None)
+        self._running.pop(label, None)
         place = f"; {self.place}" if self.place else ""
         self.finish_piece(
             f"{label} ({self.done + 1}/{self.pieces}{place}): best by val loss is epoch "
@@ -100,6 +135,7 @@ class Progress:
 
     def kept_seed(self, label: str, epochs: int, best: EpochFigures) -> None:
         """Say that a seed was trained by an earlier run, and what came of it."""
+        self._running.pop(label, None)
         place = f"; {self.place}" if self.place else ""
         self._at_once += 1
         self.finish_piece(
@@ -114,7 +150,7 @@ class Progress:
             self._console.print(text, markup=False)
 
     def update(self, share: float, text: str) -> None:
-        """Show that `share` (0…1) of the present piece is done; only on a moving line."""
+        """Show how much of the present pieces is done, in pieces; only on a moving line."""
         if self._mode == "line":
             self._drawn = time.monotonic()
             self._line.update(self._task, completed=self.done + share, description=text)
@@ -122,14 +158,16 @@ class Progress:
             self._line.refresh()
 
     def finish_piece(self, text: str) -> None:
-        """Say what came of the present piece, on a line that stays, with the time left."""
+        """Say what came of a piece, on a line that stays, with the time left."""
         self.done += 1
         if self._mode == "off":
             return
         # What took no time tells nothing of what the others will take.
-        timed = max(1, self.done - self._at_once)
-        left = (time.monotonic() - self._began) / timed * (self.pieces - self.done)
-        self._line.update(self._task, completed=self.done, description="")
+        timed = max(1, self.done - self._at_once + self._under_way)
+        left = (
+            (time.monotonic() - self._began) / timed * (self.pieces - self.done - self._under_way)
+        )
+        self._line.update(self._task, completed=self.done + self._under_way, description="")
         self._console.print(f"{text}, {left:.0f} s left", markup=False)
 
     def __enter__(self) -> Self:

@@ -36,18 +36,21 @@ def check(arguments: Sequence[str]) -> None:
     ArtifactError
         A file that the stage depends on is not the one that its stage made.
     """
-    if not _LOCK.is_file():
-        return
-    dependencies = list(_dependencies(*arguments))
-    if not dependencies:
+    if _LOCK.is_file():
+        check_files(list(_dependencies(*arguments)))
+
+
+def check_files(paths: Sequence[Path]) -> None:
+    """Refuse files and folders that are not what dvc.lock holds; raise ArtifactError as `check`."""
+    if not paths or not _LOCK.is_file():
         return
     ignored = ignored_names()
     for stage, out in made(_LOCK):
-        if any(_overlap(Path(out.path), path) for path in dependencies):
-            for path in changed(Path(out.path), out.md5, ignored):
-                if any(_overlap(path, dependency) for dependency in dependencies):
+        if any(_overlap(Path(out.path), path) for path in paths):
+            for file in changed(Path(out.path), out.md5, ignored):
+                if any(_overlap(file, path) for path in paths):
                     raise ArtifactError(
-                        f"{path}: is not what {_LOCK} says stage {stage} made; 'make mend' repairs "
+                        f"{file}: is not what {_LOCK} says stage {stage} made; 'make mend' repairs "
                         f"it, 'dvc commit {stage}' takes it as it is"
                     )
 

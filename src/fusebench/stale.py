@@ -8,7 +8,7 @@ at: `dvc status` tells those of the workspace.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -109,6 +109,18 @@ def stale_predictions(read: Read) -> Stale:
         return Stale({name: reason for name in state.names if (reason := state.behind(name))})
     except (ArtifactError, ParamsError) as error:
         return Stale(unknown=_place_and_value(error))
+
+
+def stale_files(read: Read, paths: Iterable[str]) -> dict[str, str]:
+    """Return which of some outputs are of other params than those beside them, and why.
+
+    Raises
+    ------
+    ParamsError, ArtifactError
+        params.yaml or dvc.lock is missing or broken.
+    """
+    state = _State(read)
+    return {path: reason for path in paths if (reason := state.behind_file(path))}
 
 
 def _place_and_value(error: Exception) -> str:

@@ -31,6 +31,7 @@ PARAMS = {
     "runtime": {
         "device": "cpu",
         "threads": 1,
+        "workers": 1,
         "portable": False,
         "progress": "off",
         "save_every": 0,

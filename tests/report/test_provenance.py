@@ -127,6 +127,7 @@ def test_what_is_here_is_what_a_training_here_would_record() -> None:
         RuntimeParams(
             device="cpu",
             threads="auto",
+            workers=1,
             portable=False,
             progress="off",
             save_every=10,

@@ -177,6 +177,31 @@ def test_a_finished_seed_is_taken_as_it_is_and_others_are_trained(
     assert epochs == []
 
 
+def test_what_was_trained_elsewhere_is_taken_under_its_key(
+    make: Make, kept: KeptSeeds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight = train(make(), tmp_path / "straight", KeptSeeds())
+    elsewhere = replace(kept, root=tmp_path / "elsewhere")
+    train(make(), tmp_path / "other", elsewhere)
+    (content,) = (path.read_bytes() for path in (tmp_path / "elsewhere").rglob("finished.*"))
+    key = make().key(0)
+    assert not kept.has(key)
+    kept.put(key, "add seed 0", content)
+    assert kept.has(key)
+    assert not kept.has(make().key(1))
+    with counted(monkeypatch) as epochs:
+        assert train(make(), tmp_path / "here", kept) == straight
+    assert epochs == []
+
+
+def test_a_damaged_seed_is_not_kept(make: Make, kept: KeptSeeds) -> None:
+    key = make().key(0)
+    kept.put(key, "add seed 0", b"content")
+    (path,) = kept_folder(kept).glob("finished.*")
+    path.write_bytes(b"another")
+    assert not kept.has(key)
+
+
 def test_of_a_kept_seed_it_is_said_so_with_its_figures(
     make: Make, kept: KeptSeeds, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -43,6 +43,10 @@ _STATES_KEPT = 2
 _MOST_COST = 0.02
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass(frozen=True)
 class KeptSeeds:
     """The folder of kept work.
@@ -66,7 +70,7 @@ class KeptSeeds:
     save_every: float = 0
     limit: int = 0
     say: Callable[[str], None] = print
-    same_code: Callable[[], bool] = lambda: True
+    same_code: Callable[[], bool] = _always
 
     @classmethod
     def of(
@@ -87,11 +91,10 @@ class KeptSeeds:
         label : str
             How messages call the seed.
         """
-        if self.root is None:
+        folder = self._folder(key)
+        if folder is None:
             yield KeptSeed(self, None, label)
             return
-        text = json.dumps(key, sort_keys=True)
-        folder = self.root / digest_of(text.encode())
         with self._locked(folder, label):
             if not (folder / "key.json").exists():
                 write_json(folder / "key.json", key)
@@ -99,6 +102,19 @@ class KeptSeeds:
             os.utime(folder)
             with closing(KeptSeed(self, folder, label)) as of_seed:
                 yield of_seed
+
+    def has(self, key: Mapping[str, Any]) -> bool:
+        """Tell whether what came of a seed is kept, without waiting for who may work on it."""
+        return KeptSeed(self, self._folder(key), "").finished() is not None
+
+    def put(self, key: Mapping[str, Any], label: str, content: bytes) -> None:
+        """Keep what came of a seed elsewhere, as `stored.pack_finished`; parameters as `hold`."""
+        with self.hold(key, label) as of_seed:
+            of_seed.put(content)
+
+    def _folder(self, key: Mapping[str, Any]) -> Path | None:
+        text = json.dumps(key, sort_keys=True)
+        return None if self.root is None else self.root / digest_of(text.encode())
 
     @contextmanager
     def _locked(self, folder: Path, label: str) -> Iterator[None]:
@@ -202,10 +218,13 @@ class KeptSeed:
 
     def finish(self, finished: FinishedSeed) -> None:
         """Keep what came of the seed; its states are needed no more."""
-        if self._folder is None:
-            return
+        if self._folder is not None:
+            self.put(pack_finished(finished))
+
+    def put(self, content: bytes) -> None:
+        """Keep what came of the seed, as `stored.pack_finished` packs it."""
         self._writing.result()
-        self._write("finished", pack_finished(finished))
+        self._write("finished", content)
         for state in self._files("epoch_*"):
             state.unlink()
 

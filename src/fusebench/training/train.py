@@ -1,6 +1,11 @@
-"""Stage train: one fusion, all seeds, in one process."""
+"""Stage train: one fusion, all seeds.
 
-from collections.abc import Mapping, Sequence
+Who trains the seeds is a `Trainer`: this process, one after the other (`one_by_one`), or several
+beside each other (`training/workers.py`). No bit depends on it.
+"""
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -14,10 +19,10 @@ from fusebench.errors import ArtifactError
 from fusebench.files import write_json, write_table
 from fusebench.models import weights
 from fusebench.models.description import Description, SeedDescription
-from fusebench.progress import Progress
+from fusebench.progress import Shows
 from fusebench.training.kept import NOTHING_KEPT, KeptSeed, KeptSeeds
 from fusebench.training.loop import Task, TrainingState, fit
-from fusebench.training.recipe import Training
+from fusebench.training.recipe import Training, code_digest
 from fusebench.training.stored import FinishedSeed
 
 
@@ -39,8 +44,48 @@ class OutputPaths:
         )
 
 
+@dataclass(frozen=True)
+class Job:
+    """One seed that is to be trained, and where what comes of it is kept."""
+
+    training: Training
+    seed: int
+    kept: KeptSeeds
+
+    @property
+    def label(self) -> str:
+        """How messages call it."""
+        return self.training.label(self.seed)
+
+
+Done = Generator[tuple[Job, FinishedSeed], None, None]
+"""Jobs with what came of each, in any order; one at a time, since ten would fill memory."""
+Trainer = Callable[[Sequence[Job], Shows], Done]
+
+
+def one_by_one(jobs: Sequence[Job], progress: Shows) -> Done:
+    """Train in this process, one job after the other."""
+    for job in jobs:
+        yield job, train_job(job, progress)
+
+
+def train_job(job: Job, progress: Shows) -> FinishedSeed:
+    """Train a seed, or take it as it was kept."""
+    with job.kept.hold(job.training.key(job.seed), job.label) as of_seed:
+        return _train_seed(job.training, job.seed, of_seed, progress)
+
+
+def same_code(fusion: str, code: str) -> bool:
+    """Tell whether the code is the one that `code` names, as `code_digest`."""
+    return code_digest(fusion) == code
+
+
 def train_fusion(
-    training: Training, progress: Progress, paths: OutputPaths, kept: KeptSeeds = NOTHING_KEPT
+    training: Training,
+    progress: Shows,
+    paths: OutputPaths,
+    kept: KeptSeeds = NOTHING_KEPT,
+    trainer: Trainer = one_by_one,
 ) -> None:
     """Train every seed of a fusion and write models, learning curves and measurements.
 
@@ -54,6 +99,8 @@ def train_fusion(
         What is written.
     kept : KeptSeeds
         Where finished seeds and states of unfinished ones are kept, and taken from.
+    trainer : callable
+        Trains the seeds.
 
     Raises
     ------
@@ -72,14 +119,15 @@ def train_fusion(
 
     with replace_outputs([paths.models], [paths.curve, paths.metrics], check) as asides:
         folder, curve, metrics = asides
-        seeds: dict[int, FinishedSeed] = {}
-        for seed in listed:
-            with kept.hold(training.key(seed), training.label(seed)) as of_seed:
-                finished = _train_seed(training, seed, of_seed, progress)
-            weights.save(folder / f"seed_{seed}.safetensors", finished.weights)
-            # They are on disk now; those of ten seeds would fill memory.
-            seeds[seed] = replace(finished, weights={})
-            kept.prune()
+        done: dict[int, FinishedSeed] = {}
+        jobs = [Job(training, seed, kept) for seed in listed]
+        with closing(trainer(jobs, progress)) as finished_jobs:
+            for job, finished in finished_jobs:
+                weights.save(folder / f"seed_{job.seed}.safetensors", finished.weights)
+                # They are on disk now; those of ten seeds would fill memory.
+                done[job.seed] = replace(finished, weights={})
+                kept.prune()
+        seeds = {seed: done[seed] for seed in listed}
         _describe(training, seeds).write(folder)
         records = [asdict(record) for finished in seeds.values() for record in finished.records]
         write_table(curve, pd.DataFrame(records))
@@ -94,7 +142,7 @@ def _check_whole(aside: Path, models: Path, seeds: Sequence[int]) -> None:
         raise ArtifactError(f"{models}: holds seeds {written}; must be {list(seeds)}")
 
 
-def _train_seed(training: Training, seed: int, kept: KeptSeed, progress: Progress) -> FinishedSeed:
+def _train_seed(training: Training, seed: int, kept: KeptSeed, progress: Shows) -> FinishedSeed:
     """Train a seed from where it was left; of one that was finished before, take what was kept."""
     label, epochs = training.label(seed), training.recipe.train.epochs
     if (finished := kept.finished()) is not None:
