@@ -194,7 +194,7 @@ def test_what_was_trained_elsewhere_is_taken_under_its_key(
     assert epochs == []
 
 
-def test_a_damaged_seed_is_not_kept(make: Make, kept: KeptSeeds, tmp_path: Path) -> None:
+def test_a_damaged_seed_is_not_kept(make: Make, kept: KeptSeeds) -> None:
     key = make().key(0)
     kept.put(key, "add seed 0", b"content")
     (path,) = kept_folder(kept).glob("finished.*")
