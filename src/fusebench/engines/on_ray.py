@@ -13,7 +13,6 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
-from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -159,12 +158,12 @@ def _connected(address: str | None, variables: Mapping[str, str], cpus: int) -> 
             where = f"--address {address}" if address else "--engine ray"
             raise DeviceError(f"{where}: {one_line(str(error))}") from None
         signal.signal(signal.SIGTERM, polite)
-        try:
-            # It prints what becomes of nodes, with pages of their state. Progress has its stream.
-            with redirect_stdout(StringIO()):
+        # It prints what becomes of nodes, with pages of their state. Progress has its stream.
+        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+            try:
                 yield ray
-        finally:
-            ray.shutdown()
+            finally:
+                ray.shutdown()
 
 
 def _check_address(address: str) -> None:
