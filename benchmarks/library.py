@@ -1,16 +1,17 @@
-"""All that the benchmark takes from the library but its training loop: data, settings, verdict.
+"""All that bench.py and study.py take from the library but its training loop.
 
-The samples' and manifest's own types are known here alone.
+That is data, settings and verdict. How inputs are opened is known here alone, for scale.py too.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import pandas as pd
 
+from benchmarks.processes import BenchmarkError
 from benchmarks.timing import SPLIT_SEED
 from fusebench.config import PARAMS_FILE, load_keys, load_section
 from fusebench.device import Precision, RuntimeParams, prepare
@@ -20,6 +21,11 @@ from fusebench.samples.manifest import Manifest, read_manifest
 from fusebench.samples.samples import Samples, open_samples
 from fusebench.split import SplitParams, draw
 from fusebench.training.settings import TrainParams
+
+if TYPE_CHECKING:
+    import torch
+
+    from fusebench.inputs.inputs import Inputs
 
 SAMPLES = Path("data/samples")
 MANIFEST = Path("data/split.csv")
@@ -63,6 +69,38 @@ class TrainingData:
     def classes(self) -> int:
         """Number of classes."""
         return len(self.samples.dataset.classes)
+
+
+def load_inputs(
+    samples: Samples,
+    rows: Rows,
+    lidar: LidarParams,
+    names: Sequence[str],
+    device: "torch.device",
+    streamed: bool = False,
+) -> "Inputs":
+    """Return the maps of some samples: held in memory, or made batch by batch.
+
+    Raises
+    ------
+    BenchmarkError
+        They are to be streamed, and the library cannot.
+    """
+    from fusebench.inputs.inputs import Inputs
+
+    if streamed:
+        raise BenchmarkError("inputs: the library holds all maps in memory")
+    return Inputs.load(samples, rows, lidar, names, device)
+
+
+def held_bytes(inputs: "Inputs") -> int:
+    """Return what the maps of samples take for as long as the inputs live."""
+    return sum(maps.nbytes for maps in inputs.maps.values())
+
+
+def runtime(**changes: Any) -> RuntimeParams:
+    """Return section `runtime` of params.yaml with some values replaced."""
+    return load_section(PARAMS_FILE, "runtime", RuntimeParams).model_copy(update=changes)
 
 
 def rows_and_labels(rows: Rows) -> list[tuple[int, int]]:
@@ -116,11 +154,7 @@ def metrics_of_test(
     from fusebench.training.recipe import Recipe, Training
     from fusebench.training.train import OutputPaths, train_fusion
 
-    device = prepare(
-        RuntimeParams(
-            device="cpu", threads=1, portable=False, progress="off", save_every=10, work_limit=5
-        )
-    )
+    device = prepare(runtime(device="cpu", threads=1, portable=False))
     samples = open_samples(SAMPLES)
     manifest = settings.manifest(samples)
     lidar = settings.lidar.model_copy(update={"normalize": normalize})
