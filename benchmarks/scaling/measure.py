@@ -102,7 +102,7 @@ def run_job(order: Order) -> Measured:
         if code != 0:
             errors.seek(0)
             reason = last_line(errors.read()) if code > 0 else f"ended by signal {-code}"
-            raise BenchmarkError(f"{order.kind}, {order.size:,} samples: {reason}")
+            raise BenchmarkError(reason)
     return measured
 
 
@@ -158,7 +158,7 @@ def measure(plan: Plan, show: Show) -> dict[str, Any]:
             measured = run_job(order)
         except BenchmarkError as error:
             failures[key] = str(error)
-            show(f"not measured: {error}")
+            show(f"{order.kind}, {order.size:,} samples: not measured: {error}")
             return
         runs[key].append(measured)
         show(

@@ -1,6 +1,6 @@
 """Results of scale.py as Markdown."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from benchmarks.cells import (
@@ -10,9 +10,12 @@ from benchmarks.cells import (
     most_row,
     number_table,
     spread_cell,
-)  # fmt: skip
+)
 from benchmarks.scaling.plan import HELD, KINDS, LIMITS, STREAMED
 from benchmarks.timing import ratios, spread
+
+Rows = Mapping[tuple[str, int], Result]
+"""By kind and number of samples."""
 
 
 def scale_tables(results: Sequence[Result]) -> str:
@@ -50,7 +53,7 @@ def _cell(row: Result | None) -> str:
     return f"{row['milliseconds']['median']:.3g}, {row['anonymous_mb']['max']:,.0f}"
 
 
-def _rows(result: Result) -> dict[tuple[str, int], Result]:
+def _rows(result: Result) -> Rows:
     return {(row["kind"], row["samples"]): row for row in result["rows"]}
 
 
@@ -58,30 +61,35 @@ def _limits(result: Result) -> Iterator[list[str]]:
     """Yield what is judged."""
     rows, sizes = _rows(result), result["plan"]["sizes"]
     smallest, largest = min(sizes), max(sizes)
-    failed = [row for row in result["rows"] if "not_measured" in row]
-    for row in failed:
-        yield [f"{row['kind']}, {row['samples']:,}", f"not measured: {row['not_measured']}", "", ""]
     measured = {key: row for key, row in rows.items() if "not_measured" not in row}
+    for kind, size in [key for key in rows if key not in measured]:
+        reason = rows[kind, size]["not_measured"]
+        yield [f"{kind}, {size:,} samples", f"not measured: {reason}", "", ""]
     for kind in KINDS:
-        ends = [measured.get((kind, size)) for size in (smallest, largest)]
-        if all(ends):
-            yield _growth(kind, ends)
+        ends = [measured[kind, size] for size in (smallest, largest) if (kind, size) in measured]
+        if len(ends) == 2:
+            yield _growth(kind, *ends)
     yield from _of_streaming(measured, sizes)
     for kind in KINDS:
         if row := measured.get((kind, largest)):
-            label = f"{kind}: anonymous memory at {largest:,} samples"
-            yield most_row(label, row["anonymous_mb"], "MB", LIMITS["anonymous MB"])
+            yield _memory(row)
 
 
-def _growth(kind: str, ends: Sequence[Any]) -> list[str]:
-    small, large = (row["milliseconds"]["median"] for row in ends)
+def _growth(kind: str, small: Result, large: Result) -> list[str]:
     most = LIMITS["largest ÷ smallest"]
-    label = f"{kind}: time per sample, {ends[1]['samples']:,} ÷ {ends[0]['samples']:,} samples"
-    ratio = large / small
+    label = f"{kind}: time per sample, {large['samples']:,} ÷ {small['samples']:,} samples"
+    ratio = large["milliseconds"]["median"] / small["milliseconds"]["median"]
     return [label, f"{ratio:.2f} ×", f"{most:g} ×", "yes" if ratio <= most else "no"]
 
 
-def _of_streaming(measured: Result, sizes: Sequence[int]) -> Iterator[list[str]]:
+def _memory(row: Result) -> list[str]:
+    # The largest of all repeats: a limit is one on each run.
+    peak, most = row["anonymous_mb"]["max"], LIMITS["anonymous MB"]
+    label = f"{row['kind']}: anonymous memory at {row['samples']:,} samples, largest"
+    return [label, f"{peak:,.0f} MB", f"{most:,.0f} MB", "yes" if peak <= most else "no"]
+
+
+def _of_streaming(measured: Rows, sizes: Sequence[int]) -> Iterator[list[str]]:
     """Yield the rate of streamed training against training in memory, and what loading adds."""
     for size in sizes:
         held, streamed = measured.get((HELD, size)), measured.get((STREAMED, size))
