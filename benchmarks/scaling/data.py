@@ -4,6 +4,7 @@ import io
 import shutil
 import tempfile
 import zipfile
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -84,22 +85,21 @@ def _write_rows(path: Path, array: npt.NDArray[np.generic], rows: npt.NDArray[np
 def write_archive(samples: Samples, count: int, path: Path) -> None:
     """Write a zip with `count` pairs, stored as they are; its members are a few, repeated."""
     table = scaled_table(samples, count)
-    positions = table.groupby("class").cumcount() % _MEMBERS
-    encoded: dict[tuple[str, int], tuple[bytes, bytes]] = {}
+    members = {name: _members(samples, name) for name in samples.dataset.classes}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name in samples.dataset.classes:
+        for name in members:
             archive.writestr(f"{name}/azimuth.npy", _npy(samples.azimuth))
             archive.writestr(f"{name}/zenith.npy", _npy(samples.zenith))
-        for id_, class_name, row, position in zip(
-            table["id"], table["class"], table["source"], positions, strict=True
-        ):
-            key = class_name, position
-            if key not in encoded:
-                encoded[key] = _png(samples.rgb[row]), _npy(samples.lidar[row])
-            for modality, suffix, content in zip(
-                ("rgb", "lidar"), ("png", "npy"), encoded[key], strict=True
-            ):
-                archive.writestr(f"{class_name}/{modality}/{id_}.{suffix}", content)
+        for name, ids in table.groupby("class")["id"]:
+            for id_, (image, ranges) in zip(ids, cycle(members[name]), strict=False):
+                archive.writestr(f"{name}/rgb/{id_}.png", image)
+                archive.writestr(f"{name}/lidar/{id_}.npy", ranges)
+
+
+def _members(samples: Samples, class_name: str) -> list[tuple[bytes, bytes]]:
+    """Return some images and maps of a class, as they stand in an archive."""
+    rows = samples.table.loc[samples.table["class"] == class_name, "row"].head(_MEMBERS)
+    return [(_png(samples.rgb[row]), _npy(samples.lidar[row])) for row in rows]
 
 
 def _png(image: npt.NDArray[np.uint8]) -> bytes:
