@@ -5,6 +5,7 @@ from itertools import count, islice, pairwise
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,8 +13,11 @@ from benchmarks.scaling import job
 from benchmarks.scaling.data import write_archive, write_samples
 from benchmarks.scaling.job import BatchClock, Order, batch_sizes, spread_order
 from benchmarks.scaling.plan import EXTRACT, HELD, SPLIT
+from fusebench.config import PARAMS_FILE, load_section
 from fusebench.device import Device
-from fusebench.samples.samples import Samples
+from fusebench.inputs.inputs import Inputs
+from fusebench.inputs.lidar import LidarParams
+from fusebench.samples.samples import Samples, open_samples
 
 # --- Which batches are timed ---
 
@@ -88,11 +92,15 @@ def run(folder: Path, tiny_root: Path, cpu: Device, monkeypatch: pytest.MonkeyPa
     return run
 
 
-def test_a_training_in_memory_says_what_its_maps_take(run: Run) -> None:
+def test_a_training_in_memory_says_what_its_maps_take(run: Run, folder: Path) -> None:
     measured, phases = run(HELD, "100")
-    # Batches of 8; 4 bytes, 4 channels, 64 × 64 pixels, 2 inputs.
+    # Batches of 8.
     assert (measured["samples"], phases) == (40, ["load", "work"])
-    assert measured["held_bytes"] == 100 * 2 * 4 * 4 * 64 * 64
+    samples = open_samples(folder / "100")
+    lidar = load_section(PARAMS_FILE, "lidar", LidarParams)
+    device = torch.device("cpu")
+    inputs = Inputs.load(samples, samples.table, lidar, ("rgb", "lidar"), device)
+    assert measured["held_bytes"] == sum(maps.nbytes for maps in inputs.maps.values())
     assert measured["seconds"] > 0
 
 
