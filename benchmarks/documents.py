@@ -4,20 +4,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks import precision
+from benchmarks.cells import Result
 from benchmarks.library import verdict_text
-from benchmarks.markdown import Result, summary, tables
+from benchmarks.markdown import summary, tables
+from benchmarks.scaling.report import scale_tables
 from fusebench.aside import replace_file
 from fusebench.errors import ArtifactError
 from fusebench.files import read_json
 
 DOCUMENTS = ("README.md", "docs/speed.md")
 RESULTS = Path("benchmarks/results")
+PRECISION, SCALE = "precision-", "scale-"
+"""How the names of the files of study.py and of scale.py begin."""
 
 
 def result_files(root: Path) -> list[Path]:
-    """Return the committed files of bench.py, sorted; those of study.py have a prefix."""
+    """Return the committed files of bench.py, sorted; those of others have a prefix."""
     paths = (root / RESULTS).glob("*.json")
-    return sorted(path for path in paths if not path.name.startswith("precision-"))
+    return sorted(path for path in paths if not path.name.startswith((PRECISION, SCALE)))
 
 
 def read_results(paths: Sequence[Path]) -> list[Result]:
@@ -57,11 +61,15 @@ def _blocks(root: Path, document: str) -> dict[str, str]:
     results = read_results(result_files(root))
     if document == "README.md":
         return {"bench": summary(results), "verdict": verdict_text(root / "metrics/verdict")}
-    studies = [read_json(path) for path in sorted((root / RESULTS).glob("precision-*.json"))]
     return {
         "bench": tables(results),
-        "precision": "\n\n".join(precision.section(study) for study in studies),
+        "scale": scale_tables(_read_all(root, SCALE)),
+        "precision": "\n\n".join(map(precision.section, _read_all(root, PRECISION))),
     }
+
+
+def _read_all(root: Path, prefix: str) -> list[Result]:
+    return [read_json(path) for path in sorted((root / RESULTS).glob(f"{prefix}*.json"))]
 
 
 def replaced(text: str, name: str, content: str, document: str) -> str:

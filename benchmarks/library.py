@@ -1,13 +1,14 @@
-"""All that the benchmark takes from the library but its training loop: data, settings, verdict.
+"""All that bench.py and study.py take from the library but its training loop.
 
-The samples' and manifest's own types are known here alone.
+That is data, settings and verdict. How inputs are opened is known here alone, for scale.py too.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import pandas as pd
 
@@ -20,6 +21,11 @@ from fusebench.samples.manifest import Manifest, read_manifest
 from fusebench.samples.samples import Samples, open_samples
 from fusebench.split import SplitParams, draw
 from fusebench.training.settings import TrainParams
+
+if TYPE_CHECKING:
+    import torch
+
+    from fusebench.inputs.inputs import PartInputs
 
 SAMPLES = Path("data/samples")
 MANIFEST = Path("data/split.csv")
@@ -63,6 +69,25 @@ class TrainingData:
     def classes(self) -> int:
         """Number of classes."""
         return len(self.samples.dataset.classes)
+
+
+def load_inputs(
+    samples: Samples,
+    rows: Rows,
+    lidar: LidarParams,
+    names: Sequence[str],
+    device: "torch.device",
+    streamed: bool = False,
+) -> "PartInputs":
+    """Return the maps of some samples: held in memory, or made batch by batch."""
+    from fusebench.inputs.streamed import open_inputs
+
+    return open_inputs(samples, rows, lidar, names, device, 0 if streamed else sys.maxsize)
+
+
+def runtime(**changes: Any) -> RuntimeParams:
+    """Return section `runtime` of params.yaml with some values replaced."""
+    return load_section(PARAMS_FILE, "runtime", RuntimeParams).model_copy(update=changes)
 
 
 def rows_and_labels(rows: Rows) -> list[tuple[int, int]]:
@@ -116,18 +141,7 @@ def metrics_of_test(
     from fusebench.training.recipe import Recipe, Training
     from fusebench.training.train import OutputPaths, train_fusion
 
-    device = prepare(
-        RuntimeParams(
-            device="cpu",
-            threads=1,
-            workers=1,
-            portable=False,
-            progress="off",
-            save_every=10,
-            work_limit=5,
-            memory_budget="auto",
-        )
-    )
+    device = prepare(runtime(device="cpu", threads=1, portable=False))
     samples = open_samples(SAMPLES)
     manifest = settings.manifest(samples)
     lidar = settings.lidar.model_copy(update={"normalize": normalize})

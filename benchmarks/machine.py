@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ def probe() -> dict[str, Any]:
         "machine": slug(facts["processor"], cores, sets),
         **facts,
         "os": platform.platform(),
+        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit(ROOT),
     }
 
@@ -70,21 +72,10 @@ def commit(root: Path) -> str:
 def _facts() -> dict[str, Any]:
     import torch
 
+    from benchmarks.library import runtime
     from fusebench import device
-    from fusebench.device import RuntimeParams
 
-    cpu = device.prepare(
-        RuntimeParams(
-            device="cpu",
-            threads="auto",
-            workers=1,
-            portable=False,
-            progress="off",
-            save_every=10,
-            work_limit=5,
-            memory_budget="auto",
-        )
-    )
+    cpu = device.prepare(runtime(device="cpu", threads="auto", portable=False))
     precision = device.resolve_precision("auto", cpu)
     capabilities = torch.cpu.get_capabilities()
     facts: dict[str, Any] = dict(device.environment(cpu, precision))

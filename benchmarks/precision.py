@@ -12,8 +12,8 @@ from typing import Any
 
 from scipy import stats
 
+from benchmarks.cells import table
 from benchmarks.library import StudySettings, metrics_of_test
-from benchmarks.markdown import table
 from benchmarks.processes import ROOT
 from fusebench.device import Precision
 from fusebench.files import read_json, write_json

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, TextIO
 
 from fusebench.errors import FusebenchError
 
@@ -120,6 +120,26 @@ def proportional_mb(pid: int) -> float | None:
             # It ended in between.
             continue
     return (own_kib + mapped_kib) * 1024 / 1e6 if own_kib else None
+
+
+def anonymous_mb(pid: int) -> float | None:
+    """Return the anonymous memory of one process, in MB (10⁶ bytes): what it holds of its own.
+
+    Pages of mapped files do not count: the system takes them back where it needs them. None where
+    the process has ended, or the system does not tell (it is Linux that does).
+    """
+    try:
+        status = (PROC / str(pid) / "status").read_text("utf-8")
+        return _kib(status, "RssAnon") * 1024 / 1e6
+    except (OSError, StopIteration):
+        return None
+
+
+def reply_stream() -> TextIO:
+    """Return a stream to where stdout went; what libraries print goes to stderr from now on."""
+    replies = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return replies
 
 
 def _kib(text: str, name: str) -> int:

@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -79,17 +80,25 @@ class Worker:
         reply = self._ask("epoch")
         return reply["seconds"], reply["val_loss"]
 
-    def flops(self) -> int:
-        """Run one epoch and return its number of floating-point operations."""
-        return int(self._ask("flops")["flops"])
+    def count(self) -> dict[str, int]:
+        """Run one epoch; return its `flops`, and the `bytes` that it moves at least."""
+        return self._ask("count")
+
+    def begin_epoch(self) -> None:
+        """Ask for an epoch without waiting for it."""
+        self._send("epoch")
+
+    def end_epoch(self) -> None:
+        """Wait for the epoch that was begun."""
+        self._reply()
 
     def memory(self) -> dict[str, float | str]:
         """Run one epoch; return the largest memory use meanwhile, in MB (10⁶ bytes)."""
         peak = proportional_mb(self.pid) or 0.0
-        self._send("epoch")
+        self.begin_epoch()
         while not select.select([self._replies], [], [], _SAMPLING_SECONDS)[0]:
             peak = max(peak, proportional_mb(self.pid) or 0.0)
-        self._reply()
+        self.end_epoch()
         if self.spec.device == "cpu" and peak:
             return {"peak_mb": round(peak, 1), "measured": "process and its loader workers (PSS)"}
         return self._ask("memory")
@@ -112,12 +121,33 @@ class Worker:
         return reply
 
 
+def epochs_together(running: Sequence[Worker]) -> float:
+    """Let each worker run one epoch, all at the same time; return the seconds until all are done.
+
+    Raises
+    ------
+    BenchmarkError
+        A process has ended.
+    """
+    began = time.perf_counter()
+    for worker in running:
+        worker.begin_epoch()
+    for worker in running:
+        worker.end_epoch()
+    return time.perf_counter() - began
+
+
 @contextmanager
 def workers(specs: Sequence[Spec]) -> Iterator[list[Worker]]:
     """Start a process per implementation, wait until all are ready; end them all in any case."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="fusebench-")))
-        started = [stack.enter_context(Worker(spec, folder)) for spec in specs]
+        started = []
+        for number, spec in enumerate(specs):
+            # Equal specs have equal names of files.
+            own = folder / str(number)
+            own.mkdir()
+            started.append(stack.enter_context(Worker(spec, own)))
         for worker in started:
             worker.wait_ready()
         yield started

@@ -3,21 +3,21 @@
 import csv
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from benchmarks.implementations.spec import Spec, implementations, matrix_products
+from benchmarks.implementations.spec import Spec, calibrations, implementations, side_by_side
 from benchmarks.machine import probe
-from benchmarks.runner import workers
+from benchmarks.runner import epochs_together, workers
 from benchmarks.stages import measure_data, measure_no_op, measure_startup
 from benchmarks.timing import (
     SPLIT_SEED,
     EpochTiming,
     Plan,
     complete_rounds,
-    gigaflops,
+    giga_per_second,
     ratios,
     spread,
     time_epochs,
@@ -26,20 +26,6 @@ from benchmarks.timing import (
 from fusebench.errors import ArtifactError
 
 Show = Callable[[str], None]
-
-# What this project is to reach on two cores; met or not, it is shown beside what was measured.
-LIMITS = {
-    "training ratio bf16": 2.5,
-    "training ratio fp32": 1.4,
-    "share of peak": 72.0,
-    "synthesize seconds": 10.0,
-    "extract seconds": 8.0,
-    "extract MB": 600.0,
-    "help seconds": 0.5,
-    "start seconds": 1.5,
-    "start ratio": 1.25,
-    "no-op seconds": 2.0,
-}
 
 
 def measure(plan: Plan, show: Show) -> dict[str, Any]:
@@ -63,6 +49,7 @@ def measure(plan: Plan, show: Show) -> dict[str, Any]:
     threads = environment["threads"]
     specs = implementations("cpu", environment["precision"], threads)
     training = {"cpu": measure_training(specs, plan, show)}
+    seeds = measure_side_by_side(specs[0], plan, show)
     if environment["gpu"] is None:
         training["cuda"] = {"not_measured": "torch finds no GPU"}
     else:
@@ -72,8 +59,8 @@ def measure(plan: Plan, show: Show) -> dict[str, Any]:
         "environment": environment,
         "plan": asdict(plan),
         "samples": counts,
-        "limits": LIMITS,
         "training": training,
+        "side_by_side": seeds,
         "data": measure_data(plan.stage_repeats, show),
         "startup": measure_startup(plan.start_repeats, show),
         "no_op": measure_no_op(plan.stage_repeats, show),
@@ -95,57 +82,108 @@ def measure_training(specs: Sequence[Spec], plan: Plan, show: Show) -> dict[str,
     """Time the trainings, their epochs interleaved; the first spec is the reference of the others.
 
     Each runs two epochs before that are not timed and warm it up. In the first its memory is
-    watched, in the second its operations are counted.
+    watched, in the second its operations and bytes are counted.
     """
-    with workers([*specs, *matrix_products(specs)]) as started:
-        flops, memory = {}, {}
+    with workers([*specs, *calibrations(specs)]) as started:
+        counts, memory = {}, {}
         for worker in started:
             worker.start(plan.seeds[0])
             # In this order: counting operations takes memory of its own.
-            memory[worker.name], flops[worker.name] = worker.memory(), worker.flops()
-            show(f"{worker.name}: {flops[worker.name] / 1e9:.0f} GFLOP per epoch, warm")
+            memory[worker.name], counts[worker.name] = worker.memory(), worker.count()
+            flops, moved = (counts[worker.name][key] / 1e9 for key in ("flops", "bytes"))
+            show(f"{worker.name}: {flops:.0f} GFLOP and {moved:.1f} GB per epoch, warm")
         count = len(specs)
         timings = time_epochs(started[:count], started[count:], plan, show)
-    return summarize(specs, timings, flops, memory, plan)
+    return summarize(specs, timings, counts, memory, plan)
+
+
+def measure_side_by_side(spec: Spec, plan: Plan, show: Show) -> dict[str, Any]:
+    """Train as many seeds at the same time as `spec` has threads, one thread each, against `spec`.
+
+    Each round has one epoch of `spec` and one of each seed, these at the same time.
+
+    Returns
+    -------
+    dict
+        seeds, their number; spreads of seconds of `one` epoch and of all `together`; and of the
+        `ratio` of epochs per second, above 1 where side by side is faster. Where there is one
+        thread, the reason under `not_measured`.
+    """
+    if spec.threads == 1:
+        return {"not_measured": "one thread"}
+    seconds: dict[str, list[float]] = {"one": [], "together": []}
+    with workers([spec, *side_by_side(spec)]) as started:
+        for seed, worker in enumerate(started):
+            worker.start(seed)
+        groups = {"one": started[:1], "together": started[1:]}
+        # The first round warms all of them up.
+        for number in range(plan.rounds + 1):
+            times = {name: epochs_together(group) for name, group in groups.items()}
+            show(f"side by side: {times['one']:.2f} s, {spec.threads} in {times['together']:.2f} s")
+            if number:
+                for name, time in times.items():
+                    seconds[name].append(time)
+    each = [time / spec.threads for time in seconds["together"]]
+    return {
+        "seeds": spec.threads,
+        **{name: spread(times) for name, times in seconds.items()},
+        "ratio": spread(ratios(seconds["one"], each)),
+    }
 
 
 def summarize(
     specs: Sequence[Spec],
     timings: Sequence[EpochTiming],
-    flops: dict[str, int],
-    memory: dict[str, dict[str, float | str]],
+    counts: Mapping[str, Mapping[str, int]],
+    memory: Mapping[str, Mapping[str, float | str]],
     plan: Plan,
 ) -> dict[str, Any]:
-    """Return the figures of each implementation, and the peak rates they are compared with."""
+    """Return the figures of each implementation, and the peak rates they are compared with.
+
+    The floor of an epoch is the larger of two times: its operations at the rate of a matrix product
+    of the same precision, and its bytes at the rate of a copy (the roofline of Williams, Waterman &
+    Patterson, Communications of the ACM 52(4), 2009).
+    """
     rounds = complete_rounds(timings, [spec.name for spec in specs])
     seconds = {spec.name: [times[spec.name] for times in rounds] for spec in specs}
+    *products, copy = calibrations(specs)
     peaks = {
-        spec.precision: spread(
-            [
-                gigaflops(flops[spec.name], timing.seconds)
-                for timing in timings
-                if timing.name == spec.name
-            ]
-        )
-        for spec in matrix_products(specs)
+        spec.precision: _rates(timings, spec.name, counts[spec.name]["flops"]) for spec in products
     }
+    copied = _rates(timings, copy.name, counts[copy.name]["bytes"])
     figures = {}
     for spec in specs:
         name, times = spec.name, spread(seconds[spec.name])
-        rate = gigaflops(flops[name], times["median"])
+        flops, moved = counts[name]["flops"], counts[name]["bytes"]
+        peak = peaks[spec.precision]["median"]
+        floor = {"operations": flops / peak / 1e9, "bytes": moved / copied["median"] / 1e9}
+        rate = giga_per_second(flops, times["median"])
         figures[name] = {
             "seconds_per_epoch": times,
             "ratio": spread(ratios(seconds[name], seconds[specs[0].name])),
             "memory": memory[name],
-            "flops": flops[name],
+            "flops": flops,
+            "bytes": moved,
             "gigaflops": round(rate, 2),
-            "share_of_peak": round(100 * rate / peaks[spec.precision]["median"], 2),
+            "share_of_peak": round(100 * rate / peak, 2),
+            "floor_seconds": {part: round(time, 4) for part, time in floor.items()},
+            "over_floor": round(times["median"] / max(floor.values()), 3),
             "time_to_loss": [
                 asdict(time_to_loss(timings, name, seed, plan)) for seed in plan.seeds
             ],
             "epochs": _epochs(timings, name, plan),
         }
-    return {"reference": specs[0].name, "implementations": figures, "peak_gigaflops": peaks}
+    return {
+        "reference": specs[0].name,
+        "implementations": figures,
+        "peak_gigaflops": peaks,
+        "copy_gigabytes": copied,
+    }
+
+
+def _rates(timings: Sequence[EpochTiming], name: str, count: int) -> dict[str, Any]:
+    """Return the spread over all epochs of a name, in 10⁹ per second of what `count` counts."""
+    return spread([giga_per_second(count, item.seconds) for item in timings if item.name == name])
 
 
 def _epochs(timings: Sequence[EpochTiming], name: str, plan: Plan) -> dict[str, dict[str, Any]]:

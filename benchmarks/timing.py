@@ -17,7 +17,7 @@ SPLIT_SEED = 0
 
 @dataclass(frozen=True)
 class Plan:
-    """How often each thing is measured. The defaults take about six minutes on two cores.
+    """How often each thing is measured. The defaults take about eight minutes on two cores.
 
     Attributes
     ----------
@@ -57,7 +57,7 @@ class Timed(Protocol):
 
 @dataclass(frozen=True)
 class EpochTiming:
-    """One epoch of one implementation; val loss in nats per sample, None for matrix products."""
+    """One epoch of one implementation; val loss in nats per sample; None: nothing is trained."""
 
     name: str
     seed: int
@@ -87,7 +87,7 @@ class TimeToLoss:
 
 def time_epochs(
     trainings: Sequence[Timed],
-    products: Sequence[Timed],
+    calibrations: Sequence[Timed],
     plan: Plan,
     show: Callable[[str], None],
 ) -> list[EpochTiming]:
@@ -96,7 +96,7 @@ def time_epochs(
     The same epochs serve both questions, how long one takes and how long it takes to the loss. So
     a training goes on until it has reached `plan.val_loss`, at most `plan.epochs` epochs; with the
     first seed it goes on until all have run `plan.rounds`, and these are the rounds in which the
-    matrix products are timed too.
+    matrix products and the copy are timed too.
     """
     timings: list[EpochTiming] = []
     for seed in plan.seeds:
@@ -105,7 +105,7 @@ def time_epochs(
         rounds = plan.rounds if seed == plan.seeds[0] else 0
         running = list(trainings)
         for epoch in range(1, max(rounds, plan.epochs) + 1):
-            timed = [*running, *(products if epoch <= rounds else ())]
+            timed = [*running, *(calibrations if epoch <= rounds else ())]
             made = [EpochTiming(item.name, seed, epoch, *item.epoch()) for item in timed]
             show(_line(seed, epoch, made))
             timings += made
@@ -171,6 +171,6 @@ def ratios(values: Sequence[float], references: Sequence[float]) -> list[float]:
     return [value / reference for value, reference in zip(values, references, strict=True)]
 
 
-def gigaflops(flops: float, seconds: float) -> float:
-    """Return a rate in GFLOP/s (10⁹ floating-point operations per second)."""
-    return flops / seconds / 1e9
+def giga_per_second(count: float, seconds: float) -> float:
+    """Return a rate in 10⁹ per second, of operations (GFLOP/s) or of bytes (GB/s)."""
+    return count / seconds / 1e9

@@ -5,12 +5,11 @@ nothing. The end of stdin is the end of the process.
 
     → {"do": "start", "seed": 0}    ← {}                                begins a training anew
     → {"do": "epoch"}               ← {"seconds": 1.5, "val_loss": 0.2}  one epoch
-    → {"do": "flops"}               ← {"flops": 3e11}                   one epoch, counted
+    → {"do": "count"}               ← {"flops": 3e11, "bytes": 4e9}     one epoch, counted
     → {"do": "memory"}              ← {"peak_mb": 900.0, "measured": …}  of everything so far
 """
 
 import json
-import os
 import sys
 import time
 from collections.abc import Iterable
@@ -19,11 +18,13 @@ from typing import Any, TextIO
 
 import torch
 
+from benchmarks.implementations.counting import counted
+from benchmarks.implementations.peak import Copies, MatrixProducts
 from benchmarks.implementations.spec import Implementation, Spec
-from benchmarks.library import TrainingData
+from benchmarks.library import TrainingData, runtime
+from benchmarks.processes import reply_stream
 from fusebench import cli
-from fusebench.config import PARAMS_FILE, load_section
-from fusebench.device import Device, RuntimeParams, peak_memory, prepare
+from fusebench.device import Device, peak_memory, prepare
 
 LOADER_WORKERS = 2
 
@@ -36,33 +37,31 @@ def build(spec: Spec, folder: Path) -> tuple[Implementation, Device]:
     folder : Path
         For files of its own.
     """
+    # Each kind imports what it alone needs: other libraries are not in its memory.
+    if spec.kind == "project":
+        return _project(spec)
     device = Device(torch.device(spec.device), "benchmark", spec.threads)
     torch.set_num_threads(spec.threads)
-    # Each kind imports what it alone needs: other libraries are not in its memory.
     if spec.kind == "matmul":
-        from benchmarks.implementations.project import MatrixProducts
-
         return MatrixProducts(device.device, spec.precision, spec.size), device
+    if spec.kind == "copy":
+        return Copies(device.device, spec.size), device
     if spec.kind == "notebook":
         from benchmarks.implementations.notebook import NotebookTraining
 
         # With one core torch warns of two loader workers; the notebook had two cores.
         workers = min(LOADER_WORKERS, spec.threads)
         return NotebookTraining(TrainingData.read(), folder, workers), device
-    if spec.kind == "fabric":
-        from benchmarks.implementations.plain import FabricTraining
+    from benchmarks.implementations.plain import FabricTraining
 
-        return FabricTraining(TrainingData.read()), device
-    return _project(spec)
+    return FabricTraining(TrainingData.read()), device
 
 
 def _project(spec: Spec) -> tuple[Implementation, Device]:
     from benchmarks.implementations.project import ProjectTraining
 
-    runtime = load_section(PARAMS_FILE, "runtime", RuntimeParams)
-    # As a stage prepares it, deterministic algorithms included.
-    changes = {"device": spec.device, "threads": spec.threads, "portable": spec.portable}
-    device = prepare(runtime.model_copy(update=changes))
+    # As a stage prepares it: how memory is kept and deterministic algorithms included.
+    device = prepare(runtime(device=spec.device, threads=spec.threads, portable=spec.portable))
     return ProjectTraining(TrainingData.read(), device, spec.precision), device
 
 
@@ -77,12 +76,8 @@ def answer(
         began = time.perf_counter()
         val_loss = implementation.epoch()
         return {"seconds": time.perf_counter() - began, "val_loss": val_loss}
-    if request["do"] == "flops":
-        from torch.utils.flop_counter import FlopCounterMode
-
-        with FlopCounterMode(display=False) as counter:
-            implementation.epoch()
-        return {"flops": counter.get_total_flops()}
+    if request["do"] == "count":
+        return counted(implementation, isinstance(implementation, Copies))
     if request["do"] == "memory":
         return dict(peak_memory(device))
     raise ValueError(f"request '{request['do']}' is unknown")
@@ -102,8 +97,7 @@ def serve(
 def main() -> None:
     """Build the implementation that the argument describes and serve."""
     # What a library prints must not come between the replies.
-    replies = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    replies = reply_stream()
     order = json.loads(sys.argv[1])
     implementation, device = build(Spec(**order["spec"]), Path(order["folder"]))
     serve(implementation, device, sys.stdin, replies)

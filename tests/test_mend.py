@@ -261,7 +261,9 @@ def make(checkout: Path) -> Make:
     return run
 
 
-@pytest.mark.parametrize("target", ["repro", "verdict", "notebook", "bench", "study"])
+@pytest.mark.parametrize(
+    "target", ["repro", "verdict", "notebook", "bench", "bench-scale", "study"]
+)
 def test_a_target_notices_an_empty_list_of_busy_files(
     target: str, checkout: Path, make: Make
 ) -> None:

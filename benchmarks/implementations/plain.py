@@ -8,8 +8,7 @@ import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from benchmarks.library import Rows, TrainingData
-from fusebench.inputs.inputs import Inputs
+from benchmarks.library import Rows, TrainingData, load_inputs
 
 Batches = Iterable[tuple[Tensor, Tensor, Tensor]]
 """Maps of RGB and LiDAR, each (b, 4, H, W), and labels (b,)."""
@@ -58,8 +57,9 @@ def val_loss(model: nn.Module, batches: Batches) -> float:
 def tensors(data: TrainingData, rows: Rows) -> TensorDataset:
     """Return the project's own maps, RGB and LiDAR, in torch's default layout, and the labels."""
     names = ("rgb", "lidar")
-    inputs = Inputs.load(data.samples, rows, data.lidar, names, torch.device("cpu"))
-    return TensorDataset(*(inputs.maps[name].contiguous() for name in names), inputs.labels)
+    inputs = load_inputs(data.samples, rows, data.lidar, names, torch.device("cpu"))
+    maps, labels = inputs.batch(torch.arange(len(inputs)))
+    return TensorDataset(*(maps[name].contiguous() for name in names), labels)
 
 
 class FabricTraining:

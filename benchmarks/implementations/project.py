@@ -1,18 +1,14 @@
-"""The project's own loop, and the matrix products that give the peak rate of the machine."""
+"""The project's own loop."""
 
 from dataclasses import replace
 
-import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 
-from benchmarks.library import TrainingData
+from benchmarks.library import TrainingData, load_inputs
 from benchmarks.timing import FUSION
 from fusebench.device import Device, Precision
-from fusebench.inputs.inputs import Inputs
 from fusebench.models.base import ModelSpec, fusion_class, predict
 from fusebench.training.loop import Task, start, train_epoch
-
-_PRODUCTS = 3
 
 
 class ProjectTraining:
@@ -22,7 +18,7 @@ class ProjectTraining:
         spec = ModelSpec(FUSION, data.classes, data.size, data.settings.pooling, precision)
         names = fusion_class(FUSION).inputs
         train, val = (
-            Inputs.load(data.samples, rows, data.lidar, names, device.device)
+            load_inputs(data.samples, rows, data.lidar, names, device.device)
             for rows in (data.train, data.val)
         )
         dataset = data.samples.dataset
@@ -41,31 +37,3 @@ class ProjectTraining:
         logits_nk = predict(self.state.model, self.task.val, self.task.settings.batch_size)
         self.state.epoch += 1
         return float(F.cross_entropy(logits_nk, self.task.val.labels))
-
-
-class MatrixProducts:
-    """Multiplies large square matrices; their rate is the peak that trainings are compared with.
-
-    Parameters
-    ----------
-    size : int
-        Rows and columns of the matrices.
-    """
-
-    def __init__(self, device: torch.device, precision: Precision, size: int) -> None:
-        self._device = device
-        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-        generator = torch.Generator().manual_seed(0)
-        self._left, self._right = (
-            torch.randn(size, size, generator=generator).to(device, dtype) for _ in range(2)
-        )
-
-    def start(self, seed: int) -> None:
-        """Do nothing: products have no state."""
-
-    def epoch(self) -> None:
-        """Compute the products and wait for them."""
-        for _ in range(_PRODUCTS):
-            torch.mm(self._left, self._right)
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)

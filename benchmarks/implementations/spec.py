@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from fusebench.processor import lacking_for_portable
 
 if TYPE_CHECKING:
     from fusebench.device import Precision
+
+COPIED_MIB = 512
+"""Size of the array that is copied: well beyond the last cache of processors of today."""
 
 
 class Implementation(Protocol):
@@ -28,18 +31,19 @@ class Spec:
 
     Attributes
     ----------
-    kind : {"project", "notebook", "fabric", "matmul"}
+    kind : {"project", "notebook", "fabric", "matmul", "copy"}
     precision : {"fp32", "bf16"}
     device : {"cpu", "cuda"}
     threads : int
         On the CPU, the same for all.
     size : int
-        Rows and columns of the matrices, where the work is a matrix product.
+        Rows and columns of the matrices, where the work is a matrix product; MiB of the array,
+        where it is a copy.
     portable : bool
         Whether the project trains in portable mode: fp32, with the threads of the others.
     """
 
-    kind: Literal["project", "notebook", "fabric", "matmul"]
+    kind: Literal["project", "notebook", "fabric", "matmul", "copy"]
     precision: Precision
     device: Literal["cpu", "cuda"]
     threads: int
@@ -79,10 +83,19 @@ def implementations(
     return specs
 
 
-def matrix_products(specs: Sequence[Spec]) -> list[Spec]:
-    """Return a matrix product per precision of the trainings, whose rate is the peak."""
+def calibrations(specs: Sequence[Spec]) -> list[Spec]:
+    """Return what gives the peak rates: a matrix product per precision of the trainings, a copy."""
     by_precision = {spec.precision: spec for spec in specs}
+    first = specs[0]
     return [
-        Spec("matmul", precision, spec.device, spec.threads)
-        for precision, spec in by_precision.items()
+        *(
+            Spec("matmul", precision, spec.device, spec.threads)
+            for precision, spec in by_precision.items()
+        ),
+        Spec("copy", "fp32", first.device, first.threads, size=COPIED_MIB),
     ]
+
+
+def side_by_side(spec: Spec) -> list[Spec]:
+    """Return a training with one thread per thread of `spec`: seeds that train at the same time."""
+    return [replace(spec, threads=1) for _ in range(spec.threads)]

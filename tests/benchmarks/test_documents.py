@@ -3,8 +3,16 @@ from pathlib import Path
 import pytest
 from tests.project import ROOT
 
-from benchmarks.documents import DOCUMENTS, filled, read_results, replaced, result_files
-from benchmarks.markdown import tables
+from benchmarks.documents import (
+    DOCUMENTS,
+    PRECISION,
+    RESULTS,
+    SCALE,
+    filled,
+    read_results,
+    replaced,
+    result_files,
+)
 from fusebench.errors import ArtifactError
 from fusebench.files import write_json
 
@@ -16,15 +24,12 @@ def test_documents_show_the_committed_results(document: str) -> None:
     assert text == filled(ROOT, document)
 
 
-def test_limits_are_met_or_not() -> None:
-    """A result with other limits: the words that say so change with them."""
-    (result, *_) = read_results(result_files(ROOT))
-    lines = tables([result]).splitlines()
-    (extract,) = (line for line in lines if line.startswith("| extract |"))
-    assert extract.endswith("| yes |")
-    strict = {**result, "limits": {**result["limits"], "extract seconds": 0.1}}
-    changed = set(tables([strict]).splitlines()) - set(lines)
-    assert changed == {extract.replace("| 8 s | yes |", "| 0.1 s | no |")}
+def test_files_of_each_kind_are_told_apart_by_their_names(tmp_path: Path) -> None:
+    folder = tmp_path / RESULTS
+    folder.mkdir(parents=True)
+    for name in ("b-cpu", "a-cpu", f"{PRECISION}a-cpu", f"{SCALE}a-cpu"):
+        write_json(folder / f"{name}.json", {})
+    assert [path.stem for path in result_files(tmp_path)] == ["a-cpu", "b-cpu"]
 
 
 def test_only_what_is_between_the_marks_is_replaced() -> None:

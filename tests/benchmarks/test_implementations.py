@@ -4,15 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from benchmarks.implementations.notebook import NotebookTraining, PairDataset, write_pairs
 from benchmarks.implementations.plain import FabricTraining, PlainConcat, tensors, val_loss
 from benchmarks.implementations.project import ProjectTraining
 from benchmarks.implementations.spec import Implementation
-from benchmarks.library import TrainingData
+from benchmarks.library import TrainingData, load_inputs
 from fusebench.device import Device
-from fusebench.inputs.inputs import Inputs
 from fusebench.models.base import flatten
 from fusebench.training.loop import Task, TrainingState, fit, start
 
@@ -32,27 +31,29 @@ def trainings(data: TrainingData, cpu: Device, tmp_path: Path) -> dict[str, Impl
 # --- The same samples ---
 
 
-def inputs_of(data: TrainingData, normalize: bool) -> Inputs:
+def inputs_of(data: TrainingData, normalize: bool) -> tuple[dict[str, Tensor], Tensor]:
+    """Return all of val as one batch of the project: maps by name, and labels."""
     lidar = data.lidar.model_copy(update={"normalize": normalize})
-    return Inputs.load(data.samples, data.val, lidar, ("rgb", "lidar"), torch.device("cpu"))
+    inputs = load_inputs(data.samples, data.val, lidar, ("rgb", "lidar"), torch.device("cpu"))
+    return inputs.batch(torch.arange(len(inputs)))
 
 
 def test_the_notebooks_maps_are_the_projects_in_metres(data: TrainingData, tmp_path: Path) -> None:
     dataset = PairDataset(write_pairs(data.samples, data.val, tmp_path), data.samples)
-    inputs = inputs_of(data, normalize=False)
+    maps, labels = inputs_of(data, normalize=False)
     for position in range(len(dataset)):
         rgb, lidar, label = dataset[position]
-        assert torch.equal(rgb, inputs.maps["rgb"][position])
-        torch.testing.assert_close(lidar, inputs.maps["lidar"][position], rtol=1e-6, atol=1e-5)
-        assert label == inputs.labels[position]
+        assert torch.equal(rgb, maps["rgb"][position])
+        torch.testing.assert_close(lidar, maps["lidar"][position], rtol=1e-6, atol=1e-5)
+        assert label == labels[position]
 
 
 def test_fabric_trains_on_the_projects_maps_in_torchs_layout(data: TrainingData) -> None:
     rgb, lidar, labels = tensors(data, data.val).tensors
-    inputs = inputs_of(data, data.lidar.normalize)
-    assert torch.equal(rgb, inputs.maps["rgb"])
-    assert torch.equal(lidar, inputs.maps["lidar"])
-    assert torch.equal(labels, inputs.labels)
+    maps, of_project = inputs_of(data, data.lidar.normalize)
+    assert torch.equal(rgb, maps["rgb"])
+    assert torch.equal(lidar, maps["lidar"])
+    assert torch.equal(labels, of_project)
     assert rgb.is_contiguous()
 
 

@@ -19,7 +19,7 @@ from benchmarks.processes import (
     run_checked,
     run_measured,
 )
-from benchmarks.runner import Worker, workers
+from benchmarks.runner import Worker, epochs_together, workers
 
 # One thread, since two that wait for each other are slow where something else is running.
 NOTEBOOK = Spec("notebook", "fp32", "cpu", 1)
@@ -45,7 +45,7 @@ def test_a_worker_that_dies_is_named_with_its_last_line(tiny_root: Path, tmp_pat
     with Worker(NOTEBOOK, tmp_path) as worker:
         (tmp_path / "notebook-fp32.stderr").write_text("Traceback\nValueError: no luck\n\n")
         os.kill(worker.pid, signal.SIGKILL)
-        for ask in (worker.wait_ready, worker.epoch, worker.flops, worker.memory):
+        for ask in (worker.wait_ready, worker.epoch, worker.count, worker.memory):
             with pytest.raises(BenchmarkError) as caught:
                 ask()
             assert str(caught.value) == "benchmark of notebook-fp32 ended: ValueError: no luck"
@@ -70,6 +70,45 @@ def test_workers_end_with_their_loaders_and_files_when_interrupted(
         interrupted()
     assert wait_until(lambda: all(map(ended, pids)))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_equal_implementations_have_a_folder_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    folders: list[Path] = []
+
+    class Fake:
+        def __init__(self, _spec: Spec, folder: Path) -> None:
+            assert folder.is_dir()
+            folders.append(folder)
+
+        def __enter__(self) -> "Fake":
+            return self
+
+        def __exit__(self, *_error: object) -> None:
+            pass
+
+        def wait_ready(self) -> None:
+            pass
+
+    monkeypatch.setattr("benchmarks.runner.Worker", Fake)
+    with workers([NOTEBOOK, NOTEBOOK]) as started:
+        assert len(started) == len(set(folders)) == 2
+
+
+def test_epochs_side_by_side_all_begin_before_one_is_waited_for() -> None:
+    asked: list[str] = []
+
+    class Fake(Worker):
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def begin_epoch(self) -> None:
+            asked.append(f"begin {self.number}")
+
+        def end_epoch(self) -> None:
+            asked.append(f"end {self.number}")
+
+    assert epochs_together([Fake(0), Fake(1)]) >= 0
+    assert asked == ["begin 0", "begin 1", "end 0", "end 1"]
 
 
 def test_a_command_is_measured_and_its_failure_named_with_the_last_line(tmp_path: Path) -> None:
