@@ -101,7 +101,7 @@ def extract(params: DataParams, sensors: Sensors, folder: Path, metrics: Path) -
                 raise ArchiveError(f"{params.archive}: class '{empty[0]}' has no usable sample")
             np.savez(aside / "angles.npz", allow_pickle=False, **angles)
             write_table(aside / "skipped.csv", pd.DataFrame({"problem": report.problems}))
-            describe(aside, _dataset(params, sensors, layout))
+            describe(aside, _dataset(params, sensors, layout), sum(report.pairs.values()))
             summary = report.summary(layout, params.classes)
             write_json(summary_aside, summary)
     return summary
