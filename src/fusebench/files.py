@@ -164,8 +164,8 @@ def _read_rows(path: Path, lines: Iterable[str], kinds: Mapping[str, type]) -> "
         columns = dict(zip(header, zip(*chunk, strict=True), strict=True))
         for name, kind in numbers.items():
             values[name].append(_numbers(path, name, columns[name], kind, first))
-        for name, of_column in texts.items():
-            of_column += _shared(columns[name], known[name])
+        for name in texts:
+            texts[name].extend(_shared(columns[name], known[name]))
         first += len(chunk)
     return pd.DataFrame(
         {

@@ -178,11 +178,9 @@ def _counts(
 
     They are placed one after another, so that each beginning is stratified and smaller shares are
     nested in larger ones: class k is due for its m-th sample when the share reaches (m − ½)/N_k,
-    and at that moment one group that holds the class is placed. Best is one that puts no class a
-    sample ahead; then one whose own turn comes before the class is due again; of those the one that
-    binds most classes, since the strata with fewer can still even out what it leaves. Without
-    groups of several classes each class gets its share to the nearest number; with groups of two
-    classes it is within one, as long as there is something left to choose from.
+    and at that moment one group that holds the class is placed. Without groups of several classes
+    each class gets its share to the nearest number; with groups of two classes it is within one, as
+    long as there is something left to choose from.
 
     Parameters
     ----------
@@ -193,43 +191,76 @@ def _counts(
     share : float
         Of all samples, also of those that are not left any more.
     """
-    totals: Counter[int] = Counter()
-    for stratum, size in zip(strata, sizes, strict=True):
-        totals.update(dict.fromkeys(stratum, size))
-    # All shares are whole numbers of this unit, so they are compared exactly.
-    unit = 2 * math.lcm(*totals.values(), *sizes)
-    limit = math.floor(unit * _exact(share))
-    half = {label: unit // (2 * total) for label, total in totals.items()}
-    due, turn = dict(half), [unit // (2 * size) for size in sizes]
+    pace = _Pace(strata, sizes)
+    limit = math.floor(pace.unit * _exact(share))
     waiting = {
-        label: [s for s, of in enumerate(strata) if free[s] and label in of] for label in due
+        label: [number for number, of in enumerate(strata) if free[number] and label in of]
+        for label in pace.due
     }
-    queue = [(when, label) for label, when in due.items()]
-    heapq.heapify(queue)
     taken = [0] * len(strata)
+    queue = [(due, label) for label, due in pace.due.items()]
+    heapq.heapify(queue)
     while queue and queue[0][0] <= limit:
-        now, label = heapq.heappop(queue)
-        if now != due[label] or not waiting[label]:
+        due, label = heapq.heappop(queue)
+        if due != pace.due[label] or not waiting[label]:
+            # It got a sample since, or there is none left.
             continue
-        horizon = now + 2 * half[label]
-
-        def rank(
-            s: int, now: int = now, horizon: int = horizon
-        ) -> tuple[bool, bool, int, int, int]:
-            ahead = any(due[k] - half[k] > now for k in strata[s])
-            return ahead, turn[s] > horizon, -len(strata[s]), turn[s], s
-
-        of_label = waiting[label]
-        chosen = min(of_label, key=rank) if len(of_label) > 1 else of_label[0]
+        chosen = pace.choose(waiting[label], label)
+        pace.place(chosen)
         taken[chosen] += 1
-        turn[chosen] += unit // sizes[chosen]
-        for k in strata[chosen]:
-            due[k] += 2 * half[k]
-        for k in set(strata[chosen]):
-            heapq.heappush(queue, (due[k], k))
+        for other in set(strata[chosen]):
+            heapq.heappush(queue, (pace.due[other], other))
             if taken[chosen] == free[chosen]:
-                waiting[k].remove(chosen)
+                waiting[other].remove(chosen)
     return np.array(taken, np.int64)
+
+
+class _Pace:
+    """Keeps classes, and the strata of groups that hold them, in step with the growing share.
+
+    Attributes
+    ----------
+    unit : int
+        All shares are whole numbers of 1/unit, so that they are compared exactly.
+    due : dict of int to int
+        The share at which a class is due for its next sample.
+    """
+
+    def __init__(self, strata: Sequence[Stratum], sizes: Sequence[int]) -> None:
+        totals: Counter[int] = Counter()
+        for stratum, size in zip(strata, sizes, strict=True):
+            totals.update(dict.fromkeys(stratum, size))
+        self.unit = 2 * math.lcm(*totals.values(), *sizes)
+        self._strata = strata
+        self._step = {label: self.unit // total for label, total in totals.items()}
+        self._step_of_stratum = [self.unit // size for size in sizes]
+        self.due = {label: step // 2 for label, step in self._step.items()}
+        self._due_of_stratum = [step // 2 for step in self._step_of_stratum]
+
+    def choose(self, strata: Sequence[int], label: int) -> int:
+        """Return which stratum to place, of some that hold the class `label`, which is due.
+
+        Best is one that puts no class a sample ahead; then one whose own turn comes before the
+        class is due again; of those the one that binds most classes, since the strata with fewer
+        can still even out what it leaves.
+        """
+        if len(strata) == 1:
+            return strata[0]
+        now = self.due[label]
+        horizon = now + self._step[label]
+
+        def rank(number: int) -> tuple[bool, bool, int, int, int]:
+            stratum, turn = self._strata[number], self._due_of_stratum[number]
+            ahead = any(self.due[k] - self._step[k] // 2 > now for k in stratum)
+            return ahead, turn > horizon, -len(stratum), turn, number
+
+        return min(strata, key=rank)
+
+    def place(self, number: int) -> None:
+        """Count a group of a stratum."""
+        self._due_of_stratum[number] += self._step_of_stratum[number]
+        for label in self._strata[number]:
+            self.due[label] += self._step[label]
 
 
 class _SeedsFile(Section):
