@@ -221,7 +221,7 @@ def test_lzma_that_asks_for_gigabytes_takes_none(place: Place) -> None:
     window = content[start + length : start + length + 4]
     place.zip.write_bytes(content.replace(head + window, head + b"\xff\xff\xff\xff"))
     with opened(place.zip) as archive:
-        assert peak(lambda: [archive.read(name) for name in archive.names]) < 1 << 20
+        assert peak(lambda: [archive.read(member) for member in range(len(members()))]) < 1 << 20
 
 
 def test_a_broken_lzma_header_is_a_bad_sample(place: Place) -> None:
@@ -265,10 +265,11 @@ def test_a_member_above_its_limit_is_refused_before_it_is_read(place: Place) -> 
     write_zip(place.zip, members(), overrides=large, compression=zipfile.ZIP_STORED)
     limits = Limits.model_validate(LIMITS | {"member_bytes": 1 << 20})
     with open_archive(place.zip, limits) as archive:
+        member = list(archive.names()).index(NAME)
 
         def read() -> None:
             with pytest.raises(BadMemberError, match=r"8,388,608 bytes; .*member_bytes"):
-                archive.read(NAME)
+                archive.read(member)
 
         assert peak(read) < 1 << 20
 
@@ -280,8 +281,8 @@ def test_a_member_takes_no_more_memory_than_it_has_bytes(
     content = bytes(range(256)) * (1 << 16)
     write_zip(place.zip, {"large": content}, prefix="", compression=method)
     with opened(place.zip) as archive:
-        assert archive.read("large") == content
-        assert peak(lambda: archive.read("large")) < (copies + 0.1) * len(content)
+        assert archive.read(0) == content
+        assert peak(lambda: archive.read(0)) < (copies + 0.1) * len(content)
 
 
 @pytest.mark.parametrize("method", [8, 12, 14], ids=["deflated", "bzip2", "lzma"])
@@ -293,7 +294,7 @@ def test_a_member_that_unpacks_to_more_than_it_says_takes_no_memory(
 
     def read() -> None:
         with pytest.raises(BadMemberError, match="other bytes than its size"):
-            archive.read("bomb")
+            archive.read(0)
 
     with opened(place.zip) as archive:
         # bzip2 itself takes four megabytes, its blocks have 900 kB.
