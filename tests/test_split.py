@@ -1,5 +1,7 @@
 """The split: stratified, nested, paired by id, and a function of names alone."""
 
+import gc
+import tracemalloc
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -342,6 +344,22 @@ def test_the_manifest_is_that_of_earlier_versions_to_the_byte(
     content = (tmp_path / "split.csv").read_bytes()
     assert content.startswith(b"row,id,class,label,digest,seed_0,seed_1,seed_7\n0,0000,cubes,0,")
     assert blake2b(content, digest_size=16).hexdigest() == digest
+
+
+def test_a_draw_takes_few_bytes_of_memory_per_sample() -> None:
+    def peak(count: int) -> int:
+        table = samples({(0,): count, (0, 1): count, (1,): count}, None)
+        table["id"] = table["id"].str.zfill(8)
+        gc.collect()
+        tracemalloc.start()
+        try:
+            draw(table, params(), range(3))
+            return tracemalloc.get_traced_memory()[1] // len(table)
+        finally:
+            tracemalloc.stop()
+
+    # Sets and lists of keys, and a text per sample and seed, were five hundred.
+    assert peak(4000) < 250
 
 
 # --- What is refused ---

@@ -68,10 +68,10 @@ def layout_of(
             archive.writestr(name, b"")
     with opened(path) as archive:
         found = read_layout(archive, classes)
-        name = archive.name
-        pairs = (Named(p.id, p.class_name, name(p.rgb), name(p.lidar)) for p in found.pairs)
-        angles = {key: name(member) for key, member in found.angles.items()}
-        members = sorted(map(name, found.members().tolist()))
+        name_of = archive.name
+        pairs = (Named(p.id, p.class_name, name_of(p.rgb), name_of(p.lidar)) for p in found.pairs)
+        angles = {key: name_of(member) for key, member in found.angles.items()}
+        members = sorted(map(name_of, found.members().tolist()))
         layout = NamedLayout(
             found.root, tuple(pairs), angles, found.unmatched, found.ambiguous, found.synthetic
         )

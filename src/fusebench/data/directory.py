@@ -16,7 +16,7 @@ _END64, _END64_SIGNATURE = struct.Struct("<4sQ2H2L4Q"), b"PK\x06\x06"
 _ENTRY, _ENTRY_SIGNATURE = struct.Struct("<4s4B4H3L5H2L"), b"PK\x01\x02"
 _LONGEST = 0xFFFF
 # What is read of the directory at once, bytes; more than the longest entry takes.
-_BLOCK, _LONGEST_ENTRY = 1 << 20, _ENTRY.size + 3 * _LONGEST
+_BLOCK, _LONGEST_ENTRY = 1 << 18, _ENTRY.size + 3 * _LONGEST
 # Ten times the newest version of the format that zipfile reads.
 _NEWEST = 63
 # What stands for a number that is written in zip64's field among the extra ones, and its kind.

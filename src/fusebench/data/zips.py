@@ -110,8 +110,7 @@ class Zip:
             for _, entry in read_entries(self._file, self._directory):
                 yield entry.name
         except _BROKEN as error:
-            # It was whole when it was opened.
-            raise self._unreadable(error) from None
+            raise self._other(error) from None
 
     def name(self, member: int) -> str:
         """Return the name of a member, as it stands in the zip."""
@@ -121,7 +120,12 @@ class Zip:
         try:
             return read_entry(self._file, self._places[member])
         except _BROKEN as error:
-            raise self._unreadable(error) from None
+            raise self._other(error) from None
+
+    def _other(self, error: Exception) -> ArchiveError:
+        """Return what is wrong with a directory that was whole when the file was opened."""
+        self.check_unchanged()
+        return self._unreadable(error)
 
     def _check_count(self) -> None:
         """Refuse too many members before they are listed; what the end counts may be a lie."""
