@@ -298,6 +298,9 @@ def any_groupings(drawn: st.DrawFn) -> pd.DataFrame:
     draws=st.sampled_from(["per_seed", "fixed"]),
     seeds=st.lists(st.integers(0, 2**40), min_size=1, max_size=3, unique=True),
 )
+# A class that is just not ahead; a stratum whose turn comes just when the class is due again.
+@example(samples({(2,): 2, (0, 1, 2): 4}), (0.4, 0.3, 0.2), "id", "per_seed", [0])
+@example(samples({(0, 1): 1, (1, 2): 3, (0, 1, 2): 2}), (0.3, 0.3, 0.3), "id", "per_seed", [0])
 def test_the_draw_is_that_of_the_plain_one_group_at_a_time(
     table: pd.DataFrame, sizes: Shares, group: str, draws: str, seeds: list[int]
 ) -> None:

@@ -246,6 +246,20 @@ def test_an_id_that_cannot_be_printed_is_a_bad_sample(tmp_path: Path, key: str) 
     assert repr(f"cubes/rgb/{key}.png")[1:-1] in layout.ambiguous[0]
 
 
+def test_ids_that_are_too_long_are_named_in_their_order(tmp_path: Path) -> None:
+    """No more than a part of each is kept."""
+    ids = [f"{'x' * 300}{letter}" for letter in "acebd"]
+    layout = layout_of(tmp_path, tree("", ("cubes", "spheres"), ("0000", *ids)))
+    assert keys(layout) == [("cubes", "0000"), ("spheres", "0000")]
+    assert [line.partition(".png")[0][-1] for line in layout.ambiguous] == list("abcde") * 2
+    assert all("an id of 301 bytes" in line for line in layout.ambiguous)
+
+
+@pytest.mark.parametrize("key", ["x" * 255, "ü" * 127])
+def test_an_id_of_the_most_bytes_is_read(tmp_path: Path, key: str) -> None:
+    assert keys(layout_of(tmp_path, tree("", ids=(key,)))) == [(name, key) for name in CLASSES]
+
+
 @pytest.mark.parametrize(
     ("comment", "synthetic"),
     [(b"", False), (SYNTHETIC_COMMENT, True), (SYNTHETIC_COMMENT + b"!", False)],

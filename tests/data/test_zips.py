@@ -284,20 +284,26 @@ def test_a_directory_is_read_as_zipfile_reads_it(
 
 
 def test_a_directory_is_read_in_blocks(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    place.extract()
-    before = place.contents()
-    with zipfile.ZipFile(place.zip, "w") as archive:
-        for name, data in members().items():
-            info = zipfile.ZipInfo(f"assessment/{name}")
-            # Eighteen of these are four blocks, and no block holds whole ones alone.
-            info.comment = b"x" * 65_000
-            archive.writestr(info, data)
-    assert as_listed_here(place.zip) == as_zipfile_lists(place.zip)
-    place.extract()
-    assert place.contents() == before
-    monkeypatch.setattr(directory, "_BLOCK", 7)
+    """Wherever in an entry a block ends."""
+    expected = as_zipfile_lists(place.zip)
+    monkeypatch.setattr(directory, "_LONGEST_ENTRY", 100)
+    for length in range(101, 240):
+        monkeypatch.setattr(directory, "_BLOCK", length)
+        assert as_listed_here(place.zip) == expected
     with place.zip.open("rb") as file:
-        assert count_entries(file, find_directory(file)) == len(members())
+        found = find_directory(file)
+        for length in range(1, 9):
+            monkeypatch.setattr(directory, "_BLOCK", length)
+            assert count_entries(file, found) == len(members())
+
+
+def test_a_block_holds_the_longest_entry(place: Place) -> None:
+    with zipfile.ZipFile(place.zip, "w") as archive:
+        for name in "abc":
+            info = zipfile.ZipInfo(name * 65_535)
+            info.extra, info.comment = b"\x99\x99\xfb\xff" + bytes(65_531), b"x" * 65_535
+            archive.writestr(info, b"")
+    assert as_listed_here(place.zip) == as_zipfile_lists(place.zip)
 
 
 # --- Ways of packing ---

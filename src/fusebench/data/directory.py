@@ -189,7 +189,7 @@ def _wide(extra: bytes, size: int, packed: int, offset: int) -> tuple[int, int, 
         if kind == ZIP64:
             field, place = extra[at + 4 : at + 4 + length], 0
             for name, value in values.items():
-                if value == IN_EXTRA or (name == "File size" and value == (1 << 64) - 1):
+                if value == IN_EXTRA:
                     if place + 8 > length:
                         raise BadZipFile(f"Corrupt zip64 extra field. {name} not found.")
                     (values[name],) = struct.unpack_from("<Q", field, place)
