@@ -1,5 +1,6 @@
 """Files are written whole or not at all, and read with errors that name them."""
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,39 @@ def test_windows_line_ends_and_a_header_alone_are_read(end: str) -> None:
     table = parse_table(Path("some.csv"), f"{text}1,2,{end}", KINDS)
     assert table["id"].tolist() == ["1"]
     assert np.isnan(table.loc[0, "share"])
+
+
+def test_a_long_table_is_read_in_pieces_and_its_lines_are_counted(tmp_path: Path) -> None:
+    path, rows = tmp_path / "some.csv", range(10_000)
+    lines = [f"{row},{row},{'ab'[row % 2]}" for row in rows]
+    path.write_text("\n".join(["id,count,name", *lines, ""]), "utf-8")
+    table = read_table(path, {"count": int})
+    assert table["id"].tolist() == [str(row) for row in rows]
+    assert table["count"].tolist() == list(rows)
+    assert table["name"].tolist() == ["a", "b"] * 5000
+    for cells, message in (("9000,x,a", "count = 'x': must be int"), ("9000", "has 1 cells")):
+        path.write_text("\n".join(["id,count,name", *lines[:9000], cells, ""]), "utf-8")
+        with pytest.raises(ArtifactError, match=rf"line 9002:? {message}"):
+            read_table(path, {"count": int})
+
+
+def test_a_table_takes_little_more_memory_than_its_cells(tmp_path: Path) -> None:
+    """Of few names, no more than a pointer per row; of ids and digests, an object per cell."""
+    path = tmp_path / "some.csv"
+
+    def peak(count: int) -> int:
+        lines = [f"{row},{row:032x},some name of a class,train,val" for row in range(count)]
+        path.write_text("\n".join(["row,digest,class,a,b", *lines, ""]), "utf-8")
+        tracemalloc.start()
+        try:
+            assert len(read_table(path, {"row": int})) == count
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    peak(10)
+    # The digest's text has 81 bytes, the row 8, a pointer 8: and while it is read, some twice.
+    assert (peak(24_000) - peak(8_000)) / 16_000 < 250
 
 
 HEAD = b"id,count,share\n"

@@ -1,5 +1,7 @@
 """The split: stratified, nested, paired by id, and a function of names alone."""
 
+import gc
+import tracemalloc
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -14,7 +16,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, reject, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from tests.split_reference import drawn_parts
 
+from fusebench import split as split_module
 from fusebench.errors import SplitError
 from fusebench.files import write_table
 from fusebench.samples.manifest import PARTS, UNUSED
@@ -273,6 +277,57 @@ def test_no_part_is_a_stretch_of_ids() -> None:
         assert ids.mean() / 800 == pytest.approx(0.5, abs=4 / (12 * len(ids)) ** 0.5)
 
 
+@st.composite
+def any_groupings(drawn: st.DrawFn) -> pd.DataFrame:
+    """Tables in which an id may have several samples of a class, and labels may leave gaps."""
+    labels = drawn(st.lists(st.integers(0, 9), min_size=1, max_size=4, unique=True))
+    brought = st.lists(st.sampled_from(labels), min_size=1, max_size=drawn(st.integers(1, 4)))
+    strata = drawn(st.lists(st.tuples(brought, st.integers(1, 40)), min_size=1, max_size=6))
+    ids = drawn(st.randoms(use_true_random=False)).sample(range(10_000), 240)
+    of_id = [stratum for stratum, count in strata for _ in range(count)]
+    pairs = [(str(key), label) for key, of in zip(ids, of_id, strict=False) for label in of]
+    rows = [(row, key, f"c{label}", label, "") for row, (key, label) in enumerate(pairs)]
+    return pd.DataFrame(rows, columns=list(SAMPLE_COLUMNS))
+
+
+@settings(PROPERTY, max_examples=40)
+@given(
+    table=any_groupings(),
+    sizes=st.one_of(shares(), st.tuples(*[st.floats(0.05, 0.33)] * 3)),
+    group=st.sampled_from(["id", "none"]),
+    draws=st.sampled_from(["per_seed", "fixed"]),
+    seeds=st.lists(st.integers(0, 2**40), min_size=1, max_size=3, unique=True),
+)
+# A class that is just not ahead; a stratum whose turn comes just when the class is due again.
+@example(samples({(2,): 2, (0, 1, 2): 4}), (0.4, 0.3, 0.2), "id", "per_seed", [0])
+@example(samples({(0, 1): 1, (1, 2): 3, (0, 1, 2): 2}), (0.3, 0.3, 0.3), "id", "per_seed", [0])
+def test_the_draw_is_that_of_the_plain_one_group_at_a_time(
+    table: pd.DataFrame, sizes: Shares, group: str, draws: str, seeds: list[int]
+) -> None:
+    split = params(sizes, group=group, draws=draws, seed=seeds[0])
+    expected = drawn_parts(table, split, seeds)
+    try:
+        manifest = draw(table, split, seeds)
+    except SplitError:
+        held = [
+            set(table["class"][np.array(expected[seed]) == part])
+            for seed in seeds
+            for part in PARTS
+        ]
+        assert any(classes != set(table["class"]) for classes in held)
+    else:
+        assert {seed: manifest[f"seed_{seed}"].tolist() for seed in seeds} == expected
+
+
+def test_keys_of_one_seed_are_drawn_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty-three bits differ by all likelihood; what happens if not is fixed all the same."""
+    monkeypatch.setattr(split_module, "derive_seeds", lambda keys, *_: np.zeros(len(keys), int))
+    table = samples({(0,): 10, (1,): 10}).sample(frac=1, random_state=3)
+    manifest = draw(table, params((0.5, 0.2, 0.3)), [0]).sort_values("row")
+    parts = ["test"] * 3 + ["val"] * 2 + ["train"] * 5
+    assert manifest["seed_0"].tolist() == parts * 2
+
+
 @pytest.mark.parametrize(
     ("group", "draws", "digest"),
     [
@@ -292,6 +347,22 @@ def test_the_manifest_is_that_of_earlier_versions_to_the_byte(
     content = (tmp_path / "split.csv").read_bytes()
     assert content.startswith(b"row,id,class,label,digest,seed_0,seed_1,seed_7\n0,0000,cubes,0,")
     assert blake2b(content, digest_size=16).hexdigest() == digest
+
+
+def test_a_draw_takes_few_bytes_of_memory_per_sample() -> None:
+    def peak(count: int) -> int:
+        table = samples({(0,): count, (0, 1): count, (1,): count}, None)
+        table["id"] = table["id"].str.zfill(8)
+        gc.collect()
+        tracemalloc.start()
+        try:
+            draw(table, params(), range(3))
+            return tracemalloc.get_traced_memory()[1] // len(table)
+        finally:
+            tracemalloc.stop()
+
+    # Sets and lists of keys, and a text per sample and seed, were five hundred.
+    assert peak(4000) < 250
 
 
 # --- What is refused ---

@@ -9,8 +9,9 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,8 +114,11 @@ def read_table(path: Path, kinds: Mapping[str, type]) -> "pd.DataFrame":
         The file is missing or broken, lacks a column, or holds a cell of another kind.
     """
     try:
-        # Not read_text, which would turn a line end inside a quoted cell into another.
-        return parse_table(path, path.read_bytes().decode("utf-8"), kinds)
+        # All of it at once, to say where in the file a byte is wrong.
+        path.read_bytes().decode("utf-8")
+        # As it is: a line end inside a quoted cell stays what it was.
+        with path.open(encoding="utf-8", newline="") as lines:
+            return _read_rows(path, lines, kinds)
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
     except UnicodeDecodeError as error:
@@ -123,40 +127,79 @@ def read_table(path: Path, kinds: Mapping[str, type]) -> "pd.DataFrame":
 
 def parse_table(path: Path, text: str, kinds: Mapping[str, type]) -> "pd.DataFrame":
     """Return the table that a CSV file's text holds; raise ArtifactError as `read_table` does."""
+    return _read_rows(path, io.StringIO(text, newline=""), kinds)
+
+
+# Rows whose cells are Python's own objects at one time.
+_ROWS = 4096
+# Up to this many texts of a column, equal ones are one object: names of classes, not ids.
+_FEW = 256
+
+
+def _read_rows(path: Path, lines: Iterable[str], kinds: Mapping[str, type]) -> "pd.DataFrame":
+    import numpy as np
     import pandas as pd
 
-    header, lines = _read_csv(path, text)
+    rows = _cells(path, lines)
+    header = next(rows, None)
+    if header is None:
+        raise ArtifactError(f"{path}: is empty; {REMEDY}")
     for column in kinds:
         if column not in header:
             raise ArtifactError(f"{path}: column '{column}' is missing; {REMEDY}")
     if len(set(header)) < len(header):
         raise ArtifactError(f"{path}: two columns of one name in {header}; {REMEDY}")
-    for number, line in enumerate(lines, start=2):
-        if len(line) != len(header):
-            raise ArtifactError(
-                f"{path}: line {number} has {len(line)} cells, the header has {len(header)};"
-                f" {REMEDY}"
-            )
-    table = pd.DataFrame(lines, columns=header, dtype=str)
-    for column, kind in kinds.items():
-        if kind is not str:
-            table[column] = _numbers(path, column, table[column].tolist(), kind)
-    return table
+    numbers = {column: kind for column, kind in kinds.items() if kind is not str}
+    values = {name: [_numbers(path, name, (), kind, 0)] for name, kind in numbers.items()}
+    texts: dict[str, list[str]] = {name: [] for name in header if name not in numbers}
+    known: dict[str, dict[str, str]] = {name: {} for name in texts}
+    first = 2
+    while chunk := list(islice(rows, _ROWS)):
+        for number, line in enumerate(chunk, start=first):
+            if len(line) != len(header):
+                raise ArtifactError(
+                    f"{path}: line {number} has {len(line)} cells, the header has {len(header)};"
+                    f" {REMEDY}"
+                )
+        columns = dict(zip(header, zip(*chunk, strict=True), strict=True))
+        for name, kind in numbers.items():
+            values[name].append(_numbers(path, name, columns[name], kind, first))
+        for name in texts:
+            texts[name].extend(_shared(columns[name], known[name]))
+        first += len(chunk)
+    return pd.DataFrame(
+        {
+            name: np.concatenate(values[name])
+            if name in numbers
+            else pd.array(texts.pop(name), dtype="str")
+            for name in header
+        }
+    )
 
 
-def _read_csv(path: Path, text: str) -> tuple[list[str], list[list[str]]]:
-    """Return header and lines; pandas would pad lines and rename columns in silence."""
+def _cells(path: Path, lines: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the cells of each line; pandas would pad lines and rename columns in silence."""
     try:
-        lines = list(csv.reader(io.StringIO(text, newline="")))
+        yield from csv.reader(lines)
     except csv.Error as error:
         raise ArtifactError(f"{path}: broken ({error}); {REMEDY}") from None
-    if not lines:
-        raise ArtifactError(f"{path}: is empty; {REMEDY}")
-    return lines[0], lines[1:]
 
 
-def _numbers(path: Path, column: str, cells: Sequence[str], kind: type) -> Any:
-    """Return an array of int64 or float64; pandas would take "True" for 1."""
+def _shared(cells: Sequence[str], known: dict[str, str]) -> Sequence[str]:
+    """Return the cells, equal ones as one object as long as there are few."""
+    if len(known) > _FEW:
+        return cells
+    return [known.setdefault(cell, cell) for cell in cells]
+
+
+def _numbers(path: Path, column: str, cells: Sequence[str], kind: type, first: int) -> Any:
+    """Return an array of int64 or float64; pandas would take "True" for 1.
+
+    Parameters
+    ----------
+    first : int
+        Line of the first cell.
+    """
     import numpy as np
 
     number = np.int64 if kind is int else np.float64
@@ -166,7 +209,8 @@ def _numbers(path: Path, column: str, cells: Sequence[str], kind: type) -> Any:
             values[row] = np.nan if kind is float and not cell else number(cell)
         except (ValueError, OverflowError):
             raise ArtifactError(
-                f"{path}: line {row + 2}: {column} = '{cell}': must be {kind.__name__}; {REMEDY}"
+                f"{path}: line {first + row}: {column} = '{cell}': must be {kind.__name__}; "
+                f"{REMEDY}"
             ) from None
     return values
 

@@ -1,20 +1,24 @@
 """Stage split: which sample is in which part, per seed."""
 
-from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+import heapq
+import math
+from collections import Counter
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pydantic import Field, model_validator
 
 from fusebench.config import Section, Seeds
 from fusebench.errors import SplitError
 from fusebench.files import read_json
-from fusebench.samples.manifest import PARTS, UNUSED
+from fusebench.samples.manifest import PART_DTYPE, PARTS, UNUSED
 from fusebench.sealed import checked
-from fusebench.seeds import keyed_order
+from fusebench.seeds import derive_seeds
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 """A share of all pairs."""
@@ -47,136 +51,216 @@ def _exact(share: float) -> Fraction:
 
 Stratum = tuple[int, ...]
 """The labels that a group brings, sorted: which classes an id has samples of."""
-Groups = Mapping[str, Stratum]
-"""What must stay together (the samples of one id, or a single sample), by key."""
+Positions = npt.NDArray[np.int64]
+
+
+class _Groups(NamedTuple):
+    """What must stay together: the samples of one id, or a single sample.
+
+    Attributes
+    ----------
+    keys : Index of str, G groups, sorted
+    of_row : array of int, shape (N,), the group of each sample
+    stratum : array of int, shape (G,), positions in `strata`
+    strata : list of Stratum, sorted
+    """
+
+    keys: "pd.Index[str]"
+    of_row: Positions
+    stratum: Positions
+    strata: list[Stratum]
 
 
 def draw(samples: pd.DataFrame, params: SplitParams, seeds: Sequence[int]) -> pd.DataFrame:
     """Return the manifest: the table of samples, and a column `seed_<n>` per seed with the part.
 
     Test is drawn once, before all else, from names that no train or val choice enters. Each seed
-    then draws its val and its train from the rest (`draws: fixed`: one draw for all seeds).
+    then draws its val and its train from the rest (`draws: fixed`: one draw for all seeds). Time
+    grows as the number of samples, memory by a few numbers for each.
 
     Parameters
     ----------
     samples : DataFrame
-        With `SAMPLE_COLUMNS`.
+        With `SAMPLEPART_DTYPES`.
 
     Raises
     ------
     SplitError
         A class has no sample in a part.
     """
-    keys = samples["id"] if params.group == "id" else samples["id"] + "/" + samples["class"]
-    groups = _groups(keys, samples["label"])
-    sizes = Counter(groups.values())
-    test = _take(groups, params.test, sizes, params.seed, "test")
-    rest = _without(groups, test)
-    manifest = samples.copy()
-    for seed in seeds:
-        drawn = seed if params.draws == "per_seed" else "fixed"
-        val = _take(rest, params.val, sizes, params.seed, "val", drawn)
-        train = _take(_without(rest, val), params.train, sizes, params.seed, "train", drawn)
-        parts = {
-            key: part
-            for part, chosen in zip(PARTS, (train, val, test), strict=True)
-            for key in chosen
-        }
-        # Not keys.map(parts), which makes numbers of nothing where no part was drawn.
-        manifest[f"seed_{seed}"] = [parts.get(key, UNUSED) for key in keys]
+    groups = _grouped(samples, params.group)
+    sizes = np.bincount(groups.stratum)
+    # How many groups of a stratum a part takes is the same for each seed; which ones is not.
+    free, counts = sizes, {}
+    for part, share in (("test", params.test), ("val", params.val), ("train", params.train)):
+        counts[part] = _counts(groups.strata, sizes.tolist(), free.tolist(), share)
+        free = free - counts[part]
+    test, rest = _take(groups, np.arange(len(groups.keys)), counts["test"], params.seed, "test")
+    columns: dict[int | str, pd.Categorical] = {}
+    for drawn in seeds if params.draws == "per_seed" else ("fixed",):
+        val, others = _take(groups, rest, counts["val"], params.seed, "val", drawn)
+        train, _ = _take(groups, others, counts["train"], params.seed, "train", drawn)
+        parts = np.full(len(groups.keys), PART_DTYPE.categories.get_loc(UNUSED), np.int8)
+        for number, chosen in enumerate((train, val, test)):
+            parts[chosen] = number
+        columns[drawn] = pd.Categorical.from_codes(parts[groups.of_row], dtype=PART_DTYPE)
+    manifest = samples.assign(
+        **{f"seed_{seed}": columns.get(seed, columns.get("fixed")) for seed in seeds}
+    )
     _check_classes(manifest, seeds)
     return manifest
 
 
-def _groups(keys: "pd.Series[str]", labels: "pd.Series[int]") -> dict[str, Stratum]:
-    members: dict[str, list[int]] = {}
-    for key, label in zip(keys.tolist(), labels.tolist(), strict=True):
-        members.setdefault(key, []).append(label)
-    return {key: tuple(sorted(of_group)) for key, of_group in members.items()}
+def _grouped(samples: pd.DataFrame, group: str) -> _Groups:
+    keys = samples["id"] if group == "id" else samples["id"] + "/" + samples["class"]
+    of_row, names = pd.factorize(keys, sort=True)
+    labels = samples["label"].to_numpy()
+    order = np.lexsort((labels, of_row))
+    lengths = np.bincount(of_row)
+    starts = np.cumsum(lengths) - lengths
+    codes, number = _codes(np.unique(labels[order], return_inverse=True)[1], starts, lengths)
+    # A group of each stratum tells its labels.
+    strata = [
+        tuple(labels[order[starts[g] : starts[g] + lengths[g]]].tolist())
+        for g in np.unique(codes, return_index=True)[1]
+    ]
+    in_order = sorted(range(number), key=strata.__getitem__)
+    renumbered = np.empty(number, np.int64)
+    renumbered[in_order] = np.arange(number)
+    return _Groups(names, of_row, renumbered[codes], [strata[code] for code in in_order])
 
 
-def _without(groups: Groups, taken: Iterable[str]) -> dict[str, Stratum]:
-    keys = set(taken)
-    return {key: stratum for key, stratum in groups.items() if key not in keys}
+def _codes(labels: Positions, starts: Positions, lengths: Positions) -> tuple[Positions, int]:
+    """Return a number per list of labels, equal where the lists are equal, and how many there are.
+
+    The lists stand one after another in `labels`, which are counted from 0.
+    """
+    codes, longer = np.zeros(len(starts), np.int64), np.arange(len(starts))
+    kinds, place, above = labels.max() + 1, 0, 1
+    while len(longer):
+        pairs = codes[longer] * kinds + labels[starts[longer] + place]
+        found, dense = np.unique(pairs, return_inverse=True)
+        # Above all numbers there are: lists that have ended keep theirs.
+        codes[longer] = above + dense
+        above, place = above + len(found), place + 1
+        longer = longer[lengths[longer] > place]
+    found, dense = np.unique(codes, return_inverse=True)
+    return dense, len(found)
 
 
 def _take(
-    groups: Groups, share: float, sizes: Mapping[Stratum, int], *names: str | int
-) -> list[str]:
-    """Return the keys of a stratified draw: the beginning, up to `share`, of an order.
+    groups: _Groups, among: Positions, counts: Positions, *names: str | int
+) -> tuple[Positions, Positions]:
+    """Return which groups are drawn, and which are left.
 
-    The names fix the order. It is built so that each of its beginnings is stratified, so smaller
-    shares are nested in larger ones: class k is due for its m-th sample when the share reaches
-    (m − ½)/N_k, and at that moment one group that holds the class is placed. Without groups of
-    several classes each class gets its share to the nearest number; with groups of two classes it
-    is within one, as long as there is something left to choose from.
+    They are the first of each stratum in an order that is a function of the names.
 
     Parameters
     ----------
-    groups : mapping of str to Stratum
-        What there is to draw from.
-    share : float
-        Of all samples, also of those that are not in `groups` any more.
-    sizes : mapping of Stratum to int
-        How many groups of each stratum all samples make.
-    names
-        What the order is a function of.
+    among : array of int
+        The groups to draw from, ascending: by their keys, which decide between equal seeds.
+    counts : array of int
+        How many groups to draw of each stratum.
     """
-    waiting: dict[Stratum, deque[str]] = {}
-    for key in keyed_order(groups, *names):
-        waiting.setdefault(groups[key], deque()).append(key)
-    pace = _Pace(sizes)
-    taken: list[str] = []
-    while waiting:
-        label = pace.next_label({label for stratum in waiting for label in stratum})
-        if pace.due(label) > _exact(share):
-            break
-        stratum = pace.choose([stratum for stratum in waiting if label in stratum], label)
-        pace.place(stratum)
-        taken.append(waiting[stratum].popleft())
-        if not waiting[stratum]:
-            del waiting[stratum]
-    return taken
+    stratum = groups.stratum[among]
+    order = np.lexsort((derive_seeds(groups.keys[among], *names), stratum))
+    stratum = stratum[order]
+    first = np.searchsorted(stratum, np.arange(len(counts)))
+    drawn = np.zeros(len(among), bool)
+    drawn[order] = np.arange(len(among)) - first[stratum] < counts[stratum]
+    return among[drawn], among[~drawn]
+
+
+def _counts(
+    strata: Sequence[Stratum], sizes: Sequence[int], free: Sequence[int], share: float
+) -> Positions:
+    """Return how many groups of each stratum a stratified draw takes.
+
+    They are placed one after another, so that each beginning is stratified and smaller shares are
+    nested in larger ones: class k is due for its m-th sample when the share reaches (m − ½)/N_k,
+    and at that moment one group that holds the class is placed. Without groups of several classes
+    each class gets its share to the nearest number; with groups of two classes it is within one, as
+    long as there is something left to choose from.
+
+    Parameters
+    ----------
+    strata : sequence of Stratum
+        Sorted.
+    sizes, free : sequence of int
+        How many groups of each stratum all samples make, and how many are left to draw from.
+    share : float
+        Of all samples, also of those that are not left any more.
+    """
+    pace = _Pace(strata, sizes)
+    limit = math.floor(pace.unit * _exact(share))
+    waiting = {
+        label: [number for number, of in enumerate(strata) if free[number] and label in of]
+        for label in pace.due
+    }
+    taken = [0] * len(strata)
+    queue = [(due, label) for label, due in pace.due.items()]
+    heapq.heapify(queue)
+    while queue and queue[0][0] <= limit:
+        due, label = heapq.heappop(queue)
+        if due != pace.due[label] or not waiting[label]:
+            # It got a sample since, or there is none left.
+            continue
+        chosen = pace.choose(waiting[label], label)
+        pace.place(chosen)
+        taken[chosen] += 1
+        for other in set(strata[chosen]):
+            heapq.heappush(queue, (pace.due[other], other))
+            if taken[chosen] == free[chosen]:
+                waiting[other].remove(chosen)
+    return np.array(taken, np.int64)
 
 
 class _Pace:
-    """Keeps classes, and the strata of groups that hold them, in step with the growing share."""
+    """Keeps classes, and the strata of groups that hold them, in step with the growing share.
 
-    def __init__(self, sizes: Mapping[Stratum, int]) -> None:
-        self._sizes = sizes
-        self._totals: Counter[int] = Counter()
-        for stratum, size in sizes.items():
-            self._totals.update(dict.fromkeys(stratum, size))
-        self._of_stratum: Counter[Stratum] = Counter()
-        self._of_label: Counter[int] = Counter()
+    Attributes
+    ----------
+    unit : int
+        All shares are whole numbers of 1/unit, so that they are compared exactly.
+    due : dict of int to int
+        The share at which a class is due for its next sample.
+    """
 
-    def due(self, label: int) -> Fraction:
-        """Return the share at which the class is due for its next sample."""
-        return Fraction(2 * self._of_label[label] + 1, 2 * self._totals[label])
+    def __init__(self, strata: Sequence[Stratum], sizes: Sequence[int]) -> None:
+        totals: Counter[int] = Counter()
+        for stratum, size in zip(strata, sizes, strict=True):
+            totals.update(dict.fromkeys(stratum, size))
+        self.unit = 2 * math.lcm(*totals.values(), *sizes)
+        self._strata = strata
+        self._step = {label: self.unit // total for label, total in totals.items()}
+        self._step_of_stratum = [self.unit // size for size in sizes]
+        self.due = {label: step // 2 for label, step in self._step.items()}
+        self._due_of_stratum = [step // 2 for step in self._step_of_stratum]
 
-    def next_label(self, labels: Iterable[int]) -> int:
-        return min(labels, key=lambda label: (self.due(label), label))
-
-    def choose(self, strata: Iterable[Stratum], label: int) -> Stratum:
-        """Return the stratum to place now that the class `label` is due.
+    def choose(self, strata: Sequence[int], label: int) -> int:
+        """Return which stratum to place, of some that hold the class `label`, which is due.
 
         Best is one that puts no class a sample ahead; then one whose own turn comes before the
         class is due again; of those the one that binds most classes, since the strata with fewer
         can still even out what it leaves.
         """
-        now = self.due(label)
-        horizon = now + Fraction(1, self._totals[label])
+        if len(strata) == 1:
+            return strata[0]
+        now = self.due[label]
+        horizon = now + self._step[label]
 
-        def rank(stratum: Stratum) -> tuple[bool, bool, int, Fraction, Stratum]:
-            next_share = Fraction(2 * self._of_stratum[stratum] + 1, 2 * self._sizes[stratum])
-            ahead = any(self._of_label[k] > now * self._totals[k] for k in stratum)
-            return ahead, next_share > horizon, -len(stratum), next_share, stratum
+        def rank(number: int) -> tuple[bool, bool, int, int, int]:
+            stratum, turn = self._strata[number], self._due_of_stratum[number]
+            ahead = any(self.due[k] - self._step[k] // 2 > now for k in stratum)
+            return ahead, turn > horizon, -len(stratum), turn, number
 
         return min(strata, key=rank)
 
-    def place(self, stratum: Stratum) -> None:
-        self._of_stratum[stratum] += 1
-        self._of_label.update(stratum)
+    def place(self, number: int) -> None:
+        """Count a group of a stratum."""
+        self._due_of_stratum[number] += self._step_of_stratum[number]
+        for label in self._strata[number]:
+            self.due[label] += self._step[label]
 
 
 class _SeedsFile(Section):

@@ -2,7 +2,9 @@
 
 import warnings
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from zipfile import ZipFile
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from tests.data.archives import CLASSES, LIMITS, params
 from tests.project import ROOT
 
-from fusebench.data.archive import SYNTHETIC_COMMENT, Layout, PairedMembers, read_layout
+from fusebench.data.archive import SYNTHETIC_COMMENT, read_layout
 from fusebench.data.settings import DEMO, Limits
 from fusebench.data.zips import Zip, open_archive
 from fusebench.errors import ArchiveError
@@ -34,9 +36,30 @@ def opened(path: Path, **changes: int) -> Zip:
     return open_archive(path, Limits.model_validate(LIMITS | changes))
 
 
+class Named(NamedTuple):
+    """An image and a map, by their names in the zip."""
+
+    id: str
+    class_name: str
+    rgb: str
+    lidar: str
+
+
+@dataclass(frozen=True)
+class NamedLayout:
+    """A layout with the names of its members, to be compared."""
+
+    root: str
+    pairs: tuple[Named, ...]
+    angles: dict[tuple[str, str], str]
+    unmatched: dict[str, dict[str, int]]
+    ambiguous: tuple[str, ...]
+    synthetic: bool
+
+
 def layout_of(
     folder: Path, names: Iterable[str], classes: tuple[str, ...] = CLASSES, comment: bytes = b""
-) -> Layout:
+) -> NamedLayout:
     """The layout of a zip whose members have these names; their content does not matter."""
     path = folder / "some.zip"
     with ZipFile(path, "w") as archive:
@@ -44,7 +67,18 @@ def layout_of(
         for name in names:
             archive.writestr(name, b"")
     with opened(path) as archive:
-        return read_layout(archive, classes)
+        found = read_layout(archive, classes)
+        name_of = archive.name
+        pairs = (Named(p.id, p.class_name, name_of(p.rgb), name_of(p.lidar)) for p in found.pairs)
+        angles = {key: name_of(member) for key, member in found.angles.items()}
+        members = sorted(map(name_of, found.members().tolist()))
+        layout = NamedLayout(
+            found.root, tuple(pairs), angles, found.unmatched, found.ambiguous, found.synthetic
+        )
+    read = [*angles.values(), *(name for pair in layout.pairs for name in pair[2:])]
+    assert members == sorted(read)
+    assert len(found.pairs) == len(layout.pairs)
+    return layout
 
 
 def refusal(folder: Path, names: Iterable[str], classes: tuple[str, ...] = CLASSES) -> str:
@@ -56,7 +90,7 @@ def refusal(folder: Path, names: Iterable[str], classes: tuple[str, ...] = CLASS
     return message
 
 
-def keys(layout: Layout) -> list[tuple[str, str]]:
+def keys(layout: NamedLayout) -> list[tuple[str, str]]:
     return [(pair.class_name, pair.id) for pair in layout.pairs]
 
 
@@ -68,7 +102,7 @@ def test_root_is_found_at_any_depth(tmp_path: Path, root: str) -> None:
     layout = layout_of(tmp_path, tree(root, ids=("0007",)))
     assert layout.root == root
     assert layout.pairs == tuple(
-        PairedMembers("0007", name, f"{root}{name}/rgb/0007.png", f"{root}{name}/lidar/0007.npy")
+        Named("0007", name, f"{root}{name}/rgb/0007.png", f"{root}{name}/lidar/0007.npy")
         for name in CLASSES
     )
     assert layout.angles["spheres", "zenith"] == f"{root}spheres/zenith.npy"
@@ -106,6 +140,7 @@ def test_names_that_are_not_in_the_shortest_form_are_found_too(tmp_path: Path, r
         ["assessment/pyramids/rgb/0001.png", "assessment/pyramids/lidar/0001.npy"],
         ["other/cubes/rgb/0001.png", "other/cubes/lidar/0001.npy", "other/spheres/notes.txt"],
         ["assessment/cubes/rgb/0001.gif", "assessment/cubes/lidar/0001.txt"],
+        ["assessment/cubes/rgb/png", "assessment/cubes/lidar/npy", "assessment/cubes/rgb"],
     ],
     ids=lambda junk: junk[0],
 )
@@ -209,6 +244,20 @@ def test_an_id_that_cannot_be_printed_is_a_bad_sample(tmp_path: Path, key: str) 
     assert {pair.id for pair in layout.pairs} == {"0000"}
     assert all("an id that cannot be printed" in line for line in layout.ambiguous)
     assert repr(f"cubes/rgb/{key}.png")[1:-1] in layout.ambiguous[0]
+
+
+def test_ids_that_are_too_long_are_named_in_their_order(tmp_path: Path) -> None:
+    """No more than a part of each is kept."""
+    ids = [f"{'x' * 300}{letter}" for letter in "acebd"]
+    layout = layout_of(tmp_path, tree("", ("cubes", "spheres"), ("0000", *ids)))
+    assert keys(layout) == [("cubes", "0000"), ("spheres", "0000")]
+    assert [line.partition(".png")[0][-1] for line in layout.ambiguous] == list("abcde") * 2
+    assert all("an id of 301 bytes" in line for line in layout.ambiguous)
+
+
+@pytest.mark.parametrize("key", ["x" * 255, "ü" * 127])
+def test_an_id_of_the_most_bytes_is_read(tmp_path: Path, key: str) -> None:
+    assert keys(layout_of(tmp_path, tree("", ids=(key,)))) == [(name, key) for name in CLASSES]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import struct
 import tracemalloc
 import unicodedata
 import warnings
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from tests.data.archives import (
     CLASSES,
     LIMITS,
@@ -26,7 +29,9 @@ from tests.data.archives import (
 )
 from tests.data.place import Place
 
+from fusebench.data import directory
 from fusebench.data import extract as extraction
+from fusebench.data.directory import Entry, count_entries, find_directory, read_entries
 from fusebench.data.images import decode_image
 from fusebench.data.settings import Limits
 from fusebench.data.unpack import BadMemberError
@@ -203,6 +208,104 @@ def test_a_name_that_is_no_text_is_refused(place: Place) -> None:
     assert "not a readable zip archive" in refusal(place)
 
 
+def test_a_zip_of_several_disks_is_refused(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zipfile, "ZIP_FILECOUNT_LIMIT", 3)
+    write_zip(place.zip, members())
+    content = place.zip.read_bytes()
+    at = content.index(b"PK\x06\x07")
+    for disk, disks in ((0, 2), (1, 1)):
+        locator = struct.pack("<L", disk) + content[at + 8 : at + 16] + struct.pack("<L", disks)
+        place.zip.write_bytes(content[: at + 4] + locator + content[at + 20 :])
+        assert "span multiple disks are not supported" in refusal(place)
+
+
+def as_zipfile_lists(path: Path) -> list[Entry] | str:
+    """What Python's zipfile takes for the directory of a zip, or the error it raises."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [
+                Entry(
+                    info.orig_filename, info.header_offset, info.file_size, info.compress_size,
+                    info.compress_type, info.flag_bits, info.CRC,
+                    info.create_system in (3, 19) and stat.S_ISLNK(info.external_attr >> 16),
+                )
+                for info in archive.filelist
+            ]  # fmt: skip
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def as_listed_here(path: Path) -> list[Entry] | str:
+    with path.open("rb") as file:
+        try:
+            return [entry for _, entry in read_entries(file, find_directory(file))]
+        except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+            return f"{type(error).__name__}: {error}"
+
+
+def odd_directory(path: Path) -> bytes:
+    """A zip of three members: a link, one in UTF-8 with zip64's field, one with a comment."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, mode in (("a/link", stat.S_IFLNK), ("a/\u00fc", 0), ("a/b", 0)):
+            info = zipfile.ZipInfo(name)
+            info.create_system, info.external_attr = 3, (mode | 0o644) << 16
+            info.comment = b"PK\x01\x02" if name == "a/b" else b""
+            if name != "a/link":
+                # A size that is in the field, a field of another kind, and one of no length.
+                info.extra = struct.pack("<2HQ2H4s2H", 1, 8, 5, 0x5455, 4, b"time", 0x9999, 0)
+            archive.writestr(info, b"abcde")
+    content = path.read_bytes()
+    entry = content.rindex(b"a/\xc3\xbc") - 46
+    return content[: entry + 24] + b"\xff" * 4 + content[entry + 28 :]
+
+
+BYTES = st.one_of(st.integers(0, 255), st.sampled_from([0, 1, 4, 8, 64, 255]))
+
+
+@settings(deadline=None, max_examples=300, derandomize=True, database=None)
+@given(edits=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), BYTES), max_size=3))
+@example(edits=[])
+def test_a_directory_is_read_as_zipfile_reads_it(
+    tmp_path_factory: pytest.TempPathFactory, edits: list[tuple[float, int]]
+) -> None:
+    """Names, numbers and errors alike, whatever bytes of it are changed."""
+    path = tmp_path_factory.mktemp("zip") / "some.zip"
+    content = bytearray(odd_directory(path))
+    start, end = content.index(b"PK\x01\x02"), content.rindex(b"PK\x05\x06")
+    for place, value in edits:
+        content[start + int(place * (end - start))] = value
+    path.write_bytes(content)
+    ours = as_listed_here(path)
+    assert ours == as_zipfile_lists(path)
+    if not edits:
+        assert [(entry.size, entry.is_link) for entry in ours if isinstance(entry, Entry)] == [
+            (5, True), (5, False), (5, False),
+        ]  # fmt: skip
+
+
+def test_a_directory_is_read_in_blocks(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever in an entry a block ends."""
+    expected = as_zipfile_lists(place.zip)
+    monkeypatch.setattr(directory, "_LONGEST_ENTRY", 100)
+    for length in range(101, 240):
+        monkeypatch.setattr(directory, "_BLOCK", length)
+        assert as_listed_here(place.zip) == expected
+    with place.zip.open("rb") as file:
+        found = find_directory(file)
+        for length in range(1, 9):
+            monkeypatch.setattr(directory, "_BLOCK", length)
+            assert count_entries(file, found) == len(members())
+
+
+def test_a_block_holds_the_longest_entry(place: Place) -> None:
+    with zipfile.ZipFile(place.zip, "w") as archive:
+        for name in "abc":
+            info = zipfile.ZipInfo(name * 65_535)
+            info.extra, info.comment = b"\x99\x99\xfb\xff" + bytes(65_531), b"x" * 65_535
+            archive.writestr(info, b"")
+    assert as_listed_here(place.zip) == as_zipfile_lists(place.zip)
+
+
 # --- Ways of packing ---
 
 
@@ -221,7 +324,7 @@ def test_lzma_that_asks_for_gigabytes_takes_none(place: Place) -> None:
     window = content[start + length : start + length + 4]
     place.zip.write_bytes(content.replace(head + window, head + b"\xff\xff\xff\xff"))
     with opened(place.zip) as archive:
-        assert peak(lambda: [archive.read(name) for name in archive.names]) < 1 << 20
+        assert peak(lambda: [archive.read(member) for member in range(len(members()))]) < 1 << 20
 
 
 def test_a_broken_lzma_header_is_a_bad_sample(place: Place) -> None:
@@ -265,10 +368,11 @@ def test_a_member_above_its_limit_is_refused_before_it_is_read(place: Place) -> 
     write_zip(place.zip, members(), overrides=large, compression=zipfile.ZIP_STORED)
     limits = Limits.model_validate(LIMITS | {"member_bytes": 1 << 20})
     with open_archive(place.zip, limits) as archive:
+        member = list(archive.names()).index(NAME)
 
         def read() -> None:
             with pytest.raises(BadMemberError, match=r"8,388,608 bytes; .*member_bytes"):
-                archive.read(NAME)
+                archive.read(member)
 
         assert peak(read) < 1 << 20
 
@@ -280,8 +384,8 @@ def test_a_member_takes_no_more_memory_than_it_has_bytes(
     content = bytes(range(256)) * (1 << 16)
     write_zip(place.zip, {"large": content}, prefix="", compression=method)
     with opened(place.zip) as archive:
-        assert archive.read("large") == content
-        assert peak(lambda: archive.read("large")) < (copies + 0.1) * len(content)
+        assert archive.read(0) == content
+        assert peak(lambda: archive.read(0)) < (copies + 0.1) * len(content)
 
 
 @pytest.mark.parametrize("method", [8, 12, 14], ids=["deflated", "bzip2", "lzma"])
@@ -293,7 +397,7 @@ def test_a_member_that_unpacks_to_more_than_it_says_takes_no_memory(
 
     def read() -> None:
         with pytest.raises(BadMemberError, match="other bytes than its size"):
-            archive.read("bomb")
+            archive.read(0)
 
     with opened(place.zip) as archive:
         # bzip2 itself takes four megabytes, its blocks have 900 kB.
@@ -352,6 +456,17 @@ def test_a_name_that_is_no_path_in_the_zip_is_refused(
         # Assigned: ZipInfo cuts a name that it is given at a NUL.
         info.filename = info.orig_filename = name
         archive.writestr(info, b"")
+    assert message in refusal(place)
+
+
+@pytest.mark.parametrize(
+    ("order", "message"),
+    [(["a", "./a", "../x"], "'./a' stands in the zip twice"), (["a", "../x", "./a"], "has '..'")],
+)
+def test_of_two_wrong_names_the_first_is_told(place: Place, order: list[str], message: str) -> None:
+    with zipfile.ZipFile(place.zip, "a") as archive:
+        for name in order:
+            archive.writestr(name, b"")
     assert message in refusal(place)
 
 
@@ -474,6 +589,21 @@ def test_an_archive_that_changes_while_it_is_read_is_refused(
     def changing(content: bytes, size: tuple[int, int]) -> object:
         monkeypatch.undo()
         change(place.zip)
+        return decode_image(content, size)
+
+    monkeypatch.setattr(extraction, "decode_image", changing)
+    assert "changed while it was read; run again when it is complete" in refusal(place)
+
+
+def test_a_directory_that_is_overwritten_meanwhile_is_told_as_a_change(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Entries are read again where they are needed."""
+
+    def changing(content: bytes, size: tuple[int, int]) -> object:
+        monkeypatch.undo()
+        place.zip.write_bytes(place.zip.read_bytes().replace(b"PK\x01\x02", b"PK\x00\x00"))
+        os.utime(place.zip, ns=(1, 1))
         return decode_image(content, size)
 
     monkeypatch.setattr(extraction, "decode_image", changing)

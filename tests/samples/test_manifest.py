@@ -60,7 +60,7 @@ def test_a_seed_that_was_not_drawn_is_refused(manifest: Manifest) -> None:
 def test_a_manifest_comes_back_from_its_file(manifest: Manifest, tmp_path: Path) -> None:
     write_table(tmp_path / "split.csv", manifest.table)
     back = read_manifest(tmp_path / "split.csv")
-    pd.testing.assert_frame_equal(back.table, manifest.table, check_dtype=False)
+    pd.testing.assert_frame_equal(back.table.astype(manifest.table.dtypes), manifest.table)
     assert back.table["id"].tolist() == IDS
     assert back.seeds == [3, 0]
 

@@ -6,12 +6,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tests.data.archives import npy
 from tests.sealing import rewrite
 
 from fusebench.errors import ArtifactError
 from fusebench.files import read_json, write_json
-from fusebench.samples.samples import SAMPLE_COLUMNS, SCHEMA, Samples, open_samples, read_dataset
+from fusebench.samples import samples as samples_module
+from fusebench.samples.samples import (
+    SAMPLE_COLUMNS,
+    SCHEMA,
+    Samples,
+    content_digest,
+    open_samples,
+    read_dataset,
+)
 
 FILES = ("rgb.npy", "lidar.npy", "angles.npz", "samples.csv", "dataset.json")
 
@@ -142,6 +151,20 @@ def test_a_flipped_bit_of_a_sample_is_named_where_it_is_read(
     assert str(caught.value) == (
         f"{folder / name}: row 99 is not the sample that samples.csv names; 'make mend' repairs it"
     )
+
+
+def test_a_sample_is_checked_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[str] = []
+
+    def counted(rgb: NDArray[np.uint8], lidar: NDArray[np.float32]) -> str:
+        checked.append(content_digest(rgb, lidar))
+        return checked[-1]
+
+    monkeypatch.setattr(samples_module, "content_digest", counted)
+    samples = open_samples(folder)
+    samples.images([7, 3, 7])
+    samples.ranges(np.array([3, 9]))
+    assert checked == samples.table["digest"][[3, 7, 9]].tolist()
 
 
 def test_what_is_read_in_chunks_is_all_and_in_order(samples: Samples) -> None:

@@ -1,5 +1,6 @@
 """Stage extract: from the zip straight into packed arrays; no tree of files is ever unpacked."""
 
+import csv
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,10 +12,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from fusebench.aside import replace_outputs
-from fusebench.data.archive import ANGLES, GUIDE, Layout, PairedMembers, read_layout
+from fusebench.data.archive import Layout, read_layout
 from fusebench.data.headers import shown
 from fusebench.data.images import decode_image
 from fusebench.data.npy import decode_angles, decode_ranges
+from fusebench.data.pairs import PairedMembers
+from fusebench.data.paths import ANGLES, GUIDE
 from fusebench.data.sensors import Sensors
 from fusebench.data.settings import DataParams
 from fusebench.data.summary import Report, Sample
@@ -101,7 +104,7 @@ def extract(params: DataParams, sensors: Sensors, folder: Path, metrics: Path) -
                 raise ArchiveError(f"{params.archive}: class '{empty[0]}' has no usable sample")
             np.savez(aside / "angles.npz", allow_pickle=False, **angles)
             write_table(aside / "skipped.csv", pd.DataFrame({"problem": report.problems}))
-            describe(aside, _dataset(params, sensors, layout))
+            describe(aside, _dataset(params, sensors, layout), sum(report.pairs.values()))
             summary = report.summary(layout, params.classes)
             write_json(summary_aside, summary)
     return summary
@@ -128,22 +131,25 @@ def _write_samples(
     report: Report,
 ) -> None:
     """Write the arrays and the table of the samples; bad ones go into the report instead."""
-    rows: list[tuple[int, str, str, int, str]] = []
     with ExitStack() as stack:
         image_shape = (*sensors.camera.image_size, 3)
         rgb = stack.enter_context(ArrayWriter(folder / "rgb.npy", image_shape, "u1"))
         lidar = stack.enter_context(ArrayWriter(folder / "lidar.npy", sensors.lidar.size, "<f4"))
-        for pair, sample in _read_pairs(archive, layout, sensors):
+        table = stack.enter_context(
+            (folder / "samples.csv").open("w", encoding="utf-8", newline="")
+        )
+        rows = csv.writer(table, lineterminator="\n")
+        rows.writerow(SAMPLE_COLUMNS)
+        for number, (pair, sample) in enumerate(_read_pairs(archive, layout, sensors)):
             if isinstance(sample, str):
                 report.problems.append(sample)
                 continue
             digest = content_digest(*sample)
             label = params.classes.index(pair.class_name)
-            rows.append((rgb.count, pair.id, pair.class_name, label, digest))
+            rows.writerow((rgb.count, pair.id, pair.class_name, label, digest))
             rgb.append(sample[0])
             lidar.append(sample[1])
-            report.add(pair, digest, sample, sensors.lidar.max_range)
-    write_table(folder / "samples.csv", pd.DataFrame(rows, columns=list(SAMPLE_COLUMNS)))
+            report.add(number, pair, digest, sample, sensors.lidar.max_range)
 
 
 def _read_pairs(
@@ -169,12 +175,12 @@ def _read_pairs(
 Decoded = TypeVar("Decoded")
 
 
-def _decoded(archive: Zip, member: str, decode: Callable[[bytes], Decoded]) -> Decoded | str:
+def _decoded(archive: Zip, member: int, decode: Callable[[bytes], Decoded]) -> Decoded | str:
     """Return what a member holds, or the line that says what is wrong with it."""
     try:
         return decode(archive.read(member))
     except BadMemberError as error:
-        return f"{shown(member)}: {error}"
+        return f"{shown(archive.name(member))}: {error}"
 
 
 def _read_angles(
@@ -183,17 +189,18 @@ def _read_angles(
     """Return azimuth (h,) and zenith (w,), in radians, which all classes must share."""
     angles: dict[str, npt.NDArray[np.float32]] = {}
     for angle, length in zip(ANGLES, sensors.lidar.size, strict=True):
-        first = layout.angles[params.classes[0], angle]
+        first = shown(archive.name(layout.angles[params.classes[0], angle]))
         for class_name in params.classes:
             member = layout.angles[class_name, angle]
+            name = shown(archive.name(member))
             try:
                 values = decode_angles(archive.read(member), length)
             except BadMemberError as error:
-                raise ArchiveError(f"{params.archive}: {shown(member)}: {error}") from None
+                raise ArchiveError(f"{params.archive}: {name}: {error}") from None
             if not np.array_equal(values, angles.setdefault(angle, values)):
                 # Angles that depend on the class would tell the class to every model.
                 raise ArchiveError(
-                    f"{params.archive}: {shown(member)} differs from {shown(first)}; one sensor is "
-                    f"expected ({GUIDE})"
+                    f"{params.archive}: {name} differs from {first}; one sensor is expected "
+                    f"({GUIDE})"
                 )
     return angles

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fusebench.data.archive import GUIDE
 from fusebench.data.headers import shown
+from fusebench.data.paths import GUIDE
 from fusebench.data.sensors import LidarSensor, NoReturn
 from fusebench.data.unpack import BadMemberError
 

@@ -1,6 +1,7 @@
 """What extract saw: pairs, what is wrong or twice, and how much each sensor carries."""
 
-from collections import Counter, defaultdict
+from array import array
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fusebench.data.archive import Layout, PairedMembers
+from fusebench.data.archive import Layout
+from fusebench.data.pairs import PairedMembers
 from fusebench.data.settings import DataParams
 
 MOST_EMPTY = 10.0
@@ -20,22 +22,23 @@ Sample = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]
 
 @dataclass
 class Report:
-    """What extract saw, as it goes."""
+    """What extract saw, as it goes: of each good sample no more than 20 bytes."""
 
     pairs: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
-    classes_of_id: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    classes_of_content: dict[str, Counter[str]] = field(
-        default_factory=lambda: defaultdict(Counter)
-    )
+    # Positions of the good samples among the pairs, and the digests of their content.
+    good: "array[int]" = field(default_factory=lambda: array("i"))
+    digests: bytearray = field(default_factory=bytearray)
     # Pixels, lit ones and constant images; cells, returns and maps without one.
     content: Counter[str] = field(default_factory=Counter)
 
-    def add(self, pair: PairedMembers, digest: str, sample: Sample, max_range: float) -> None:
-        """Count a good sample."""
+    def add(
+        self, number: int, pair: PairedMembers, digest: str, sample: Sample, max_range: float
+    ) -> None:
+        """Count a good sample; `number` is its pair's position in the layout."""
         self.pairs[pair.class_name] += 1
-        self.classes_of_id[pair.id].add(pair.class_name)
-        self.classes_of_content[digest][pair.class_name] += 1
+        self.good.append(number)
+        self.digests += bytes.fromhex(digest)
         rgb, ranges = sample
         lit, returns = rgb.any(axis=2), ranges < np.float32(max_range)
         self.content.update(
@@ -45,15 +48,21 @@ class Report:
 
     def summary(self, layout: Layout, classes: Sequence[str]) -> dict[str, Any]:
         """Return what metrics/data.json holds; shares are in %."""
-        contents, content = self.classes_of_content.values(), self.content
+        content, good = self.content, np.asarray(self.good)
+        labels, ids = layout.pairs.labels[good], layout.pairs.ids[good]
+        contents, of_content = np.unique(np.frombuffer(self.digests, "S16"), return_inverse=True)
+        # A class has an id once, and a content perhaps several times.
+        of_id = np.unique(ids, return_counts=True)[1]
+        content_and_class = np.unique(of_content * len(classes) + labels)
+        classes_of_content = np.bincount(content_and_class // len(classes))
         return {
             "synthetic": layout.synthetic,
             "pairs": {name: self.pairs[name] for name in classes},
             "unmatched": layout.unmatched,
-            "shared_ids": sum(len(classes) > 1 for classes in self.classes_of_id.values()),
+            "shared_ids": int((of_id > 1).sum()),
             "content_duplicates": {
-                "samples": sum(classes.total() - 1 for classes in contents),
-                "across_classes": sum(len(classes) > 1 for classes in contents),
+                "samples": len(self.good) - len(contents),
+                "across_classes": int((classes_of_content > 1).sum()),
             },
             "bad_samples": len(self.problems),
             "rgb": {

@@ -8,6 +8,8 @@ import zlib
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from fusebench.data.directory import Entry
+
 _LZMA_HEAD, _SMALLEST_WINDOW = struct.Struct("<2sHBL"), 4096
 
 
@@ -21,7 +23,7 @@ class _Decompressor(Protocol):
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
 
 
-def unpacked(packed: bytes, info: zipfile.ZipInfo) -> bytes:
+def unpacked(packed: bytes, entry: Entry) -> bytes:
     """Return a member's content, or one byte more than it should have; never more than that.
 
     zipfile's own reading unpacks all that is there before it looks at the size.
@@ -31,19 +33,19 @@ def unpacked(packed: bytes, info: zipfile.ZipInfo) -> bytes:
     BadMemberError
         The bytes are not what the method says, or the method is not known.
     """
-    if info.compress_type == zipfile.ZIP_STORED:
+    if entry.method == zipfile.ZIP_STORED:
         return packed
     try:
-        if info.compress_type == zipfile.ZIP_LZMA:
-            decompressor, packed = _lzma(packed, info.file_size)
-        elif info.compress_type in _DECOMPRESSORS:
-            decompressor = _DECOMPRESSORS[info.compress_type]()
+        if entry.method == zipfile.ZIP_LZMA:
+            decompressor, packed = _lzma(packed, entry.size)
+        elif entry.method in _DECOMPRESSORS:
+            decompressor = _DECOMPRESSORS[entry.method]()
         else:
             raise BadMemberError(
-                f"packed by method {info.compress_type}, which is not read; zip it again by "
+                f"packed by method {entry.method}, which is not read; zip it again by "
                 "'deflate', as is usual"
             )
-        return decompressor.decompress(packed, info.file_size + 1)
+        return decompressor.decompress(packed, entry.size + 1)
     except (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError) as error:
         # bz2 has no error of its own.
         raise BadMemberError(f"broken in the zip ({error})") from None

@@ -5,25 +5,27 @@ Nothing is ever unpacked to disk, so a name cannot lead anywhere.
 
 import os
 import stat
-import struct
 import zipfile
 import zlib
-from bisect import bisect_right
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from fusebench.data.headers import Directory, check_header, find_directory, shown
+import numpy as np
+import numpy.typing as npt
+
+from fusebench.data.directory import Entry, count_entries, find_directory, read_entries, read_entry
+from fusebench.data.headers import check_header, shown
 from fusebench.data.settings import Limits
 from fusebench.data.unpack import BadMemberError, unpacked
 from fusebench.errors import ArchiveError
 
-_ENTRY_SIGNATURE = b"PK\x01\x02"
 # What the directory takes per member on average, with a long name and all that a writer adds.
 _ENTRY_BYTES = 1024
-# Systems whose members have a mode: Unix and macOS.
-_UNIX = (3, 19)
+# What a directory that is none raises.
+_BROKEN = (zipfile.BadZipFile, NotImplementedError, ValueError)
 
 
 def open_archive(path: Path, limits: Limits) -> "Zip":
@@ -54,12 +56,13 @@ def open_archive(path: Path, limits: Limits) -> "Zip":
 class Zip:
     """An open zip whose directory was checked; see `open_archive`.
 
+    A member is a position in the directory. Of each only a few numbers are kept, 32 bytes: its
+    entry is read again where it is needed.
+
     Attributes
     ----------
     source : str
         The path, for errors.
-    names : list of str
-        Names of all members, as they stand in the zip.
     comment : bytes
         What the writer says of the zip.
     """
@@ -67,36 +70,73 @@ class Zip:
     def __init__(self, path: Path, file: BinaryIO, limits: Limits) -> None:
         self.source, self._path, self._file, self._limits = str(path), path, file, limits
         self._state = _state(os.fstat(file.fileno()))
+        places, offsets, sizes, packed = (array("Q") for _ in range(4))
         try:
-            directory = find_directory(file)
-            self._check_count(directory.start, directory.length, directory.members)
-            listed = _listed(file, directory)
-        except (
-            zipfile.BadZipFile, NotImplementedError, OverflowError, ValueError, struct.error
-        ) as error:  # fmt: skip
-            raise ArchiveError(
-                f"{path}: not a readable zip archive ({shown(str(error))}); copy it anew"
-            ) from None
-        self.comment = listed.comment
-        # By the names as they are written: what else zipfile takes for a name differs by version.
-        self.names = [info.orig_filename for info in listed.filelist]
-        self._infos = dict(zip(self.names, listed.filelist, strict=True))
-        offsets = {info.header_offset for info in listed.filelist}
+            self._directory = find_directory(file)
+            self._check_count()
+            for place, entry in read_entries(file, self._directory):
+                places.append(place)
+                offsets.append(entry.offset)
+                sizes.append(entry.size)
+                packed.append(entry.packed)
+            self._check_end(len(places))
+        except _BROKEN as error:
+            raise self._unreadable(error) from None
+        self.comment = self._directory.comment
+        self._places = places
+        self._sizes, self._packed = np.asarray(sizes), np.asarray(packed)
         # The directory ends the last member; what begins behind it is refused when it is read.
-        before = {offset for offset in offsets if offset < directory.start}
-        self._starts = [*sorted(before), directory.start]
+        end = np.uint64(self._directory.start)
+        starts = np.unique(np.asarray(offsets))
+        self._starts = np.append(starts[starts < end], end)
 
-    def _check_count(self, start: int, length: int, members: int) -> None:
-        """Refuse too many members before an object is made of each; their number may be a lie."""
-        most = self._limits.members
-        if length > _ENTRY_BYTES * most:
-            raise self._beyond("members", f"its directory has {length:,} bytes")
-        self._file.seek(start)
-        count = max(members, self._file.read(length).count(_ENTRY_SIGNATURE))
+    def _unreadable(self, error: Exception) -> ArchiveError:
+        return ArchiveError(
+            f"{self.source}: not a readable zip archive ({shown(str(error))}); copy it anew"
+        )
+
+    def _check_end(self, count: int) -> None:
+        """Refuse an end that counts other members than the directory lists."""
+        members = self._directory.members
+        # In 16 bits, some writers let the number run over.
+        if (count - members) % (1 << 64 if self._directory.wide else 1 << 16):
+            raise zipfile.BadZipFile(
+                f"its end counts {members:,} members, its directory lists {count:,}"
+            )
+
+    def names(self) -> Iterator[str]:
+        """Yield the names of all members, as they stand in the zip."""
+        try:
+            for _, entry in read_entries(self._file, self._directory):
+                yield entry.name
+        except _BROKEN as error:
+            raise self._other(error) from None
+
+    def name(self, member: int) -> str:
+        """Return the name of a member, as it stands in the zip."""
+        return self._entry(member).name
+
+    def _entry(self, member: int) -> Entry:
+        try:
+            return read_entry(self._file, self._places[member])
+        except _BROKEN as error:
+            raise self._other(error) from None
+
+    def _other(self, error: Exception) -> ArchiveError:
+        """Return what is wrong with a directory that was whole when the file was opened."""
+        self.check_unchanged()
+        return self._unreadable(error)
+
+    def _check_count(self) -> None:
+        """Refuse too many members before they are listed; what the end counts may be a lie."""
+        most, directory = self._limits.members, self._directory
+        if directory.length > _ENTRY_BYTES * most:
+            raise self._beyond("members", f"its directory has {directory.length:,} bytes")
+        count = max(directory.members, count_entries(self._file, directory))
         if count > most:
             raise self._beyond("members", f"{count:,} members")
 
-    def check_limits(self, names: Iterable[str]) -> None:
+    def check_limits(self, members: npt.NDArray[np.integer]) -> None:
         """Refuse members that would unpack to too much, by what the directory says of them.
 
         Those above `data.limits.member_bytes` do not count: they are never unpacked.
@@ -106,16 +146,16 @@ class Zip:
         ArchiveError
             Together they are above `data.limits.total_bytes` or `data.limits.ratio`.
         """
-        infos = [info for name in names if not self._is_large(info := self._infos[name])]
-        content = sum(info.file_size for info in infos)
-        packed = max(1, sum(info.compress_size for info in infos))
+        sizes, stored = self._sizes[members], self._packed[members]
+        counted = np.maximum(sizes, stored) <= self._limits.member_bytes
+        content, packed = int(sizes[counted].sum()), max(1, int(stored[counted].sum()))
         if content > self._limits.total_bytes:
             raise self._beyond("total_bytes", f"its samples unpack to {content:,} bytes")
         if content > self._limits.ratio * packed:
             times = f"{content / packed:,.0f} times their size"
             raise self._beyond("ratio", f"its samples unpack to {times}, as those of a zip bomb")
 
-    def read(self, name: str) -> bytes:
+    def read(self, member: int) -> bytes:
         """Return a member's content.
 
         Memory: what the member takes in the zip, and its content, each at most
@@ -127,28 +167,25 @@ class Zip:
             Too large, encrypted, a link, packed in an unknown way, overlapping another member,
             of another name, size or checksum than the directory says.
         """
-        info = self._infos[name]
-        if self._is_large(info):
+        entry = self._entry(member)
+        if max(entry.size, entry.packed) > self._limits.member_bytes:
             raise BadMemberError(
-                f"{max(info.file_size, info.compress_size):,} bytes; at most "
+                f"{max(entry.size, entry.packed):,} bytes; at most "
                 f"{self._limits.member_bytes:,} are allowed (data.limits.member_bytes)"
             )
-        if info.create_system in _UNIX and stat.S_ISLNK(info.external_attr >> 16):
+        if entry.is_link:
             raise BadMemberError("a symbolic link; zip the file that it points to")
-        if info.header_offset >= self._starts[-1]:
+        if entry.offset >= self._directory.start:
             raise BadMemberError("broken in the zip (it begins behind the directory)")
-        start = check_header(self._file, info)
-        following = self._starts[bisect_right(self._starts, info.header_offset)]
-        if start + info.compress_size > following:
+        start = check_header(self._file, entry)
+        following = np.searchsorted(self._starts, np.uint64(entry.offset), side="right")
+        if start + entry.packed > int(self._starts[following]):
             raise BadMemberError("broken in the zip (it overlaps another member)")
         self._file.seek(start)
-        content = unpacked(self._file.read(info.compress_size), info)
-        if len(content) != info.file_size or zlib.crc32(content) != info.CRC:
+        content = unpacked(self._file.read(entry.packed), entry)
+        if len(content) != entry.size or zlib.crc32(content) != entry.crc:
             raise BadMemberError("broken in the zip (other bytes than its size and CRC say)")
         return content
-
-    def _is_large(self, info: zipfile.ZipInfo) -> bool:
-        return max(info.file_size, info.compress_size) > self._limits.member_bytes
 
     def check_unchanged(self) -> None:
         """Refuse a file that is another than the one that was opened.
@@ -185,15 +222,3 @@ class Zip:
 
 def _state(found: os.stat_result) -> tuple[int, ...]:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def _listed(file: BinaryIO, directory: Directory) -> zipfile.ZipFile:
-    """Return the zip with what its directory lists; raise BadZipFile if its end counts others."""
-    listed = zipfile.ZipFile(file)
-    count = len(listed.filelist)
-    # In 16 bits, some writers let the number run over.
-    if (count - directory.members) % (1 << 64 if directory.wide else 1 << 16):
-        raise zipfile.BadZipFile(
-            f"its end counts {directory.members:,} members, its directory lists {count:,}"
-        )
-    return listed

@@ -12,6 +12,8 @@ from fusebench.samples.samples import SAMPLE_COLUMNS
 
 PARTS = ("train", "val", "test")
 UNUSED = "unused"
+PART_DTYPE = pd.CategoricalDtype([*PARTS, UNUSED])
+"""How a column of parts is held: a byte per sample."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Manifest:
     ----------
     table : DataFrame
         The columns of samples.csv, then a column `seed_<n>` per seed that holds one of `PARTS` or
-        `UNUSED`.
+        `UNUSED`, by split and by `read_manifest` as categories.
     source : str
         Named at the beginning of errors: the file that was read.
     """
@@ -89,4 +91,4 @@ def read_manifest(path: Path) -> Manifest:
                 f"{path}: column '{column}' must be seed_<number> and hold one of "
                 f"{(*PARTS, UNUSED)} in each line; {REMEDY}"
             )
-    return Manifest(table, str(path))
+    return Manifest(table.astype(dict.fromkeys(_seed_columns(table), PART_DTYPE)), str(path))

@@ -99,8 +99,11 @@ class Samples:
     table: pd.DataFrame
     dataset: Dataset
     folder: Path | None = None
-    # Rows whose digest was found right: each is looked at once.
-    _checked: set[int] = field(init=False, default_factory=set, repr=False, compare=False)
+    # Whether the digest of a row was found right: each is looked at once.
+    _checked: npt.NDArray[np.bool_] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_checked", np.zeros(len(self.rgb), bool))
 
     def images(self, rows: "Rows") -> npt.NDArray[np.uint8]:
         """Return the images of some rows, (n, H, W, 3); raise ArtifactError if one is broken."""
@@ -120,14 +123,16 @@ class Samples:
     def _check(self, rows: "Rows") -> None:
         if self.folder is None:
             return
-        digests = self.table["digest"].to_numpy()
-        for row in set(np.asarray(rows).tolist()) - self._checked:
+        wanted = np.unique(rows)
+        # Not to_numpy, which copies the column.
+        digests = self.table["digest"].array
+        for row in wanted[~self._checked[wanted]].tolist():
             if content_digest(self.rgb[row], self.lidar[row]) != digests[row]:
                 raise ArtifactError(
                     f"{_broken_array(self.folder)}: row {row} is not the sample that {_TABLE} "
                     f"names; {REMEDY}"
                 )
-            self._checked.add(row)
+            self._checked[row] = True
 
 
 Rows = npt.NDArray[np.integer] | Sequence[int]
@@ -148,13 +153,13 @@ def _broken_array(folder: Path) -> Path:
     return folder / names[0] if names else folder
 
 
-def describe(folder: Path, dataset: Dataset) -> None:
-    """Write dataset.json into a folder that holds all other files of the samples."""
+def describe(folder: Path, dataset: Dataset, samples: int) -> None:
+    """Write dataset.json into a folder that holds all other files of this number of samples."""
     names = (*_ARRAYS, _ANGLES, _TABLE)
     content = {
         "schema": SCHEMA,
         **asdict(dataset),
-        "samples": len(read_table(folder / _TABLE, SAMPLE_COLUMNS)),
+        "samples": samples,
         "files": {name: file_digest(folder / name) for name in names},
     }
     write_sealed(folder / DATASET, content)
@@ -189,7 +194,7 @@ def _read_table(folder: Path, described: _Described) -> pd.DataFrame:
     path = folder / _TABLE
     _check_file(folder, _TABLE, described)
     table = read_table(path, SAMPLE_COLUMNS)
-    if table["row"].tolist() != list(range(described.samples)):
+    if not np.array_equal(table["row"], np.arange(described.samples)):
         raise ArtifactError(f"{path}: rows are not 0 to {described.samples - 1}; {REMEDY}")
     return table
 
