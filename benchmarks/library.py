@@ -118,7 +118,13 @@ def metrics_of_test(
 
     device = prepare(
         RuntimeParams(
-            device="cpu", threads=1, portable=False, progress="off", save_every=10, work_limit=5
+            device="cpu",
+            threads=1,
+            portable=False,
+            progress="off",
+            save_every=10,
+            work_limit=5,
+            stacked=False,
         )
     )
     samples = open_samples(SAMPLES)

@@ -81,6 +81,7 @@ def _facts() -> dict[str, Any]:
             progress="off",
             save_every=10,
             work_limit=5,
+            stacked=False,
         )
     )
     precision = device.resolve_precision("auto", cpu)

@@ -162,7 +162,13 @@ def cpu() -> Iterator[Device]:
     threads = torch.get_num_threads()
     yield prepare(
         RuntimeParams(
-            device="cpu", threads=1, portable=False, progress="off", save_every=10, work_limit=5
+            device="cpu",
+            threads=1,
+            portable=False,
+            progress="off",
+            save_every=10,
+            work_limit=5,
+            stacked=False,
         )
     )
     torch.use_deterministic_algorithms(False)

@@ -59,7 +59,7 @@ def capable_of(monkeypatch: pytest.MonkeyPatch, **capabilities: bool) -> None:
 
 def params(device: str = "cpu", threads: int | str = 1, *, portable: bool = False) -> RuntimeParams:
     content = {"device": device, "threads": threads, "portable": portable, "progress": "off",
-               "save_every": 10, "work_limit": 5}  # fmt: skip
+               "save_every": 10, "work_limit": 5, "stacked": False}  # fmt: skip
     return validate(RuntimeParams, content, "params.yaml", ("runtime",))
 
 

@@ -37,6 +37,8 @@ class RuntimeParams(Section):
         Seconds of training that an end at the worst moment may cost, or an epoch if that is longer.
     work_limit : float
         GB (10⁹ bytes) that kept work in .work/ may take.
+    stacked : bool
+        Train all seeds of a fusion in one pass; see training/stacked.py.
     """
 
     device: str
@@ -45,6 +47,7 @@ class RuntimeParams(Section):
     progress: Literal["auto", "line", "plain", "off"]
     save_every: float = Field(ge=0, le=86400)
     work_limit: float = Field(ge=0, le=1e6)
+    stacked: bool
 
     @field_validator("device")
     @classmethod
@@ -59,6 +62,13 @@ class RuntimeParams(Section):
             raise ValueError(
                 f"device = '{self.device}': must be 'auto' or 'cpu' while portable is true"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _portable_is_not_stacked(self) -> Self:
+        # The same bits elsewhere were tried of seeds trained alone.
+        if self.portable and self.stacked:
+            raise ValueError("stacked = true: must be false while portable is true")
         return self
 
     @property

@@ -39,7 +39,7 @@ def predicted(trained: Path, cpu: Device, tmp_path_factory: pytest.TempPathFacto
     """A project in which `add` was trained, and predicted by the stage's script. Read-only."""
     root = shutil.copytree(trained, tmp_path_factory.mktemp("predicted") / "project")
     runtime = {"device": "cpu", "threads": cpu.threads, "portable": False, "progress": "off",
-               "save_every": 10, "work_limit": 1}  # fmt: skip
+               "save_every": 10, "work_limit": 1, "stacked": False}  # fmt: skip
     write_json(root / "params.yaml", {"runtime": runtime})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)

@@ -35,6 +35,7 @@ PARAMS = {
         "progress": "off",
         "save_every": 0,
         "work_limit": 0,
+        "stacked": False,
     },
 }
 

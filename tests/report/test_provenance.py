@@ -131,6 +131,7 @@ def test_what_is_here_is_what_a_training_here_would_record() -> None:
             progress="off",
             save_every=10,
             work_limit=5,
+            stacked=False,
         )
     )
     recorded = environment(device, "fp32")

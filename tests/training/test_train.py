@@ -214,7 +214,7 @@ def test_manifest_that_does_not_fit_is_refused(
 def stage_folder(project: Path, monkeypatch: pytest.MonkeyPatch, cpu: Device) -> Path:
     """A project with settings of one seed and one epoch, entered."""
     runtime = {"device": "cpu", "threads": cpu.threads, "portable": False, "progress": "plain",
-               "save_every": 10, "work_limit": 1}  # fmt: skip
+               "save_every": 10, "work_limit": 1, "stacked": False}  # fmt: skip
     write_json(project / "params.yaml", {"runtime": runtime})
     write_json(project / "dvc.yaml", {"stages": {"train": {"deps": []}}})
     store_settings(project)

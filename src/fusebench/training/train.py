@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from fusebench.aside import replace_outputs
-from fusebench.device import Device, Precision, environment, peak_memory
+from fusebench.device import peak_memory
 from fusebench.errors import ArtifactError
 from fusebench.files import write_json, write_table
 from fusebench.models import weights
@@ -19,6 +19,7 @@ from fusebench.training.kept import NOTHING_KEPT, KeptSeed, KeptSeeds
 from fusebench.training.loop import Task, TrainingState, fit
 from fusebench.training.recipe import Training
 from fusebench.training.stored import FinishedSeed
+from fusebench.training.together import train_together
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,11 @@ def train_fusion(
     with replace_outputs([paths.models], [paths.curve, paths.metrics], check) as asides:
         folder, curve, metrics = asides
         seeds: dict[int, FinishedSeed] = {}
+        together = train_together(training, progress, kept)
         for seed in listed:
-            with kept.hold(training.key(seed), training.label(seed)) as of_seed:
-                finished = _train_seed(training, seed, of_seed, progress)
+            if (finished := together.pop(seed, None)) is None:
+                with kept.hold(training.key(seed), training.label(seed)) as of_seed:
+                    finished = _train_seed(training, seed, of_seed, progress)
             weights.save(folder / f"seed_{seed}.safetensors", finished.weights)
             # They are on disk now; those of ten seeds would fill memory.
             seeds[seed] = replace(finished, weights={})
@@ -83,8 +86,7 @@ def train_fusion(
         _describe(training, seeds).write(folder)
         records = [asdict(record) for finished in seeds.values() for record in finished.records]
         write_table(curve, pd.DataFrame(records))
-        precision = training.recipe.precision
-        write_json(metrics, _measurements(list(seeds.values()), training.device, precision))
+        write_json(metrics, _measurements(list(seeds.values()), training.environment))
 
 
 def _check_whole(aside: Path, models: Path, seeds: Sequence[int]) -> None:
@@ -136,9 +138,7 @@ def _describe(training: Training, seeds: Mapping[int, FinishedSeed]) -> Descript
     )
 
 
-def _measurements(
-    seeds: Sequence[FinishedSeed], device: Device, precision: Precision
-) -> dict[str, Any]:
+def _measurements(seeds: Sequence[FinishedSeed], environment: Mapping[str, Any]) -> dict[str, Any]:
     """Return time and memory of all seeds, those that were kept from an earlier run included."""
     seconds = [of_epoch for finished in seeds for of_epoch in finished.seconds]
     return {
@@ -148,7 +148,7 @@ def _measurements(
             "max": round(max(seconds), 4),
         },
         "memory": max((finished.memory for finished in seeds), key=lambda used: used["peak_mb"]),
-        "environment": environment(device, precision),
+        "environment": dict(environment),
     }
 
 
