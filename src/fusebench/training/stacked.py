@@ -202,6 +202,7 @@ def _weighted_means(logits_sbk: Tensor, labels_sb: Tensor, weights_sb: Tensor) -
     each_sb = F.cross_entropy(
         logits_sbk.flatten(0, 1), labels_sb.flatten(), reduction="none"
     ).view_as(labels_sb)
+    weights_sb = weights_sb.to(each_sb.dtype)
     return (weights_sb * each_sb).sum(1) / weights_sb.sum(1)
 
 
@@ -219,8 +220,5 @@ def _filled(positions: Sequence[Tensor]) -> Tensor:
     """
     longest = max(map(len, positions))
     return torch.stack(
-        [
-            F.pad(of_seed, (0, longest - len(of_seed)), value=int(of_seed[-1]))
-            for of_seed in positions
-        ]
+        [torch.cat([of_seed, of_seed[-1:].expand(longest - len(of_seed))]) for of_seed in positions]
     )
