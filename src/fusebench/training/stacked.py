@@ -13,10 +13,11 @@ Shape suffixes: s seeds, n samples, b batch, k classes.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from fusebench.inputs.inputs import Inputs
@@ -94,8 +95,12 @@ def start(tasks: Sequence[Task]) -> StackedState:
     alone = [loop.start(task) for task in tasks]
     weights, _ = stack_module_state([state.model for state in alone])
     equal = torch.ones(tasks[0].spec.classes, device=device)
+    model = alone[0].model.to("meta")
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.forward = partial(_convolve, layer)  # type: ignore[method-assign]
     return StackedState(
-        model=alone[0].model.to("meta"),
+        model=model,
         weights=weights,
         optimizer=loop.adam(weights.values(), settings),
         class_weights_sk=torch.stack(
@@ -195,6 +200,20 @@ def _logits(state: StackedState, inputs: Mapping[str, Tensor]) -> Tensor:
 
     logits_sbk: Tensor = vmap(of_one)(state.weights, inputs)
     return logits_sbk
+
+
+def _convolve(layer: nn.Conv2d, maps_bchw: Tensor) -> Tensor:
+    """Return what a layer makes of maps, in the format that `device.arithmetic` asks for.
+
+    Below vmap torch's autocast does not find the convolutions of a CPU: they would be fp32.
+    """
+    weight, bias, device = layer.weight, layer.bias, maps_bchw.device.type
+    if torch.is_autocast_enabled(device):
+        dtype = torch.get_autocast_dtype(device)
+        maps_bchw, weight = maps_bchw.to(dtype), weight.to(dtype)
+        bias = None if bias is None else bias.to(dtype)
+    made_bchw: Tensor = layer._conv_forward(maps_bchw, weight, bias)
+    return made_bchw
 
 
 def _weighted_means(logits_sbk: Tensor, labels_sb: Tensor, weights_sb: Tensor) -> Tensor:
