@@ -389,6 +389,15 @@ def test_portable_mode_refuses_a_gpu() -> None:
         params("cuda:1", portable=True)
     assert "params.yaml: runtime" in str(caught.value)
     assert "device = 'cuda:1': must be 'auto' or 'cpu' while portable is true" in str(caught.value)
+
+
+def test_portable_mode_refuses_seeds_in_one_pass() -> None:
+    allowed = params(portable=True).model_dump()
+    with pytest.raises(FusebenchError) as caught:
+        validate(RuntimeParams, {**allowed, "stacked": True}, "params.yaml", ("runtime",))
+    assert str(caught.value) == (
+        "params.yaml: runtime.stacked = true: must be false while portable is true"
+    )
     assert len(str(caught.value).splitlines()) == 1
 
 
