@@ -70,6 +70,7 @@ def without_autocast() -> Iterator[None]:
     """Leave autocast out, which does not know the meta device."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(torch, "autocast", lambda *_, **__: nullcontext())
+        patch.setattr(torch, "is_autocast_enabled", lambda _: False)
         yield
 
 
