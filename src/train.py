@@ -72,6 +72,7 @@ def _train(
         read_manifest(Path("data/split.csv")),
         device,
         code,
+        runtime.stacked,
     )
     # Without what may come: the moving line has no room for it.
     place_alone = where.partition(",")[0]

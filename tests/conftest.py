@@ -170,6 +170,7 @@ def cpu() -> Iterator[Device]:
             save_every=10,
             work_limit=5,
             memory_budget="auto",
+            stacked=False,
         )
     )
     torch.use_deterministic_algorithms(False)

@@ -65,7 +65,7 @@ def capable_of(monkeypatch: pytest.MonkeyPatch, **capabilities: bool) -> None:
 def params(device: str = "cpu", threads: int | str = 1, *, portable: bool = False) -> RuntimeParams:
     content = {"device": device, "threads": threads, "portable": portable, "progress": "off",
                "workers": 1, "save_every": 10, "work_limit": 5,
-               "memory_budget": "auto"}  # fmt: skip
+               "memory_budget": "auto", "stacked": False}  # fmt: skip
     return validate(RuntimeParams, content, "params.yaml", ("runtime",))
 
 
@@ -433,6 +433,15 @@ def test_portable_mode_refuses_a_gpu() -> None:
         params("cuda:1", portable=True)
     assert "params.yaml: runtime" in str(caught.value)
     assert "device = 'cuda:1': must be 'auto' or 'cpu' while portable is true" in str(caught.value)
+
+
+def test_portable_mode_refuses_seeds_in_one_pass() -> None:
+    allowed = params(portable=True).model_dump()
+    with pytest.raises(FusebenchError) as caught:
+        validate(RuntimeParams, {**allowed, "stacked": True}, "params.yaml", ("runtime",))
+    assert str(caught.value) == (
+        "params.yaml: runtime.stacked = true: must be false while portable is true"
+    )
     assert len(str(caught.value).splitlines()) == 1
 
 

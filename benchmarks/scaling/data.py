@@ -70,7 +70,7 @@ def write_samples(samples: Samples, count: int, folder: Path) -> None:
         folder / "angles.npz", allow_pickle=False, azimuth=samples.azimuth, zenith=samples.zenith
     )
     write_table(folder / "samples.csv", table)
-    describe(folder, samples.dataset)
+    describe(folder, samples.dataset, count)
 
 
 def _write_rows(path: Path, array: npt.NDArray[np.generic], rows: npt.NDArray[np.integer]) -> None:

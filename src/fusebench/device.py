@@ -48,6 +48,8 @@ class RuntimeParams(Section):
         GB (10⁹ bytes) that kept work in .work/ may take.
     memory_budget : "auto" or float
         GB that the maps of the samples may take; beyond it they are made batch by batch.
+    stacked : bool
+        Train all seeds of a fusion in one pass; see training/stacked.py.
     """
 
     device: str
@@ -58,6 +60,7 @@ class RuntimeParams(Section):
     save_every: float = Field(ge=0, le=86400)
     work_limit: float = Field(ge=0, le=1e6)
     memory_budget: Literal["auto"] | Annotated[float, Field(ge=0, le=1e6)]
+    stacked: bool
 
     @field_validator("device")
     @classmethod
@@ -72,6 +75,13 @@ class RuntimeParams(Section):
             raise ValueError(
                 f"device = '{self.device}': must be 'auto' or 'cpu' while portable is true"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _portable_is_not_stacked(self) -> Self:
+        # The same bits elsewhere were tried of seeds trained alone.
+        if self.portable and self.stacked:
+            raise ValueError("stacked = true: must be false while portable is true")
         return self
 
     @property

@@ -41,7 +41,7 @@ def predicted(trained: Path, cpu: Device, tmp_path_factory: pytest.TempPathFacto
     root = shutil.copytree(trained, tmp_path_factory.mktemp("predicted") / "project")
     runtime = {"device": "cpu", "threads": cpu.threads, "portable": False, "progress": "off",
                "workers": 1, "save_every": 10, "work_limit": 1,
-               "memory_budget": "auto"}  # fmt: skip
+               "memory_budget": "auto", "stacked": False}  # fmt: skip
     write_json(root / "params.yaml", {"runtime": runtime})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)

@@ -37,6 +37,7 @@ PARAMS = {
         "save_every": 0,
         "work_limit": 0,
         "memory_budget": "auto",
+        "stacked": False,
     },
 }
 

@@ -133,6 +133,7 @@ def test_what_is_here_is_what_a_training_here_would_record() -> None:
             save_every=10,
             work_limit=5,
             memory_budget="auto",
+            stacked=False,
         )
     )
     recorded = environment(device, "fp32")

@@ -127,8 +127,8 @@ def test_measurements_hold_time_memory_and_environment(trained: Path) -> None:
     assert measured["memory"]["peak_mb"] > 50
     assert measured["memory"]["measured"] == "peak resident set of the process"
     environment = measured["environment"]
-    values = [environment[key] for key in ("device", "precision", "threads")]
-    assert values == ["cpu", "fp32", 1]
+    values = [environment[key] for key in ("device", "precision", "threads", "stacked")]
+    assert values == ["cpu", "fp32", 1, False]
 
 
 @pytest.mark.slow
@@ -215,7 +215,7 @@ def stage_folder(project: Path, monkeypatch: pytest.MonkeyPatch, cpu: Device) ->
     """A project with settings of one seed and one epoch, entered."""
     runtime = {"device": "cpu", "threads": cpu.threads, "portable": False, "progress": "plain",
                "workers": 1, "save_every": 10, "work_limit": 1,
-               "memory_budget": "auto"}  # fmt: skip
+               "memory_budget": "auto", "stacked": False}  # fmt: skip
     write_json(project / "params.yaml", {"runtime": runtime})
     write_json(project / "dvc.yaml", {"stages": {"train": {"deps": []}}})
     store_settings(project)
@@ -269,6 +269,18 @@ def test_stage_says_which_training_of_how_many_it_is(
     assert first.startswith("add (add 2 of 7, at most 5 to come): seeds 0 on ")
     assert seed.startswith("add seed 0 (1/1; add 2 of 7): best by val loss is epoch 1 of 1, ")
     assert len(curve(stage_folder)) == 1
+
+
+def test_stage_trains_seeds_in_one_pass_where_params_say_so(
+    stage_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = read(stage_folder / "params.yaml")
+    params["runtime"]["stacked"] = True
+    write_json(stage_folder / "params.yaml", params)
+    store_settings(stage_folder, seeds=[0, 1])
+    run_stage("add", monkeypatch)
+    measured = read(stage_folder / "metrics/training/add.json")
+    assert measured["environment"]["stacked"] is True
 
 
 @pytest.mark.usefixtures("stage_folder")

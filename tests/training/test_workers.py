@@ -54,6 +54,7 @@ RUNTIME = RuntimeParams(
     save_every=0,
     work_limit=5,
     memory_budget="auto",
+    stacked=False,
 )
 Make = Callable[..., Training]
 

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from fusebench.device import Device, resolve_precision
-from fusebench.errors import ArtifactError
+from fusebench.errors import ArtifactError, ParamsError
 from fusebench.files import json_text
 from fusebench.models.base import fusion_class
 from fusebench.params import Params
@@ -33,9 +33,16 @@ def read_jobs(params: Params, device: Device) -> list[Job]:
 
     Raises
     ------
+    ParamsError
+        Seeds are to be trained in one pass.
     ArtifactError
         What is trained on is missing, or not what params.yaml and dvc.lock say.
     """
+    if params.runtime.stacked:
+        raise ParamsError(
+            "params.yaml: runtime.stacked = true: must be false here, where each seed is trained "
+            "by itself"
+        )
     settings = {fusion: _CHECKED / "settings" / f"{fusion}.json" for fusion in params.fusions}
     _check(params, list(settings.values()))
     samples, manifest = open_samples(_SAMPLES), read_manifest(_SPLIT)

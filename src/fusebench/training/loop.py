@@ -6,7 +6,7 @@ epoch, layer name): a state that was stored and read back goes on exactly where 
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -52,12 +52,10 @@ class EpochRecord:
     f1: float
 
 
-@dataclass
-class TrainingState:
-    """All that training has come to after some epochs."""
+@dataclass(kw_only=True)
+class Progressed:
+    """What came of a seed's training after some epochs: its curve, its best weights so far."""
 
-    model: Fusion
-    optimizer: torch.optim.Adam
     epoch: int = 0
     records: list[EpochRecord] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
@@ -65,17 +63,77 @@ class TrainingState:
     best_epoch: int = 0
     best_weights: dict[str, Tensor] = field(default_factory=dict)
 
+    def add_epoch(
+        self,
+        task: Task,
+        losses: tuple[float, float],
+        predicted_n: Tensor,
+        seconds: float,
+        weights: Mapping[str, Tensor],
+    ) -> None:
+        """Add an epoch, and copy its weights if its validation loss is the lowest so far.
+
+        Parameters
+        ----------
+        losses : (float, float)
+            Of the epoch's train and val pass.
+        predicted_n : tensor of int64, shape (n,)
+            The class that is predicted for each sample of the val part.
+        weights : mapping of str to tensor
+            Those after the epoch.
+
+        Raises
+        ------
+        TrainingError
+            A loss is no longer a number.
+        """
+        train_loss, val_loss = losses
+        self.epoch += 1
+        if not math.isfinite(train_loss + val_loss):
+            raise TrainingError(
+                f"{task.label}: loss is {train_loss + val_loss} in epoch {self.epoch}; lower "
+                f"train.lr or override.{task.spec.fusion}.lr (now {task.settings.lr:g})"
+            )
+        self.seconds.append(seconds)
+        rates = val_rates(task.val.labels, predicted_n, task.spec.classes, task.positive)
+        self.records.append(EpochRecord(task.seed, self.epoch, train_loss, val_loss, *rates))
+        if val_loss < self.best_loss:
+            self.best_loss, self.best_epoch = val_loss, self.epoch
+            # Copies: the optimiser changes the weights in place.
+            self.best_weights = {name: tensor.detach().clone() for name, tensor in weights.items()}
+
+
+@dataclass(kw_only=True)
+class TrainingState(Progressed):
+    """All that training has come to after some epochs, and what each epoch needs.
+
+    Attributes
+    ----------
+    class_weights : tensor of shape (k,), or None
+        As `class_weights` returns it; once per training.
+    """
+
+    model: Fusion
+    optimizer: torch.optim.Adam
+    class_weights: Tensor | None
+
 
 def start(task: Task) -> TrainingState:
     """Return the state before the first epoch: initial weights, an optimiser without a step."""
     model = build(task.spec)
     initialize(model, task.seed)
     model = model.to(task.device).to(memory_format=torch.channels_last)
-    # Fused: one pass over all tensors, on the CPU too. The rate is set before each step.
-    optimizer = torch.optim.Adam(
-        model.parameters(), task.settings.lr, weight_decay=task.settings.weight_decay, fused=True
+    return TrainingState(
+        model=model,
+        optimizer=adam(model.parameters(), task.settings),
+        class_weights=class_weights(task),
     )
-    return TrainingState(model, optimizer)
+
+
+def adam(weights: Iterable[Tensor], settings: TrainParams) -> torch.optim.Adam:
+    """Return an optimiser without a step; `train_epoch` sets its rate before each one."""
+    # Fused: one pass over all tensors, on the CPU too.
+    return torch.optim.Adam(weights, settings.lr, weight_decay=settings.weight_decay, fused=True)
 
 
 def ignore_batch(_task: Task, _state: TrainingState, _share: float) -> None:
@@ -109,21 +167,8 @@ def fit(
         logits_nk = predict(state.model, task.val, task.settings.batch_size)
         val_loss = float(F.cross_entropy(logits_nk, task.val.labels))
         seconds = time.perf_counter() - began
-        state.epoch += 1
-        if not math.isfinite(train_loss + val_loss):
-            raise TrainingError(
-                f"{task.label}: loss is {train_loss + val_loss} in epoch {state.epoch}; lower "
-                f"train.lr or override.{task.spec.fusion}.lr (now {task.settings.lr:g})"
-            )
-        state.seconds.append(seconds)
-        rates = val_rates(task.val.labels, logits_nk.argmax(1), task.spec.classes, task.positive)
-        state.records.append(EpochRecord(task.seed, state.epoch, train_loss, val_loss, *rates))
-        if val_loss < state.best_loss:
-            state.best_loss, state.best_epoch = val_loss, state.epoch
-            # Copies: the optimiser changes the weights in place.
-            state.best_weights = {
-                name: tensor.detach().clone() for name, tensor in state.model.state_dict().items()
-            }
+        losses, weights = (train_loss, val_loss), state.model.state_dict()
+        state.add_epoch(task, losses, logits_nk.argmax(1), seconds, weights)
         on_epoch(task, state)
     return state
 
@@ -133,25 +178,35 @@ def train_epoch(
     state: TrainingState,
     on_batch: Callable[[Task, TrainingState, float], None] = ignore_batch,
 ) -> float:
-    """Make one pass over the training part; return its mean loss per sample."""
+    """Make one pass over the training part; return its mean loss per sample.
+
+    From the first batch to the last, nothing waits for the device: nothing is read from it, and
+    nothing is copied to it. The mean loss is read after the last.
+    """
     settings, model = task.settings, state.model
     model.train()
-    weights = class_weights(task)
     order = epoch_order(task.seed, state.epoch, len(task.train))
     steps = math.ceil(len(order) / settings.batch_size)
     # Summed on the device: reading each loss would wait for the device each time.
     total = torch.zeros((), dtype=torch.float64, device=task.device)
     for number, (inputs, labels) in enumerate(task.train.batches(order, settings.batch_size)):
-        step = state.epoch * steps + number
-        for group in state.optimizer.param_groups:
-            group["lr"] = learning_rate(settings, step, settings.epochs * steps)
-        loss = F.cross_entropy(model(inputs), labels, weight=weights)
+        set_rate(state.optimizer, settings, state.epoch, number, steps)
+        loss = F.cross_entropy(model(inputs), labels, weight=state.class_weights)
         state.optimizer.zero_grad()
         torch.autograd.backward(loss)
         state.optimizer.step()
         total += loss.detach() * len(labels)
         on_batch(task, state, (number + 1) / steps)
     return float(total) / len(order)
+
+
+def set_rate(
+    optimizer: torch.optim.Adam, settings: TrainParams, epoch: int, batch: int, batches: int
+) -> None:
+    """Set the learning rate of the step at a batch of an epoch, both from 0."""
+    rate = learning_rate(settings, epoch * batches + batch, settings.epochs * batches)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
 
 
 def epoch_order(seed: int, epoch: int, count: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from fusebench.samples.samples import Samples
 from fusebench.sealed import digest_of
 from fusebench.training.loop import Task
 from fusebench.training.settings import TrainParams
+from fusebench.training.stacked import reason_against
 
 _PIPELINE = Path("dvc.yaml")
 # What Python leaves beside the code.
@@ -59,6 +61,8 @@ class Training:
     ----------
     code : str
         Names the code, as `code_digest`.
+    stacked : bool
+        Whether the seeds are to be trained in one pass, if they can be.
     """
 
     recipe: Recipe
@@ -66,6 +70,33 @@ class Training:
     manifest: Manifest
     device: Device
     code: str
+    stacked: bool = False
+
+    @cached_property
+    def against_stacking(self) -> str | None:
+        """Why the seeds cannot be trained in one pass; None if they can.
+
+        Raises
+        ------
+        ArtifactError
+            The manifest was drawn without one of the seeds.
+        """
+        train = self.recipe.train
+        counts = {seed: len(self.manifest.part(seed, "train")) for seed in train.seeds}
+        return reason_against(counts, train.batch_size)
+
+    @property
+    def together(self) -> list[int] | None:
+        """The seeds that are trained in one pass; None where each is trained by itself."""
+        if not self.stacked or self.against_stacking:
+            return None
+        return list(self.recipe.train.seeds)
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """What the last bits and the speed of the training depend on, as it is recorded."""
+        recorded = environment(self.device, self.recipe.precision)
+        return {**recorded, "stacked": self.together is not None}
 
     def label(self, seed: int) -> str:
         """Return how messages call the training of a seed."""
@@ -95,14 +126,16 @@ class Training:
     def key(self, seed: int) -> dict[str, Any]:
         """Return all that decides what comes of a seed: where it is equal, so are the bits.
 
-        Other seeds are not in it: each is trained by itself. Samples are named by their content,
-        in their order, and only those that this seed trains and validates on.
+        Other seeds are in it only where they are trained in one pass: that changes the last bits.
+        Samples are named by their content, in their order, and only those that this seed trains
+        and validates on.
         """
         axes = self.samples.azimuth, self.samples.zenith
         parts = {part: self.manifest.part(seed, part) for part in ("train", "val")}
         return {
             "fusion": self.recipe.fusion,
             "seed": seed,
+            "stacked": self.together,
             "settings": self.recipe.settings,
             "lidar": self.recipe.lidar.model_dump(),
             "spec": asdict(self.recipe.spec(self.samples)),

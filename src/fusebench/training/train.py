@@ -1,7 +1,8 @@
 """Stage train: one fusion, all seeds.
 
 Who trains the seeds is a `Trainer`: this process, one after the other (`one_by_one`), or several
-beside each other (`training/workers.py`). No bit depends on it.
+beside each other (`training/workers.py`), on which no bit depends; or all of them in one pass
+(`in_one_pass`).
 """
 
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from fusebench.aside import replace_outputs
-from fusebench.device import Device, Precision, environment, peak_memory
+from fusebench.device import peak_memory
 from fusebench.errors import ArtifactError
 from fusebench.files import write_json, write_table
 from fusebench.models import weights
@@ -24,6 +25,7 @@ from fusebench.training.kept import NOTHING_KEPT, KeptSeed, KeptSeeds
 from fusebench.training.loop import Task, TrainingState, fit
 from fusebench.training.recipe import Training, code_digest
 from fusebench.training.stored import FinishedSeed
+from fusebench.training.together import train_together
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,13 @@ def one_by_one(jobs: Sequence[Job], progress: Shows) -> Done:
         yield job, train_job(job, progress)
 
 
+def in_one_pass(jobs: Sequence[Job], progress: Shows) -> Done:
+    """Train all seeds of one fusion together; their training says that they can be."""
+    finished = train_together(jobs[0].training, progress, jobs[0].kept)
+    for job in jobs:
+        yield job, finished.pop(job.seed)
+
+
 def train_job(job: Job, progress: Shows) -> FinishedSeed:
     """Train a seed, or take it as it was kept."""
     with job.kept.hold(job.training.key(job.seed), job.label) as of_seed:
@@ -100,7 +109,7 @@ def train_fusion(
     kept : KeptSeeds
         Where finished seeds and states of unfinished ones are kept, and taken from.
     trainer : callable
-        Trains the seeds.
+        Trains the seeds, unless they are trained in one pass.
 
     Raises
     ------
@@ -113,6 +122,13 @@ def train_fusion(
     """
     training.manifest.check_samples(training.samples.table)
     listed = training.recipe.train.seeds
+    if training.together:
+        trainer = in_one_pass
+    elif training.stacked:
+        progress.note(
+            f"{training.recipe.fusion}: seeds are not trained in one pass: "
+            f"{training.against_stacking}"
+        )
 
     def check(asides: tuple[Path, ...]) -> None:
         _check_whole(asides[0], paths.models, listed)
@@ -131,8 +147,7 @@ def train_fusion(
         _describe(training, seeds).write(folder)
         records = [asdict(record) for finished in seeds.values() for record in finished.records]
         write_table(curve, pd.DataFrame(records))
-        precision = training.recipe.precision
-        write_json(metrics, _measurements(list(seeds.values()), training.device, precision))
+        write_json(metrics, _measurements(list(seeds.values()), training.environment))
 
 
 def _check_whole(aside: Path, models: Path, seeds: Sequence[int]) -> None:
@@ -184,9 +199,7 @@ def _describe(training: Training, seeds: Mapping[int, FinishedSeed]) -> Descript
     )
 
 
-def _measurements(
-    seeds: Sequence[FinishedSeed], device: Device, precision: Precision
-) -> dict[str, Any]:
+def _measurements(seeds: Sequence[FinishedSeed], environment: Mapping[str, Any]) -> dict[str, Any]:
     """Return time and memory of all seeds, those that were kept from an earlier run included."""
     seconds = [of_epoch for finished in seeds for of_epoch in finished.seconds]
     return {
@@ -196,7 +209,7 @@ def _measurements(
             "max": round(max(seconds), 4),
         },
         "memory": max((finished.memory for finished in seeds), key=lambda used: used["peak_mb"]),
-        "environment": environment(device, precision),
+        "environment": dict(environment),
     }
 
 
