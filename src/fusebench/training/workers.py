@@ -15,7 +15,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import resource_tracker
@@ -180,18 +180,17 @@ class _Worker:
 
     def end(self) -> None:
         """Tell the worker to end, if it was started."""
-        self.pipe.close()
         if self._process.pid is not None:
             self._process.terminate()
 
     def join(self) -> None:
         """Wait for the end of the worker."""
-        if self._process.pid is None:
-            return
-        self._process.join(_SECONDS_TO_END)
-        # What it leaves is aside, and the next one that writes there removes it.
-        self._process.kill()
-        self._process.join()
+        if self._process.pid is not None:
+            self._process.join(_SECONDS_TO_END)
+            # What it leaves is aside, and the next one that writes there removes it.
+            self._process.kill()
+            self._process.join()
+        self.pipe.close()
 
 
 @contextmanager
@@ -213,25 +212,38 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 
 
 def _work(pipe: Connection) -> None:
-    """Train what is heard of, until the other end is gone or says so."""
-    with suppress(EOFError, ConnectionError, KeyboardInterrupt):
+    """Train what is heard of, until told to end, or the other end is gone."""
+    try:
         signal.signal(signal.SIGTERM, _interrupt)
         threading.Thread(target=_end_with_parent, daemon=True).start()
-        relay = _Relay(pipe)
         try:
-            _train(pipe, relay)
-        except (EOFError, ConnectionError):
-            raise
-        except Exception as error:
-            relay.tell("failed", _portable(error))
-            # The other end decides; what this was writing has been removed.
-            pipe.recv()
+            _train_or_tell(pipe)
+        finally:
+            signal.signal(signal.SIGTERM, _go_on)
+    except (EOFError, ConnectionError, KeyboardInterrupt):
+        pass
+
+
+def _train_or_tell(pipe: Connection) -> None:
+    relay = _Relay(pipe)
+    try:
+        _train(pipe, relay)
+    except (EOFError, ConnectionError):
+        raise
+    except Exception as error:
+        relay.tell("failed", _portable(error))
+        # The other end decides; what this was writing has been removed.
+        pipe.recv()
 
 
 def _interrupt(number: int, _frame: object) -> NoReturn:
     # Once: what is removed on the way out is to be removed in peace.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _go_on)
     raise KeyboardInterrupt(signal.Signals(number).name)
+
+
+def _go_on(_number: int, _frame: object) -> None:
+    """Do nothing: this process is ending already. (Python warns of SIG_IGN set too late.)"""
 
 
 def _end_with_parent() -> None:
