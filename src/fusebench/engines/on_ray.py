@@ -133,7 +133,8 @@ def _connected(address: str | None, variables: Mapping[str, str], cpus: int) -> 
         import ray
     except ImportError:
         raise DeviceError(
-            "--engine ray: the package ray is not installed; pip install '.[ray]' brings it"
+            "--engine ray: the package ray is not installed; 'pip install ray' brings it (extra "
+            "ray of pyproject.toml)"
         ) from None
     # Ray takes the signal for itself.
     polite = signal.getsignal(signal.SIGTERM)

@@ -56,17 +56,12 @@ def trainer_of(runtime: RuntimeParams, count: int) -> Trainer:
 
 @dataclass(frozen=True)
 class _Setup:
-    """What a worker hears first: what all of its trainings share.
-
-    Attributes
-    ----------
-    code : mapping of str to callable
-        Of each fusion, what tells whether its code is that of the keys.
-    """
+    """What a worker hears first: what all of its trainings share."""
 
     runtime: RuntimeParams
     samples: Path
     manifest: Manifest
+    # Of each fusion, what tells whether its code is that of the keys.
     code: dict[str, Callable[[], bool]]
 
 
@@ -91,9 +86,7 @@ def side_by_side(runtime: RuntimeParams, count: int, jobs: Sequence[Job], progre
     Raises
     ------
     Exception
-        What a worker raised.
-    TrainingError
-        A worker was killed, or found other code than this process.
+        What a worker raised; TrainingError if it was killed, or found other code.
     """
     first = jobs[0].training
     assert first.samples.folder is not None  # noqa: S101
@@ -134,7 +127,7 @@ class _Worker:
         self._process: SpawnProcess = context.Process(
             target=_work, args=(self._far_end,), daemon=True
         )
-        self._job: Job | None = None
+        self._job: Job
 
     def start(self) -> None:
         with _deaf_to_ctrl_c():
@@ -158,7 +151,6 @@ class _Worker:
         if kind == "failed":
             raise values
         if kind == "finished":
-            assert self._job is not None  # noqa: S101
             return self._job, unpack_finished(values)
         getattr(progress, kind)(*values)
         return None
@@ -172,7 +164,6 @@ class _Worker:
             self._process.join(_SECONDS_TO_END)
             code = self._process.exitcode or 0
             how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-            assert self._job is not None  # noqa: S101
             raise TrainingError(
                 f"{self._job.label}: its process was ended from outside ({how}); where memory is "
                 "short, make runtime.workers fewer"
@@ -195,10 +186,7 @@ class _Worker:
 
 @contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Start processes that Ctrl-C passes by: a terminal sends it to all, and the first ends them.
-
-    The signal waits meanwhile for this process, and for ever for those that it starts.
-    """
+    """Start processes that Ctrl-C passes by: a terminal sends it to all, and this one ends them."""
     # It is started with the first worker, and would unblock the signal.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -228,9 +216,9 @@ def _train_or_tell(pipe: Connection) -> None:
     relay = _Relay(pipe)
     try:
         _train(pipe, relay)
-    except (EOFError, ConnectionError):
-        raise
     except Exception as error:
+        if isinstance(error, EOFError | ConnectionError):
+            raise
         relay.tell("failed", _portable(error))
         # The other end decides; what this was writing has been removed.
         pipe.recv()
