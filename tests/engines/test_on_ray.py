@@ -120,7 +120,8 @@ def test_without_ray_the_extra_is_named(
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     assert refusal(make_root, cpu, None) == (
-        "--engine ray: the package ray is not installed; pip install '.[ray]' brings it"
+        "--engine ray: the package ray is not installed; 'pip install ray' brings it (extra ray of "
+        "pyproject.toml)"
     )
 
 

@@ -79,7 +79,7 @@ def written(paths: OutputPaths) -> dict[str, bytes]:
 
 @pytest.mark.slow
 def test_seeds_beside_each_other_have_the_bits_of_seeds_alone_and_are_kept(
-    make: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    make: Make, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     alone = OutputPaths.of("add", tmp_path / "alone")
     train_fusion(make(), Progress("off", 2), alone)
@@ -88,14 +88,16 @@ def test_seeds_beside_each_other_have_the_bits_of_seeds_alone_and_are_kept(
     with Progress("plain", 2) as progress:
         train_fusion(make(), progress, beside, kept, trainer_of(RUNTIME, 2))
     assert written(beside) == written(alone)
-    lines = capsys.readouterr().out.splitlines()
+    out, errors = capfd.readouterr()
+    lines = out.splitlines()
+    assert errors == "", "workers end without a word"
     assert sorted(line.partition(" (")[0] for line in lines) == ["add seed 0", "add seed 1"]
     assert [line.partition(": best by")[0][-5:] for line in lines] == ["(1/2)", "(2/2)"]
     assert multiprocessing.active_children() == []
     # The workers kept them under the key that this process has.
     with Progress("plain", 2) as progress:
         train_fusion(make(), progress, OutputPaths.of("add", tmp_path / "again"), kept)
-    assert capsys.readouterr().out.count("kept from an earlier run") == 2
+    assert capfd.readouterr().out.count("kept from an earlier run") == 2
 
 
 def test_outputs_are_in_the_order_of_the_seeds_whatever_was_done_first(

@@ -133,7 +133,8 @@ def _connected(address: str | None, variables: Mapping[str, str], cpus: int) -> 
         import ray
     except ImportError:
         raise DeviceError(
-            "--engine ray: the package ray is not installed; pip install '.[ray]' brings it"
+            "--engine ray: the package ray is not installed; 'pip install ray' brings it (extra "
+            "ray of pyproject.toml)"
         ) from None
     # Ray takes the signal for itself.
     polite = signal.getsignal(signal.SIGTERM)
@@ -156,7 +157,9 @@ def _connected(address: str | None, variables: Mapping[str, str], cpus: int) -> 
         except (RuntimeError, ConnectionError, ValueError) as error:
             ray.shutdown()
             where = f"--address {address}" if address else "--engine ray"
-            raise DeviceError(f"{where}: {one_line(str(error))}") from None
+            raise DeviceError(
+                f"{where}: {one_line(str(error))}; docs/machines.md says what all nodes must share"
+            ) from None
         signal.signal(signal.SIGTERM, polite)
         # It prints what becomes of nodes, with pages of their state. Progress has its stream.
         with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):

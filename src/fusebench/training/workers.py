@@ -15,7 +15,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import resource_tracker
@@ -57,17 +57,12 @@ def trainer_of(runtime: RuntimeParams, count: int) -> Trainer:
 
 @dataclass(frozen=True)
 class _Setup:
-    """What a worker hears first: what all of its trainings share.
-
-    Attributes
-    ----------
-    code : mapping of str to callable
-        Of each fusion, what tells whether its code is that of the keys.
-    """
+    """What a worker hears first: what all of its trainings share."""
 
     runtime: RuntimeParams
     samples: Path
     manifest: Manifest
+    # Of each fusion, what tells whether its code is that of the keys.
     code: dict[str, Callable[[], bool]]
 
 
@@ -92,9 +87,7 @@ def side_by_side(runtime: RuntimeParams, count: int, jobs: Sequence[Job], progre
     Raises
     ------
     Exception
-        What a worker raised.
-    TrainingError
-        A worker was killed, or found other code than this process.
+        What a worker raised; TrainingError if it was killed, or found other code.
     """
     first = jobs[0].training
     assert first.samples.folder is not None  # noqa: S101
@@ -138,7 +131,7 @@ class _Worker:
         self._process: SpawnProcess = context.Process(
             target=_work, args=(self._far_end,), daemon=True
         )
-        self._job: Job | None = None
+        self._job: Job
 
     def start(self) -> None:
         with _deaf_to_ctrl_c():
@@ -162,7 +155,6 @@ class _Worker:
         if kind == "failed":
             raise values
         if kind == "finished":
-            assert self._job is not None  # noqa: S101
             return self._job, unpack_finished(values)
         getattr(progress, kind)(*values)
         return None
@@ -176,7 +168,6 @@ class _Worker:
             self._process.join(_SECONDS_TO_END)
             code = self._process.exitcode or 0
             how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-            assert self._job is not None  # noqa: S101
             raise TrainingError(
                 f"{self._job.label}: its process was ended from outside ({how}); where memory is "
                 "short, make runtime.workers fewer"
@@ -184,26 +175,22 @@ class _Worker:
 
     def end(self) -> None:
         """Tell the worker to end, if it was started."""
-        self.pipe.close()
         if self._process.pid is not None:
             self._process.terminate()
 
     def join(self) -> None:
         """Wait for the end of the worker."""
-        if self._process.pid is None:
-            return
-        self._process.join(_SECONDS_TO_END)
-        # What it leaves is aside, and the next one that writes there removes it.
-        self._process.kill()
-        self._process.join()
+        if self._process.pid is not None:
+            self._process.join(_SECONDS_TO_END)
+            # What it leaves is aside, and the next one that writes there removes it.
+            self._process.kill()
+            self._process.join()
+        self.pipe.close()
 
 
 @contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
-    """Start processes that Ctrl-C passes by: a terminal sends it to all, and the first ends them.
-
-    The signal waits meanwhile for this process, and for ever for those that it starts.
-    """
+    """Start processes that Ctrl-C passes by: a terminal sends it to all, and this one ends them."""
     # It is started with the first worker, and would unblock the signal.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -217,25 +204,38 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 
 
 def _work(pipe: Connection) -> None:
-    """Train what is heard of, until the other end is gone or says so."""
-    with suppress(EOFError, ConnectionError, KeyboardInterrupt):
+    """Train what is heard of, until told to end, or the other end is gone."""
+    try:
         signal.signal(signal.SIGTERM, _interrupt)
         threading.Thread(target=_end_with_parent, daemon=True).start()
-        relay = _Relay(pipe)
         try:
-            _train(pipe, relay)
-        except (EOFError, ConnectionError):
+            _train_or_tell(pipe)
+        finally:
+            signal.signal(signal.SIGTERM, _go_on)
+    except (EOFError, ConnectionError, KeyboardInterrupt):
+        pass
+
+
+def _train_or_tell(pipe: Connection) -> None:
+    relay = _Relay(pipe)
+    try:
+        _train(pipe, relay)
+    except Exception as error:
+        if isinstance(error, EOFError | ConnectionError):
             raise
-        except Exception as error:
-            relay.tell("failed", _portable(error))
-            # The other end decides; what this was writing has been removed.
-            pipe.recv()
+        relay.tell("failed", _portable(error))
+        # The other end decides; what this was writing has been removed.
+        pipe.recv()
 
 
 def _interrupt(number: int, _frame: object) -> NoReturn:
     # Once: what is removed on the way out is to be removed in peace.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _go_on)
     raise KeyboardInterrupt(signal.Signals(number).name)
+
+
+def _go_on(_number: int, _frame: object) -> None:
+    """Do nothing: this process is ending already. (Python warns of SIG_IGN set too late.)"""
 
 
 def _end_with_parent() -> None:
