@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -92,10 +91,9 @@ def side_by_side(runtime: RuntimeParams, count: int, jobs: Sequence[Job], progre
     first = jobs[0].training
     assert first.samples.folder is not None  # noqa: S101
     code = {job.training.recipe.fusion: job.kept.same_code for job in jobs}
-    # Each has its share of the memory.
-    budget = first.device.memory_budget / count / 1e9
-    share = runtime.model_copy(update={"memory_budget": budget})
-    setup = _Setup(share, first.samples.folder, first.manifest, code)
+    # Of the memory, each has its share.
+    share = {"memory_budget": first.device.memory_budget / count / 1e9}
+    setup = _Setup(runtime.model_copy(update=share), first.samples.folder, first.manifest, code)
     waiting, workers = deque(jobs), list[_Worker]()
     try:
         for _ in range(min(count, len(jobs))):
@@ -128,9 +126,7 @@ class _Worker:
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, self._far_end = context.Pipe()
-        self._process: SpawnProcess = context.Process(
-            target=_work, args=(self._far_end,), daemon=True
-        )
+        self._process = context.Process(target=_work, args=(self._far_end,), daemon=True)
         self._job: Job
 
     def start(self) -> None:
