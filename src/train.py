@@ -54,25 +54,27 @@ def _train(
     from fusebench.training.workers import trainer_of, worker_count
 
     device, where = prepare(runtime), place(fusion)
-    precision = resolve_precision(train.precision, device)
-    name = f"{fusion} ({where})" if where else fusion
-    workers = worker_count(runtime, device, len(train.seeds))
-    beside = f"{workers} seeds at a time, each with " if workers > 1 else ""
-    print(
-        f"{name}: seeds {', '.join(map(str, train.seeds))} on {device.name} ({device.reason}), "
-        f"{beside}{device.threads} thread(s), {precision} (train.precision is {train.precision})",
-        flush=True,
-    )
     # The fusion's own file is imported first, so that the digest is of what is run.
     fusion_class(fusion)
     code = code_digest(fusion)
     training = Training(
-        Recipe(fusion, train, lidar, precision),
+        Recipe(fusion, train, lidar, resolve_precision(train.precision, device)),
         open_samples(Path("data/samples")),
         read_manifest(Path("data/split.csv")),
         device,
         code,
         runtime.stacked,
+    )
+    name = f"{fusion} ({where})" if where else fusion
+    workers = worker_count(runtime, device, len(train.seeds))
+    beside = f"{workers} seeds at a time, each with " if workers > 1 else ""
+    if training.together:
+        beside = "in one pass, "
+    print(
+        f"{name}: seeds {', '.join(map(str, train.seeds))} on {device.name} ({device.reason}), "
+        f"{beside}{device.threads} thread(s), {training.recipe.precision} (train.precision is "
+        f"{train.precision})",
+        flush=True,
     )
     # Without what may come: the moving line has no room for it.
     place_alone = where.partition(",")[0]

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import psutil
 
-_CGROUP = Path("/sys/fs/cgroup")
+_CGROUPS, _OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 # Names and values of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_KEEP = ((_M_MMAP_THRESHOLD, 1 << 30), (_M_TRIM_THRESHOLD, 2**31 - 1))
+# Before 2.35, glibc refuses more than the second.
+_MMAP_THRESHOLDS, _TRIM_THRESHOLD = (1 << 30, 32 << 20), 2**31 - 1
 
 
 def keep_freed_memory() -> bool | None:
@@ -28,7 +29,8 @@ def keep_freed_memory() -> bool | None:
     if platform.libc_ver()[0] != "glibc":
         return None
     mallopt = ctypes.CDLL(None).mallopt
-    return all(mallopt(name, value) == 1 for name, value in _KEEP)
+    large = any(mallopt(_M_MMAP_THRESHOLD, value) == 1 for value in _MMAP_THRESHOLDS)
+    return mallopt(_M_TRIM_THRESHOLD, _TRIM_THRESHOLD) == 1 and large
 
 
 def free_memory() -> int:
@@ -37,19 +39,31 @@ def free_memory() -> int:
 
 
 def _left_in_cgroup() -> int:
-    """Return what the container's limit leaves (Linux, cgroup v2); where there is none, the most.
-
-    What the kernel caches of files counts as free: it gives that up first.
-    """
+    """Return what limits of containers and jobs leave (Linux, cgroup v2); without any, the most."""
     try:
-        limit = int((_CGROUP / "memory.max").read_text("ascii"))
-        used = int((_CGROUP / "memory.current").read_text("ascii"))
-        lines = (_CGROUP / "memory.stat").read_text("ascii").splitlines()
-        cached = dict(line.split() for line in lines).get("file", "0")
+        lines = _OWN.read_text("ascii").splitlines()
+        # "0::/path", where it is not that of a version before.
+        path = next(line.removeprefix("0::/") for line in lines if line.startswith("0::/"))
+    except (OSError, ValueError, StopIteration):
+        path = ""
+    own = _CGROUPS / path
+    # A limit holds for all groups below it.
+    above = [group for group in (own, *own.parents) if group.is_relative_to(_CGROUPS)]
+    return min(map(_left_in, above))
+
+
+def _left_in(group: Path) -> int:
+    """Return what one group may still take; files that are cached count as free, and go first."""
+    try:
+        limit = int((group / "memory.max").read_text("ascii"))
+        used = int((group / "memory.current").read_text("ascii"))
+        lines = (group / "memory.stat").read_text("ascii").splitlines()
+        stat = {name: int(value) for name, value in (line.split() for line in lines)}
     except (OSError, ValueError):
-        # No cgroup v2, or "max": no limit.
+        # None, or "max": no limit.
         return sys.maxsize
-    return max(0, limit - used + int(cached))
+    cached = stat.get("active_file", 0) + stat.get("inactive_file", 0)
+    return max(0, limit - used + cached)
 
 
 def peak_resident() -> int:

@@ -1,9 +1,11 @@
 """A part's samples as tensors: the maps of both sensors, addressed by position."""
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
+from fusebench.device import Device
 from fusebench.inputs.inputs import Inputs, lidar_batch, rgb_batch
 from fusebench.inputs.lidar import LidarParams
 from fusebench.samples.manifest import Manifest
@@ -47,3 +49,20 @@ def test_only_the_inputs_that_are_asked_for_are_computed(samples: Samples) -> No
     notebook = LidarParams(projection="notebook", align="none", normalize=True)
     inputs = Inputs.load(samples, rows, notebook, ("rgb",), torch.device("cpu"))
     assert list(inputs.maps) == ["rgb"]
+
+
+def test_memory_of_maps_goes_back_to_the_system(samples: Samples, cpu: Device) -> None:
+    """Though the process keeps what else is freed: seeds of other sizes would add up."""
+    assert cpu.device.type == "cpu", "keep_freed_memory was called"
+    process = psutil.Process()
+    rows = samples.table.loc[samples.table.index.repeat(20)]
+    blockers = []
+    before = process.memory_info().rss
+    for more in range(3):
+        inputs = Inputs.load(samples, rows.iloc[: 1500 + more], LIDAR, ("rgb", "lidar"), cpu.device)
+        assert process.memory_info().rss - before > inputs.held_bytes / 2
+        # Small, and behind them: the heap cannot be cut here.
+        blockers.append(torch.ones(10_000))
+        held = inputs.held_bytes
+        del inputs
+    assert process.memory_info().rss - before < held / 2

@@ -53,3 +53,8 @@ def test_val_is_held_before_train(samples: Samples, manifest: Manifest, cpu: Dev
     task = Training(Recipe("add", TRAIN, LIDAR, "fp32"), samples, manifest, device, "").task(0)
     assert isinstance(task.val, Inputs)
     assert isinstance(task.train, StreamedInputs)
+    # Of two seeds at a time, each has half of it.
+    training = Training(Recipe("add", TRAIN, LIDAR, "fp32"), samples, manifest, device, "")
+    half = replace(training, device=replace(device, memory_budget=2 * budget + 2))
+    assert isinstance(half.task(0, 2).train, Inputs)
+    assert isinstance(half.task(0, 3).train, StreamedInputs)

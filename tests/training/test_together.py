@@ -204,3 +204,18 @@ def test_of_a_pass_that_was_ended_nothing_is_kept(
     assert kept.root is not None
     assert {path.name for path in kept.root.glob("*/*")} == {"key.json", "lock"}
     assert not (tmp_path / "models").exists() or not list((tmp_path / "models").iterdir())
+
+
+def test_seeds_in_one_pass_share_the_memory_budget(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares: list[int] = []
+    task = Training.task
+
+    def noted(self: Training, seed: int, beside: int = 1) -> Any:
+        shares.append(beside)
+        return task(self, seed, beside)
+
+    monkeypatch.setattr(Training, "task", noted)
+    train(make(epochs=1), tmp_path)
+    assert shares == [2, 2]

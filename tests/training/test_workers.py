@@ -114,6 +114,26 @@ def test_outputs_are_in_the_order_of_the_seeds_whatever_was_done_first(
     assert list(described["seeds"]) == ["1", "0"]
 
 
+# --- Memory ---
+
+
+def test_workers_share_the_memory_budget(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Enough(Exception):  # noqa: N818
+        pass
+
+    def begin(_self: object, _job: Job, setup: Any = None) -> None:
+        assert setup.runtime.memory_budget == 1.5
+        raise Enough
+
+    monkeypatch.setattr(workers._Worker, "start", lambda _self: None)
+    monkeypatch.setattr(workers._Worker, "begin", begin)
+    training = make()
+    device = replace(training.device, memory_budget=3_000_000_000)
+    jobs = [Job(replace(training, device=device), seed, KeptSeeds()) for seed in (0, 1)]
+    with pytest.raises(Enough):
+        next(workers.side_by_side(RUNTIME, 2, jobs, Progress("off", 2)))
+
+
 # --- How many ---
 
 

@@ -10,6 +10,7 @@ from fusebench.files import json_text
 from fusebench.models.base import fusion_class
 from fusebench.params import Params
 from fusebench.recorded import check_files
+from fusebench.revisions.revisions import WORKSPACE, reader
 from fusebench.samples.manifest import read_manifest
 from fusebench.samples.samples import open_samples
 from fusebench.stale import stale_files
@@ -79,4 +80,4 @@ def _stale(params: Params, settings: Sequence[Path]) -> Iterator[tuple[str, str]
             yield str(path), "is not of this params.yaml"
     if _LOCK.is_file():
         made = [path.as_posix() for path in (_SAMPLES, _SPLIT, _INPUTS)]
-        yield from stale_files(Path.read_bytes, made).items()
+        yield from stale_files(reader(WORKSPACE), made).items()

@@ -23,6 +23,7 @@ from fusebench.device import RuntimeParams, prepare
 from fusebench.engines.run import Done, Key
 from fusebench.errors import DeviceError, ParamsError, TrainingError, one_line
 from fusebench.models.base import fusion_class
+from fusebench.processor import usable_cores
 from fusebench.progress import EpochFigures, Shows
 from fusebench.samples.manifest import Manifest
 from fusebench.samples.samples import SAMPLE_COLUMNS, Samples
@@ -105,6 +106,9 @@ def _train(
     """Train a seed; on a node."""
     runtime.before_torch()
     device = prepare(runtime)
+    # Ray places as many trainings here as the cores allow.
+    beside = max(1, usable_cores() // device.threads)
+    device = replace(device, memory_budget=device.memory_budget // beside)
     fusion_class(recipe.fusion)
     training = Training(recipe, *source, device, code_digest(recipe.fusion))
     return training.key(seed), pack_finished(

@@ -1,7 +1,9 @@
 """What the models see: both inputs as maps of four channels on the same grid."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from mmap import mmap
 from typing import Protocol, Self
 
 import numpy as np
@@ -114,15 +116,25 @@ class Inputs:
         maps = {}
         height, width = samples.rgb.shape[1:3]
         for name in names:
-            filled = torch.empty(
-                (len(rows), CHANNELS, height, width), dtype=_DTYPES[name],
-                memory_format=torch.channels_last, device=device,
-            )  # fmt: skip
+            filled = _empty((len(rows), height, width, CHANNELS), _DTYPES[name], device)
+            filled = filled.permute(0, 3, 1, 2)
             for start in range(0, len(rows), _CHUNK):
                 chunk = rows.iloc[start : start + _CHUNK]
                 filled[start : start + len(chunk)] = _MAKERS[name](samples, chunk, params)
             maps[name] = filled
         return cls(maps, labels_of(rows, device))
+
+
+def _empty(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return a tensor whose memory goes back to the system with it.
+
+    What is freed otherwise stays with the process (`memory.keep_freed_memory`): the maps of the
+    next seed, of another size, would be taken beside the hole that those of the last one left.
+    """
+    if device.type != "cpu":
+        return torch.empty(shape, dtype=dtype, device=device)
+    count = math.prod(shape)
+    return torch.frombuffer(mmap(-1, count * dtype.itemsize), dtype=dtype).view(shape)
 
 
 def maps_bytes(samples: Samples, count: int, names: Sequence[str]) -> int:

@@ -246,12 +246,16 @@ class KeptSeed:
     def _sound(self, name: str) -> Iterator[bytes]:
         """Yield the contents of the kept files of a kind that are as they were written."""
         for path in self._files(name):
-            content = path.read_bytes()
+            try:
+                content = path.read_bytes()
+            except FileNotFoundError:
+                # Another run made room meanwhile.
+                continue
             if digest_of(content) == path.name.split(".")[1]:
                 yield content
             else:
                 self._kept.say(f"warning: {path}: damaged, passed over and removed")
-                path.unlink()
+                path.unlink(missing_ok=True)
 
 
 NOTHING_KEPT = KeptSeeds()

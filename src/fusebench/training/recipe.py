@@ -102,8 +102,13 @@ class Training:
         """Return how messages call the training of a seed."""
         return f"{self.recipe.fusion} seed {seed}"
 
-    def task(self, seed: int) -> Task:
+    def task(self, seed: int, beside: int = 1) -> Task:
         """Return what one seed is trained on and how; this loads its inputs.
+
+        Parameters
+        ----------
+        beside : int
+            How many seeds share the memory budget.
 
         Raises
         ------
@@ -118,8 +123,9 @@ class Training:
             return open_inputs(samples, rows, recipe.lidar, names, device, budget)
 
         # Val first: it is smaller, and read as often.
-        val = part("val", self.device.memory_budget)
-        train = part("train", self.device.memory_budget - val.held_bytes)
+        budget = self.device.memory_budget // beside
+        val = part("val", budget)
+        train = part("train", budget - val.held_bytes)
         positive = samples.dataset.classes.index(samples.dataset.positive)
         return Task(recipe.spec(samples), recipe.train, seed, train, val, positive, device)
 

@@ -46,7 +46,7 @@ def train_together(training: Training, progress: Shows, kept: KeptSeeds) -> dict
 def _train(
     training: Training, held: dict[int, KeptSeed], progress: Shows
 ) -> dict[int, FinishedSeed]:
-    tasks = [training.task(seed) for seed in held]
+    tasks = [training.task(seed, len(held)) for seed in held]
     epochs = training.recipe.train.epochs
     samples = sum(len(task.train) + len(task.val) for task in tasks)
 

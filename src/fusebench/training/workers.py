@@ -160,7 +160,7 @@ class _Worker:
         """Say what has become of a worker whose pipe is broken."""
         try:
             yield
-        except (EOFError, ConnectionError):
+        except (EOFError, OSError):
             self._process.join(_SECONDS_TO_END)
             code = self._process.exitcode or 0
             how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
