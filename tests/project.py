@@ -103,17 +103,23 @@ class Project:
 
 
 @contextmanager
-def started(project: Project, *arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """Start DVC as a terminal does, in a session of its own, with stderr in stdout."""
-    # Whoever runs the tests in the background may have had Ctrl-C ignored.
+def hearing_ctrl_c() -> Iterator[None]:
+    """Start processes that hear Ctrl-C, which is ignored where tests run in the background."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def started(project: Project, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Start DVC as a terminal does, in a session of its own, with stderr in stdout."""
+    with hearing_ctrl_c():
         process = subprocess.Popen(
             [sys.executable, "-m", "dvc", *arguments], cwd=project.root, env=environment(),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         )  # fmt: skip
-    finally:
-        signal.signal(signal.SIGINT, before)
     with process:
         yield process
 

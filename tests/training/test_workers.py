@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +21,7 @@ import torch
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.project import ROOT
+from tests.project import ROOT, hearing_ctrl_c
 
 from fusebench.config import validate
 from fusebench.device import Device, RuntimeParams
@@ -259,11 +259,18 @@ def stage(root: Path) -> Iterator[subprocess.Popen[str]]:
         for name, value in os.environ.items()
         if not name.startswith(("DVC_", *PORTABLE_ENVIRONMENT))
     }
-    with subprocess.Popen(
-        [sys.executable, str(ROOT / "src/train.py"), "add"], cwd=root, env=environment, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-    ) as process:  # fmt: skip
-        yield process
+    with hearing_ctrl_c():
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "src/train.py"), "add"], cwd=root, env=environment,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+    with process:
+        try:
+            yield process
+        finally:
+            # A test that fails does not wait for its end.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.fixture
