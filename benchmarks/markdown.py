@@ -27,12 +27,10 @@ def tables(results: Sequence[Result]) -> str:
 
 
 def summary(results: Sequence[Result]) -> str:
-    """Return what the README shows: the training table of the newest result, a row of others."""
+    """Return what the README shows: the training table of the newest result, a line of others."""
     newest, *older = newest_first(results)
-    parts = [_training_table(newest, newest["training"]["cpu"], ""), _machine(newest)]
-    if older:
-        parts.append(_others(older, newest))
-    return "\n\n".join(parts)
+    table = _training_table(newest, newest["training"]["cpu"], "")
+    return "\n".join([table, "", _machine(newest), *map(_elsewhere, older)])
 
 
 def _age(result: Result, newest: Result) -> list[str]:
@@ -46,29 +44,15 @@ def _commit(result: Result) -> str:
     return str(result["environment"]["commit"])
 
 
-def _others(results: Sequence[Result], newest: Result) -> str:
-    """Return the table of the project as shipped on other machines, and how old its rows are."""
-    header = [
-        "the project elsewhere",
-        "s per epoch",
-        "`notebook` ÷ `project`",
-        "commit",
-    ]
-    rows = []
-    for result in results:
-        training, facts = result["training"]["cpu"], result["environment"]
-        shipped = training["implementations"][training["reference"]]
-        precision = training["reference"].split("-")[1]
-        rows.append([
-            f"{facts['processor']}, {facts['threads']} threads, {_sets(result)}: {precision}",
-            spread_cell(shipped["seconds_per_epoch"]),
-            f"{spread_cell(notebook(training)['ratio'])} ×",
-            _commit(result),
-        ])  # fmt: skip
-    lines = [number_table(header, rows)]
-    if any(_commit(result) != _commit(newest) for result in results):
-        lines.append(f"Another commit than {_commit(newest)}: the library has moved on since.")
-    return "\n\n".join(lines)
+def _elsewhere(result: Result) -> str:
+    """Return what the project as shipped reached on another machine, and at which commit."""
+    training, facts = result["training"]["cpu"], result["environment"]
+    shipped = training["implementations"][training["reference"]]
+    return (
+        f"As of commit {_commit(result)}: {facts['processor']}, {_sets(result)}, "
+        f"{training['reference'].split('-')[1]}: {spread_cell(shipped['seconds_per_epoch'])} s per "
+        f"epoch, `notebook` ÷ `project` {spread_cell(notebook(training)['ratio'])}."
+    )
 
 
 def _tables(result: Result) -> list[str]:
