@@ -7,6 +7,7 @@ from benchmarks.limits import limits, notebook
 from benchmarks.timing import FUSION
 
 _UNKNOWN = "–"
+_PRODUCTS = {"matmul": "matrix products", "convolution": "convolutions"}
 
 
 def newest_first(results: Sequence[Result]) -> list[Result]:
@@ -123,7 +124,9 @@ def _notes(samples: Result, training: Result) -> str:
     figures = training["implementations"]
     reference = figures[training["reference"]]
     peaks = ", ".join(
-        f"{precision} {rates['median']:,.0f} (best {rates['max']:,.0f})"
+        # A result from before convolutions were timed does not say of what.
+        f"{precision} {rates['median']:,.0f} (best {rates['max']:,.0f}) "
+        f"of {_PRODUCTS[rates.get('of', 'matmul')]}"
         for precision, rates in training["peak_gigaflops"].items()
     )
     measured = sorted({values["memory"]["measured"] for values in figures.values()})
@@ -131,7 +134,7 @@ def _notes(samples: Result, training: Result) -> str:
         f"{samples['train']} train + {samples['val']} val samples, "
         f"{reference['flops'] / 1e9:.0f} GFLOP per epoch; {reference['ratio']['repeats']} "
         "interleaved rounds after two warm-up epochs: median (min–max), ratios to the first row "
-        f"within a round. Peak: matrix products in the same rounds, GFLOP/s: {peaks}. "
+        f"within a round. Peak in the same rounds, GFLOP/s: {peaks}. "
         f"{_floors(training)}Memory: {', '.join(measured)}."
     )
 

@@ -140,16 +140,18 @@ def summarize(
 ) -> dict[str, Any]:
     """Return the figures of each implementation, and the peak rates they are compared with.
 
-    The floor of an epoch is the larger of two times: its operations at the rate of a matrix product
-    of the same precision, and its bytes at the rate of a copy (the roofline of Williams, Waterman &
-    Patterson, Communications of the ACM 52(4), 2009).
+    The peak of a precision is the faster one of a matrix product and a convolution. The floor of an
+    epoch is the larger of two times: its operations at that rate, and its bytes at the rate of a
+    copy (the roofline of Williams, Waterman & Patterson, Communications of the ACM 52(4), 2009).
     """
     rounds = complete_rounds(timings, [spec.name for spec in specs])
     seconds = {spec.name: [times[spec.name] for times in rounds] for spec in specs}
     *products, copy = calibrations(specs)
-    peaks = {
-        spec.precision: _rates(timings, spec.name, counts[spec.name]["flops"]) for spec in products
-    }
+    peaks: dict[str, dict[str, Any]] = {}
+    for spec in products:
+        rates = _rates(timings, spec.name, counts[spec.name]["flops"])
+        if spec.precision not in peaks or rates["median"] > peaks[spec.precision]["median"]:
+            peaks[spec.precision] = {"of": spec.kind, **rates}
     copied = _rates(timings, copy.name, counts[copy.name]["bytes"])
     figures = {}
     for spec in specs:

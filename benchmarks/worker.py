@@ -19,7 +19,7 @@ from typing import Any, TextIO
 import torch
 
 from benchmarks.implementations.counting import counted
-from benchmarks.implementations.peak import Copies, MatrixProducts
+from benchmarks.implementations.peak import Convolutions, Copies, MatrixProducts
 from benchmarks.implementations.spec import Implementation, Spec
 from benchmarks.library import TrainingData, runtime
 from benchmarks.processes import reply_stream
@@ -44,6 +44,8 @@ def build(spec: Spec, folder: Path) -> tuple[Implementation, Device]:
     torch.set_num_threads(spec.threads)
     if spec.kind == "matmul":
         return MatrixProducts(device.device, spec.precision, spec.size), device
+    if spec.kind == "convolution":
+        return Convolutions(device.device, spec.precision, spec.size), device
     if spec.kind == "copy":
         return Copies(device.device, spec.size), device
     if spec.kind == "notebook":

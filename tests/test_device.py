@@ -29,6 +29,7 @@ from fusebench.errors import DeviceError, FusebenchError
 from fusebench.processor import (
     PORTABLE_ENVIRONMENT,
     processor_kind,
+    processor_maker,
     processor_name,
     thread_count,
     usable_cores,
@@ -240,21 +241,27 @@ def test_precision_asked_for_is_taken(
 
 
 @pytest.mark.parametrize(
-    ("capabilities", "expected"),
+    ("maker", "capabilities", "expected"),
     [
-        ({"avx512_bf16": True, "amx_bf16": True, "amx_tile": True}, "bf16"),
-        ({"avx512_bf16": False, "amx_bf16": True, "amx_tile": True}, "bf16"),
+        ("GenuineIntel", {"avx512_bf16": True, "amx_bf16": True, "amx_tile": True}, "bf16"),
+        ("GenuineIntel", {"avx512_bf16": False, "amx_bf16": True, "amx_tile": True}, "bf16"),
         # Instructions for bf16, but no units: slower than fp32.
-        ({"avx512_bf16": True, "amx_bf16": False, "amx_tile": False}, "fp32"),
+        ("GenuineIntel", {"avx512_bf16": True, "amx_bf16": False, "amx_tile": False}, "fp32"),
         # A system may hide the tiles, without which AMX cannot be used.
-        ({"avx512_bf16": True, "amx_bf16": True, "amx_tile": False}, "fp32"),
-        ({"avx512_bf16": False, "amx_bf16": False, "avx512_f": True}, "fp32"),
-        ({"neon": True, "bf16": True}, "fp32"),
+        ("GenuineIntel", {"avx512_bf16": True, "amx_bf16": True, "amx_tile": False}, "fp32"),
+        ("GenuineIntel", {"avx512_bf16": False, "amx_bf16": False, "avx512_f": True}, "fp32"),
+        # On AMD the same instructions are the faster ones.
+        ("AuthenticAMD", {"avx512_bf16": True, "amx_bf16": False, "amx_tile": False}, "bf16"),
+        ("AuthenticAMD", {"avx512_bf16": False, "avx512_f": True}, "fp32"),
+        ("AuthenticAMD", {"avx2": True}, "fp32"),
+        ("", {"avx512_bf16": True}, "fp32"),
+        ("", {"neon": True, "bf16": True}, "fp32"),
     ],
 )
-def test_auto_is_bf16_where_the_processor_has_units_for_it(
-    capabilities: dict[str, bool], expected: str, monkeypatch: pytest.MonkeyPatch
+def test_auto_is_bf16_where_the_processor_is_the_faster_for_it(
+    maker: str, capabilities: dict[str, bool], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("fusebench.device.processor_maker", lambda: maker)
     capable_of(monkeypatch, **capabilities)
     assert resolve_precision("auto", CPU) == expected
 
@@ -511,6 +518,7 @@ def test_kind_of_a_processor_is_its_maker_model_and_instruction_sets(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     processor_with(monkeypatch, tmp_path, "fpu sse2 amx_tile avx512f fma avx2 avx")
+    assert processor_maker() == "Maker"
     assert processor_kind() == "x86_64 Maker 6.143 amx_tile avx avx2 avx512f fma"
 
 

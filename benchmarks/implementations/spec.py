@@ -11,6 +11,8 @@ from fusebench.processor import lacking_for_portable
 if TYPE_CHECKING:
     from fusebench.device import Precision
 
+CHANNELS = 512
+"""Of the maps that are convolved."""
 COPIED_MIB = 512
 """Size of the array that is copied: well beyond the last cache of processors of today."""
 
@@ -31,19 +33,19 @@ class Spec:
 
     Attributes
     ----------
-    kind : {"project", "notebook", "fabric", "matmul", "copy"}
+    kind : {"project", "notebook", "fabric", "matmul", "convolution", "copy"}
     precision : {"fp32", "bf16"}
     device : {"cpu", "cuda"}
     threads : int
         On the CPU, the same for all.
     size : int
-        Rows and columns of the matrices, where the work is a matrix product; MiB of the array,
-        where it is a copy.
+        Rows and columns of the matrices, where the work is a matrix product; channels, where it is
+        a convolution; MiB of the array, where it is a copy.
     portable : bool
         Whether the project trains in portable mode: fp32, with the threads of the others.
     """
 
-    kind: Literal["project", "notebook", "fabric", "matmul", "copy"]
+    kind: Literal["project", "notebook", "fabric", "matmul", "convolution", "copy"]
     precision: Precision
     device: Literal["cpu", "cuda"]
     threads: int
@@ -84,13 +86,17 @@ def implementations(
 
 
 def calibrations(specs: Sequence[Spec]) -> list[Spec]:
-    """Return what gives the peak rates: a matrix product per precision of the trainings, a copy."""
+    """Return what gives the peak rates: both products per precision of the trainings, a copy."""
     by_precision = {spec.precision: spec for spec in specs}
     first = specs[0]
     return [
         *(
-            Spec("matmul", precision, spec.device, spec.threads)
+            product
             for precision, spec in by_precision.items()
+            for product in (
+                Spec("matmul", precision, spec.device, spec.threads),
+                Spec("convolution", precision, spec.device, spec.threads, size=CHANNELS),
+            )
         ),
         Spec("copy", "fp32", first.device, first.threads, size=COPIED_MIB),
     ]

@@ -21,6 +21,7 @@ from fusebench.processor import (
     PORTABLE_THREADS,
     check_team,
     make_portable,
+    processor_maker,
     processor_name,
     thread_count,
 )
@@ -194,20 +195,22 @@ def resolve_precision(wanted: WantedPrecision, device: Device) -> Precision:
     return "bf16" if not device.portable and _is_faster_in_bf16(device.device) else "fp32"
 
 
-# On Intel, AVX-512's bf16 instructions alone do half of what fp32 does (docs/speed.md); on AMD,
-# where they may do more, that was not measured.
+# Where products in bf16 are the faster ones (docs/speed.md). AVX-512's bf16 instructions alone do
+# half of what fp32 does on Intel, and nearly twice as much on AMD.
 _BF16_UNITS = ("amx_bf16", "amx_tile")
+_BF16_UNITS_OF_MAKER = {"AuthenticAMD": ("avx512_bf16",)}
 
 
 def _is_faster_in_bf16(device: "torch.device") -> bool:
-    """Tell whether the processor or GPU has units of its own for products in bf16."""
+    """Tell whether the processor or GPU computes products in bf16 at a higher rate."""
     import torch
 
     if device.type == "cuda":
         with torch.cuda.device(device):
             return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
-    return all(capabilities.get(name, False) for name in _BF16_UNITS)
+    units = _BF16_UNITS_OF_MAKER.get(processor_maker(), _BF16_UNITS)
+    return all(capabilities.get(name, False) for name in units)
 
 
 def _choose(wanted: str) -> "tuple[torch.device, str]":

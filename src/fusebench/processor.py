@@ -66,7 +66,12 @@ def processor_kind() -> str:
         parts = [platform.machine(), processor_name(), *on_arm, facts.get("Features", "")]
         return " ".join(filter(None, parts))
     sets = sorted(name for name in instruction_sets() if name.startswith(_CHOSEN_BY))
-    return " ".join([platform.machine(), facts.get("vendor_id", ""), ".".join(model), *sets])
+    return " ".join([platform.machine(), processor_maker(), ".".join(model), *sets])
+
+
+def processor_maker() -> str:
+    """Return who made the processor, in its own words ("AuthenticAMD"); "" where it has none."""
+    return _cpuinfo().get("vendor_id", "")
 
 
 def instruction_sets() -> frozenset[str]:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 
 from benchmarks.implementations.counting import counted
-from benchmarks.implementations.peak import Copies, MatrixProducts
+from benchmarks.implementations.peak import Convolutions, Copies, MatrixProducts
 
 CPU = torch.device("cpu")
 
@@ -62,6 +62,8 @@ def test_a_linear_layer_counts_in_inference_too() -> None:
 def test_what_gives_the_peak_is_counted_and_a_copy_reads_and_writes_all() -> None:
     products = counted(MatrixProducts(CPU, "bf16", 16), copies=False)
     assert products == {"flops": 3 * 2 * 16**3, "bytes": 3 * 2 * 3 * 16**2}
+    convolutions = counted(Convolutions(CPU, "fp32", 2), copies=False)
+    assert convolutions["flops"] == 3 * 2 * (24 * 2 * 32 * 32) * (2 * 3 * 3)
     copies = Copies(CPU, 1)
     assert counted(copies, copies=True) == {"flops": 0, "bytes": 3 * 2 * 2**20}
     assert torch.equal(copies._source, copies._target)

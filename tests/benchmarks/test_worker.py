@@ -28,6 +28,7 @@ def test_only_the_project_is_prepared_as_a_stage_is(
     assert (prepared, device) == ([wanted], cpu)
     for spec in (
         Spec("matmul", "fp32", "cpu", 1, size=8),
+        Spec("convolution", "fp32", "cpu", 1, size=8),
         Spec("copy", "fp32", "cpu", 1, size=1),
         Spec("fabric", "fp32", "cpu", 1),
     ):

@@ -245,7 +245,8 @@ def test_stage_trains_by_the_checked_settings_and_says_on_what(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": able, "amx_tile": able})
+    units = dict.fromkeys(("amx_bf16", "amx_tile", "avx512_bf16"), able)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: units)
     store_settings(stage_folder, precision=wanted, pooling="strided")
     run_stage("add", monkeypatch)
     first, *rest = capsys.readouterr().out.splitlines()
