@@ -152,8 +152,9 @@ def float_maps(samples: Samples, rows: pd.DataFrame, params: LidarParams, name: 
     """Return the maps of one input as a batch has them, on the CPU: (N, 4, H, W), float32."""
     maps = _MAKERS[name](samples, rows, params).numpy()
     # In channels_last, as all that models see: the layout decides their last bits.
-    in_memory = np.empty((len(rows), *maps.shape[2:], CHANNELS), np.float32)
-    in_memory[...] = maps.transpose(0, 2, 3, 1)
+    last = maps.transpose(0, 2, 3, 1)
+    # Through one dimension, or an axis of length one keeps whatever step it had.
+    in_memory = np.ascontiguousarray(last, np.float32).ravel().reshape(last.shape)
     if maps.dtype == np.uint8:
         in_memory /= np.float32(_FULL)
     return torch.from_numpy(in_memory.transpose(0, 3, 1, 2))
