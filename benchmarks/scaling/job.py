@@ -183,6 +183,9 @@ def _task(order: Order, tell: Tell) -> "Task":
     lidar = load_section(PARAMS_FILE, "lidar", LidarParams)
     names = fusion_class(FUSION).inputs
     tell("load")
+    # A digest is checked when a sample is first looked at: once per training, not once per epoch.
+    for chunk in samples.chunks():
+        samples.images(chunk)
     inputs = load_inputs(samples, rows, lidar, names, device.device, streamed=order.kind != HELD)
     tell("work")
     positive = dataset.classes.index(dataset.positive)

@@ -15,10 +15,10 @@ from fusebench.inputs.lidar import (
     LidarGeometry,
     LidarParams,
     camera_cells,
+    directions,
     grid_cells,
     lidar_maps,
-    notebook_points,
-    spherical_points,
+    notebook_directions,
 )
 from fusebench.samples.samples import Dataset, Samples
 from fusebench.synthetic.archive import draw_scenes
@@ -44,6 +44,15 @@ def params(
     align: Align = "none", normalize: bool = False, projection: Projection = "spherical"
 ) -> LidarParams:
     return LidarParams(projection=projection, align=align, normalize=normalize)
+
+
+def spherical_points(ranges: Floats, azimuth: Floats, zenith: Floats) -> Floats:
+    """Points of maps (N, h, w): x, y and z, (N, 3, h, w)."""
+    return np.stack([ranges * vector for vector in directions(azimuth, zenith)], axis=1)
+
+
+def notebook_points(ranges: Floats, ids: NDArray[np.int64], sensors: LidarGeometry) -> Floats:
+    return np.stack([ranges * vector for vector in notebook_directions(ids, sensors)], axis=1)
 
 
 def angles(count: int, step: float = 0.5) -> Floats:

@@ -65,60 +65,42 @@ class LidarGeometry:
         )  # fmt: skip
 
 
-def spherical_points(
-    ranges: Floats, azimuth: Floats, zenith: Floats, points: Floats | None = None
-) -> Floats:
-    """Return the points of LiDAR maps.
+def directions(azimuth: Floats, zenith: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return x, y and z of the cells' unit vectors; times the range they are the point.
 
     Parameters
     ----------
-    ranges : array, shape (N, h, w), metres
     azimuth : array, shape (h,) or (N, 1), radians
     zenith : array, shape (w,) or (N, 1), radians
         With shape (N, 1) all cells of a map share one angle.
-    points : array of float32, shape (N, 3, h, w), optional
-        Where to put them.
 
     Returns
     -------
-    array of float32, shape (N, 3, h, w)
-        x, y and z in metres.
+    arrays of float32 that go with maps of shape (N, h, w)
     """
     az = azimuth[:, None] if azimuth.ndim == 1 else azimuth[:, :, None]
     ze = zenith[None, :] if zenith.ndim == 1 else zenith[:, :, None]
-    rays = (np.sin(-az) * np.cos(-ze), np.cos(-az) * np.cos(-ze), np.sin(-ze))
-    if points is None:
-        points = np.empty((len(ranges), 3, *ranges.shape[1:]), np.float32)
-    for channel, ray in enumerate(rays):
-        np.multiply(ranges, ray, out=points[:, channel])
-    return points
+    return np.sin(-az) * np.cos(-ze), np.cos(-az) * np.cos(-ze), np.sin(-ze)
 
 
-def notebook_points(
-    ranges: Floats,
-    ids: npt.NDArray[np.int64],
-    geometry: LidarGeometry,
-    points: Floats | None = None,
-) -> Floats:
-    """Return points as the notebook computed them: wrongly, with one angle for a whole map.
+def notebook_directions(
+    ids: npt.NDArray[np.int64], geometry: LidarGeometry
+) -> tuple[Floats, Floats, Floats]:
+    """Return directions as the notebook had them: wrongly, with one angle for a whole map.
 
     It looked the angles up by the sample's id and took 0 where the id was past their end, so that
     x = z = 0 for all but the first 64 ids. Kept to show what that does to a comparison.
 
     Parameters
     ----------
-    ranges : array, shape (N, h, w), metres
     ids : array of int, shape (N,)
-    points : array of float32, shape (N, 3, h, w), optional
-        Where to put them.
     """
 
     def looked_up(angles: Floats) -> Floats:
         nearest = angles[np.minimum(ids, len(angles) - 1)]
         return np.where(ids < len(angles), nearest, np.float32(0)).astype(np.float32)[:, None]
 
-    azimuth, zenith = looked_up(geometry.azimuth), looked_up(geometry.zenith)
-    return spherical_points(ranges, azimuth, zenith, points)
+    return directions(looked_up(geometry.azimuth), looked_up(geometry.zenith))
 
 
 def camera_angles(geometry: LidarGeometry) -> tuple[Floats, Floats]:
@@ -194,18 +176,21 @@ def lidar_maps(
         background is a point at the maximum range, as in the notebook. In memory channels come
         last, unless `align` had to move cells.
     """
-    # One array from the start, in the layout of a batch: copies were half of the time that
-    # streamed batches took.
-    maps = np.empty((*ranges.shape, 4), np.float32).transpose(0, 3, 1, 2)
-    points, mask = maps[:, :3], maps[:, 3:]
     if params.projection == "notebook":
-        notebook_points(ranges, ids, geometry, points)
+        vectors = notebook_directions(ids, geometry)
     else:
-        spherical_points(ranges, geometry.azimuth, geometry.zenith, points)
-    mask[:, 0] = ranges < np.float32(geometry.max_range)
-    if params.normalize:
-        points *= mask / np.float32(geometry.max_range)
-    return _aligned(maps, geometry, params)
+        vectors = directions(geometry.azimuth, geometry.zenith)
+    mask = ranges < np.float32(geometry.max_range)
+    scale = mask / np.float32(geometry.max_range)
+    # In the layout of a batch, written once for each channel: a fifth of the time of stacking.
+    maps = np.empty((*ranges.shape, 4), np.float32)
+    for channel, vector in enumerate(vectors):
+        coordinate = ranges * vector
+        if params.normalize:
+            coordinate *= scale
+        maps[..., channel] = coordinate
+    maps[..., 3] = mask
+    return _aligned(maps.transpose(0, 3, 1, 2), geometry, params)
 
 
 def _aligned(maps: Floats, geometry: LidarGeometry, params: LidarParams) -> Floats:
