@@ -7,7 +7,6 @@ from benchmarks.limits import limits, notebook
 from benchmarks.timing import FUSION
 
 _UNKNOWN = "–"
-_PRODUCTS = {"matmul": "matrix products", "convolution": "convolutions"}
 
 
 def newest_first(results: Sequence[Result]) -> list[Result]:
@@ -124,9 +123,7 @@ def _notes(samples: Result, training: Result) -> str:
     figures = training["implementations"]
     reference = figures[training["reference"]]
     peaks = ", ".join(
-        # A result from before convolutions were timed does not say of what.
-        f"{precision} {rates['median']:,.0f} (best {rates['max']:,.0f}) "
-        f"of {_PRODUCTS[rates.get('of', 'matmul')]}"
+        f"{precision} {rates['median']:,.0f} (best {rates['max']:,.0f}) of {_product(rates)}"
         for precision, rates in training["peak_gigaflops"].items()
     )
     measured = sorted({values["memory"]["measured"] for values in figures.values()})
@@ -137,6 +134,13 @@ def _notes(samples: Result, training: Result) -> str:
         f"within a round. Peak in the same rounds, GFLOP/s: {peaks}. "
         f"{_floors(training)}Memory: {', '.join(measured)}."
     )
+
+
+def _product(rates: Result) -> str:
+    """Return what gave a peak rate."""
+    if "of" not in rates:
+        return "matrix products, convolutions not timed"
+    return {"matmul": "matrix products", "convolution": "convolutions"}[rates["of"]]
 
 
 def _floors(training: Result) -> str:

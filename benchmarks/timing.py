@@ -96,7 +96,7 @@ def time_epochs(
     The same epochs serve both questions, how long one takes and how long it takes to the loss. So
     a training goes on until it has reached `plan.val_loss`, at most `plan.epochs` epochs; with the
     first seed it goes on until all have run `plan.rounds`, and these are the rounds in which the
-    matrix products and the copy are timed too.
+    products and the copy are timed too.
     """
     timings: list[EpochTiming] = []
     for seed in plan.seeds:

@@ -5,6 +5,7 @@ import platform
 import resource
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -417,7 +418,7 @@ def test_portable_mode_is_fp32_on_the_cpu_with_threads_that_no_machine_decides(
     threads: int | str, taken: int, device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine_with(1, monkeypatch)
-    capable_of(monkeypatch, avx512_bf16=True, amx_bf16=True)
+    capable_of(monkeypatch, avx512_bf16=True, amx_bf16=True, amx_tile=True)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setattr("fusebench.processor.usable_cores", lambda: 64)
     wanted = params(device, threads, portable=True)
@@ -425,6 +426,7 @@ def test_portable_mode_is_fp32_on_the_cpu_with_threads_that_no_machine_decides(
     assert (prepared.device.type, prepared.reason) == ("cpu", "runtime.portable is true")
     assert prepared.threads == torch.get_num_threads() == thread_count(wanted.wanted_threads)
     assert prepared.threads == taken
+    assert resolve_precision("auto", replace(prepared, portable=False)) == "bf16"
     assert resolve_precision("auto", prepared) == resolve_precision("fp32", prepared) == "fp32"
     assert environment(prepared, "fp32")["portable"] is True
     with pytest.raises(DeviceError) as caught:

@@ -114,7 +114,11 @@ def test_what_dvc_writes_of_a_value_is_read_as_that_value(scalar: str) -> None:
         # A number or word is set anew, as -S does; what stands in the file stays beside it.
         content["other"] = value["key"]
         stream = io.StringIO()
-        YAML().dump(content, stream)
+        try:
+            YAML().dump(content, stream)
+        except ValueError:
+            # Its writer fails on a few numbers that its reader takes: "-0E0".
+            continue
         assert outcome(yaml12.load, stream.getvalue()) == outcome(by_dvc, stream.getvalue())
         assert typed(yaml12.load(stream.getvalue())["other"]) == typed(value["key"])
 

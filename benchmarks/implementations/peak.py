@@ -1,7 +1,7 @@
 """What a machine can do at most: the rates of a matrix product, a convolution, and copying memory.
 
-torch computes the two products with different libraries on a CPU (MKL and oneDNN), and which one is
-the faster depends on who made the processor: the peak is the larger rate.
+In fp32 on a CPU torch takes MKL for one product and oneDNN for the other, and which is the faster
+depends on who made the processor: the peak is the larger rate.
 """
 
 from collections.abc import Sequence
@@ -53,6 +53,8 @@ class Convolutions:
 
     def __init__(self, device: torch.device, precision: Precision, size: int) -> None:
         self._device = device
+        # As the project is prepared: fp32 means fp32.
+        torch.backends.cudnn.allow_tf32 = False
         self._maps, self._kernels = (
             _random(shape, seed, precision, device).to(memory_format=torch.channels_last)
             for seed, shape in enumerate([(_IMAGES, size, _PIXELS, _PIXELS), (size, size, 3, 3)])

@@ -195,8 +195,8 @@ def resolve_precision(wanted: WantedPrecision, device: Device) -> Precision:
     return "bf16" if not device.portable and _is_faster_in_bf16(device.device) else "fp32"
 
 
-# Where products in bf16 are the faster ones (docs/speed.md). AVX-512's bf16 instructions alone do
-# half of what fp32 does on Intel, and nearly twice as much on AMD.
+# Where an epoch in bf16 is the faster one (docs/speed.md). With AVX-512's bf16 instructions alone
+# that is so on AMD (1.7 times the speed), not on Intel (0.8 times).
 _BF16_UNITS = ("amx_bf16", "amx_tile")
 _BF16_UNITS_OF_MAKER = {"AuthenticAMD": ("avx512_bf16",)}
 

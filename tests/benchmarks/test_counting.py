@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 
@@ -59,10 +60,15 @@ def test_a_linear_layer_counts_in_inference_too() -> None:
     assert count == {"flops": 2 * 2 * 10 * 3, "bytes": 2 * (2 * 10 + 3 * 10 + 2 * 3)}
 
 
-def test_what_gives_the_peak_is_counted_and_a_copy_reads_and_writes_all() -> None:
+def test_what_gives_the_peak_is_counted_and_a_copy_reads_and_writes_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     products = counted(MatrixProducts(CPU, "bf16", 16), copies=False)
     assert products == {"flops": 3 * 2 * 16**3, "bytes": 3 * 2 * 3 * 16**2}
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
     convolutions = counted(Convolutions(CPU, "fp32", 2), copies=False)
+    # On a GPU it would have been the peak of another format.
+    assert not torch.backends.cudnn.allow_tf32
     assert convolutions["flops"] == 3 * 2 * (24 * 2 * 32 * 32) * (2 * 3 * 3)
     copies = Copies(CPU, 1)
     assert counted(copies, copies=True) == {"flops": 0, "bytes": 3 * 2 * 2**20}

@@ -1,5 +1,6 @@
 """Which results a document shows, and how old they are."""
 
+import pytest
 from tests.benchmarks.made_up import AMX, result
 
 from benchmarks.markdown import newest_first, summary, tables
@@ -42,6 +43,19 @@ def test_the_gap_to_the_floor_stands_beside_the_share_of_peak() -> None:
         "Copy in the same rounds: 10.0 GB/s (best 10.0). Floor, the larger of two times: fp32 "
         "1.50 s for operations, 0.40 s for 4.0 GB. Memory:"
     ) in notes
+
+
+@pytest.mark.parametrize(
+    ("of", "said"),
+    [({"of": "matmul"}, "of matrix products."), ({"of": "convolution"}, "of convolutions."),
+     ({}, "of matrix products, convolutions not timed.")],
+)  # fmt: skip
+def test_a_peak_says_what_gave_it(of: dict[str, str], said: str) -> None:
+    measured = result()
+    peaks = measured["training"]["cpu"]["peak_gigaflops"]
+    peaks["fp32"] = {**peaks["fp32"], **of}
+    said = f"Peak in the same rounds, GFLOP/s: fp32 200 (best 200) {said} Copy"
+    assert said in tables([measured])
 
 
 def test_a_result_from_before_copies_were_timed_has_no_floor() -> None:

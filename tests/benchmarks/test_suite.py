@@ -54,6 +54,10 @@ def test_figures_are_made_of_the_timings() -> None:
     assert {precision: (peak["of"], peak["median"]) for precision, peak in peaks} == {
         "bf16": ("matmul", 1000.0), "fp32": ("convolution", 200.0),
     }  # fmt: skip
+    assert training["product_gigaflops"] == {
+        "matmul-bf16": 1000.0, "convolution-bf16": 400.0,
+        "matmul-fp32": 100.0, "convolution-fp32": 200.0,
+    }  # fmt: skip
     # The third epoch was run by one alone: it counts for the time to the loss, not here.
     assert bf16["seconds_per_epoch"]["values"] == [1.0, 2.0]
     assert bf16["time_to_loss"][0]["seconds"] == 7.0

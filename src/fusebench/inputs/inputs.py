@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from mmap import mmap
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 from typing import Protocol, Self
 
 import numpy as np
@@ -134,7 +134,9 @@ def _empty(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> 
     if device.type != "cpu":
         return torch.empty(shape, dtype=dtype, device=device)
     count = math.prod(shape)
-    return torch.frombuffer(mmap(-1, count * dtype.itemsize), dtype=dtype).view(shape)
+    # Private, or it would be counted as shared with other processes.
+    memory = mmap(-1, count * dtype.itemsize, MAP_PRIVATE | MAP_ANONYMOUS)
+    return torch.frombuffer(memory, dtype=dtype).view(shape)
 
 
 def maps_bytes(samples: Samples, count: int, names: Sequence[str]) -> int:
@@ -152,9 +154,7 @@ def float_maps(samples: Samples, rows: pd.DataFrame, params: LidarParams, name: 
     """Return the maps of one input as a batch has them, on the CPU: (N, 4, H, W), float32."""
     maps = _MAKERS[name](samples, rows, params).numpy()
     # In channels_last, as all that models see: the layout decides their last bits.
-    last = maps.transpose(0, 2, 3, 1)
-    # Through one dimension, or an axis of length one keeps whatever step it had.
-    in_memory = np.ascontiguousarray(last, np.float32).ravel().reshape(last.shape)
+    in_memory = np.ascontiguousarray(maps.transpose(0, 2, 3, 1), np.float32)
     if maps.dtype == np.uint8:
         in_memory /= np.float32(_FULL)
     return torch.from_numpy(in_memory.transpose(0, 3, 1, 2))

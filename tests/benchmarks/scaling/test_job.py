@@ -3,19 +3,21 @@
 from collections.abc import Callable
 from itertools import count, islice, pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.library import load_inputs
 from benchmarks.scaling import job
 from benchmarks.scaling.data import write_archive, write_samples
 from benchmarks.scaling.job import BatchClock, Order, batch_sizes, spread_order
-from benchmarks.scaling.plan import EXTRACT, HELD, SPLIT
+from benchmarks.scaling.plan import EXTRACT, HELD, PREDICT, SPLIT, STREAMED
 from fusebench.config import PARAMS_FILE, load_section
 from fusebench.device import Device
-from fusebench.inputs.inputs import Inputs
+from fusebench.inputs.inputs import Inputs, PartInputs
 from fusebench.inputs.lidar import LidarParams
 from fusebench.samples.samples import Samples, open_samples
 
@@ -102,6 +104,21 @@ def test_a_training_in_memory_says_what_its_maps_take(run: Run, folder: Path) ->
     inputs = Inputs.load(samples, samples.table, lidar, ("rgb", "lidar"), device)
     assert measured["held_bytes"] == sum(maps.nbytes for maps in inputs.maps.values())
     assert measured["seconds"] > 0
+
+
+@pytest.mark.parametrize("kind", [STREAMED, PREDICT])
+def test_all_samples_were_looked_at_before_batches_are_timed(
+    kind: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[bool] = []
+
+    def load(samples: Samples, *arguments: Any, **named: Any) -> PartInputs:
+        looked.append(bool(samples._checked.all()))
+        return load_inputs(samples, *arguments, **named)
+
+    monkeypatch.setattr(job, "load_inputs", load)
+    run(kind, "100")
+    assert looked == [True]
 
 
 @pytest.mark.parametrize(("kind", "name"), [(SPLIT, "100"), (EXTRACT, "100.zip")])

@@ -118,6 +118,8 @@ def test_everything_is_measured_in_processes_of_their_own(
     for row in rows.values():
         assert row["milliseconds"]["median"] > 0
         assert row["anonymous_mb"]["median"] > 10
+    # The maps are among what loading adds.
+    assert rows[HELD]["loading"]["median"] > 0.9
     assert list(tmp_path.iterdir()) == []
 
 
