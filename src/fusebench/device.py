@@ -176,7 +176,7 @@ def _memory_budget(wanted: Literal["auto"] | float, device: "torch.device") -> i
 
 
 def resolve_precision(wanted: WantedPrecision, device: Device) -> Precision:
-    """Return the format that models are trained in: for "auto", bf16 where it is the faster one.
+    """Return the format that models are trained in: for "auto", bf16 or fp32 by the device.
 
     A rule, not a timing, which would give other results from one run to the next.
 
@@ -195,14 +195,14 @@ def resolve_precision(wanted: WantedPrecision, device: Device) -> Precision:
     return "bf16" if not device.portable and _is_faster_in_bf16(device.device) else "fp32"
 
 
-# Where an epoch in bf16 is the faster one (docs/speed.md). With AVX-512's bf16 instructions alone
-# that is so on AMD (1.7 times the speed), not on Intel (0.8 times).
+# With AVX-512's bf16 instructions alone an epoch is faster than in fp32 on AMD and slower on Intel:
+# docs/speed.md has the times.
 _BF16_UNITS = ("amx_bf16", "amx_tile")
 _BF16_UNITS_OF_MAKER = {"AuthenticAMD": ("avx512_bf16",)}
 
 
 def _is_faster_in_bf16(device: "torch.device") -> bool:
-    """Tell whether the processor or GPU computes products in bf16 at a higher rate."""
+    """Tell whether the processor is known to be the faster in bf16, or the GPU has it."""
     import torch
 
     if device.type == "cuda":

@@ -140,8 +140,7 @@ def _read_below(
         return by_case.get(same_name(place), place)
 
     angles: dict[tuple[str, str], int] = {}
-    ids, lengths = bytearray(), array("B")
-    labels, modalities, members = (array("i") for _ in range(3))
+    columns = _Columns()
     for member, path in files(archive):
         if not path.startswith(root):
             continue
@@ -160,15 +159,32 @@ def _read_below(
         label, modality = places[place]
         _, dot, suffix = parts[2].rpartition(".")
         if dot and f".{suffix.lower()}" in _SUFFIXES[MODALITIES[modality]]:
-            key = short(id_of(parts[2]))
-            ids += key
-            lengths.append(len(key))
-            labels.append(label)
-            modalities.append(modality)
-            members.append(member)
-    columns = _fixed(ids, np.asarray(lengths)), np.asarray(modalities), np.asarray(members)
-    rows = [np.asarray(labels) == label for label in range(len(folders))]
-    return [Found(*(column[of_class] for column in columns)) for of_class in rows], angles
+            columns.add(short(id_of(parts[2])), label, modality, member)
+    return columns.found(len(folders)), angles
+
+
+class _Columns:
+    """Images and maps as columns of numbers: an object for each would take ten times the memory."""
+
+    def __init__(self) -> None:
+        self._ids, self._lengths = bytearray(), array("B")
+        self._labels, self._modalities, self._members = (array("i") for _ in range(3))
+
+    def add(self, id_: bytes, label: int, modality: int, member: int) -> None:
+        self._ids += id_
+        self._lengths.append(len(id_))
+        self._labels.append(label)
+        self._modalities.append(modality)
+        self._members.append(member)
+
+    def found(self, classes: int) -> list[Found]:
+        """Return what was added, by class."""
+        columns = (
+            _fixed(self._ids, np.asarray(self._lengths)),
+            np.asarray(self._modalities), np.asarray(self._members),
+        )  # fmt: skip
+        rows = [np.asarray(self._labels) == label for label in range(classes)]
+        return [Found(*(column[of_class] for column in columns)) for of_class in rows]
 
 
 def _fixed(texts: bytearray, lengths: npt.NDArray[np.uint8]) -> Ids:

@@ -10,9 +10,10 @@ import re
 import shutil
 import signal
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -85,19 +86,26 @@ def train_on_ray(
         train = ray.remote(num_cpus=threads, num_gpus=gpus, max_retries=_RETRIES)(_train)
         source = ray.put(_used(first.samples, first.manifest, {job.seed for job in jobs}))
         waiting = {train.remote(job.training.recipe, job.seed, there, source): job for job in jobs}
-        nodes = _able(ray, threads, gpus)
-        while waiting:
-            finished, _ = ray.wait(list(waiting), timeout=_SECONDS_BETWEEN)
-            for lost in nodes - (nodes := _able(ray, threads, gpus)):
-                progress.note(f"{lost}: lost; what it trained begins anew on another")
-                if not nodes:
-                    progress.note("no node is left that can train; waiting for one")
-            for done in finished:
-                job = waiting.pop(done)
-                key, content = _got(ray, done, job)
-                job.kept.put(key, job.label, content)
-                _show(job, content, progress)
-                yield job, key
+        for done in _finished(ray, waiting, partial(_able, ray, threads, gpus), progress):
+            job = waiting.pop(done)
+            key, content = _got(ray, done, job)
+            job.kept.put(key, job.label, content)
+            _show(job, content, progress)
+            yield job, key
+
+
+def _finished(
+    ray: Any, waiting: Mapping[Any, Job], able: Callable[[], set[str]], progress: Shows
+) -> Iterator[Any]:
+    """Yield tasks as they are finished, until none is waited for; say which nodes are lost."""
+    nodes = able()
+    while waiting:
+        finished, _ = ray.wait(list(waiting), timeout=_SECONDS_BETWEEN)
+        for lost in nodes - (nodes := able()):
+            progress.note(f"{lost}: lost; what it trained begins anew on another")
+            if not nodes:
+                progress.note("no node is left that can train; waiting for one")
+        yield from finished
 
 
 def _train(

@@ -82,8 +82,8 @@ class Inputs:
             # Whole samples as they lie in memory, and so in channels_last.
             of_batch = maps.permute(0, 2, 3, 1).index_select(0, positions).permute(0, 3, 1, 2)
             if maps.dtype == torch.uint8:
-                # By a tensor on the device: a GPU multiplies by the inverse of a Python number,
-                # which has other last bits.
+                # By a tensor on the device: torch's kernels for GPUs multiply by the inverse of a
+                # Python number, which has other last bits.
                 full = torch.full((), _FULL, dtype=torch.float32, device=maps.device)
                 of_batch = of_batch.to(torch.float32) / full
             chosen[name] = of_batch

@@ -80,7 +80,13 @@ def directions(azimuth: Floats, zenith: Floats) -> tuple[Floats, Floats, Floats]
     """
     az = azimuth[:, None] if azimuth.ndim == 1 else azimuth[:, :, None]
     ze = zenith[None, :] if zenith.ndim == 1 else zenith[:, :, None]
-    return np.sin(-az) * np.cos(-ze), np.cos(-az) * np.cos(-ze), np.sin(-ze)
+    return _unit_vectors(az, ze)
+
+
+def _unit_vectors(azimuth: Floats, zenith: Floats) -> tuple[Floats, Floats, Floats]:
+    """Return x, y and z of directions, of angles of shapes that go together."""
+    flat = np.cos(-zenith)
+    return np.sin(-azimuth) * flat, np.cos(-azimuth) * flat, np.sin(-zenith)
 
 
 def notebook_directions(
@@ -181,12 +187,12 @@ def lidar_maps(
     else:
         vectors = directions(geometry.azimuth, geometry.zenith)
     mask = ranges < np.float32(geometry.max_range)
-    scale = mask / np.float32(geometry.max_range)
+    scale = mask / np.float32(geometry.max_range) if params.normalize else None
     # In the layout of a batch, written once for each channel: half of the time of stacking.
     maps = np.empty((*ranges.shape, 4), np.float32)
     for channel, vector in enumerate(vectors):
         coordinate = ranges * vector
-        if params.normalize:
+        if scale is not None:
             coordinate *= scale
         maps[..., channel] = coordinate
     maps[..., 3] = mask
@@ -221,8 +227,6 @@ def _background(geometry: LidarGeometry, params: LidarParams) -> Floats:
     height, width = geometry.image_size
     channels = np.zeros((height, width, 4), np.float32)
     if not params.normalize:
-        azimuth, zenith = camera_angles(geometry)
-        rays = (np.sin(-azimuth) * np.cos(-zenith), np.cos(-azimuth) * np.cos(-zenith),
-                np.sin(-zenith))  # fmt: skip
-        channels[..., :3] = geometry.max_range * np.stack(rays, axis=-1)
+        rays = np.stack(_unit_vectors(*camera_angles(geometry)), axis=-1)
+        channels[..., :3] = geometry.max_range * rays
     return channels
