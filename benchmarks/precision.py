@@ -1,4 +1,9 @@
-"""Whether bf16 costs accuracy: the same trainings in fp32 and in bf16, with ten seeds each."""
+"""What bf16 costs in accuracy: the same trainings in fp32 and in bf16, with ten seeds each.
+
+"Not shown to differ" is not "equal". A metric with a margin is called equivalent only where two
+one-sided tests say so (Schuirmann 1987, J. Pharmacokinet. Biopharm. 15, 657–680): at 2.5 % each,
+where the 95 % interval of the paired difference lies within the margin on both sides of 0.
+"""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,8 +25,6 @@ from fusebench.files import read_json, write_json
 from fusebench.processor import usable_cores
 
 SEEDS = tuple(range(10))
-METRICS = {"nll": ("NLL, nats", 4), "balanced_accuracy": ("balanced accuracy, %", 2)}
-"""Label with unit, and digits, of each metric of test that is compared."""
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
 
 LIBRARY = ROOT / "src/fusebench"
@@ -30,6 +33,36 @@ CODE = (
     "data", "device.py", "evaluation", "fusions", "inputs", "models", "prediction", "samples",
     "seeds.py", "training",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of test that is compared.
+
+    Attributes
+    ----------
+    label : str
+        Its name.
+    unit : str
+        The unit of its values.
+    digits : int
+        How many it is shown with.
+    margin : float or None
+        Below it a difference counts as none, in its unit; a metric with a margin is one of which
+        more is better. None: nothing says which difference matters, and no word is said.
+    """
+
+    label: str
+    unit: str
+    digits: int
+    margin: float | None = None
+
+
+METRICS = {
+    "nll": Metric("NLL", "nats", 4),
+    # Two points are about what two seeds of the better fusions differ by.
+    "balanced_accuracy": Metric("balanced accuracy", "%", 2, margin=2.0),
+}
 
 
 @dataclass(frozen=True)
@@ -62,8 +95,8 @@ def run_study(
     Returns
     -------
     dict
-        environment, settings, code, arms (per seed: NLL in nats, balanced accuracy in percent, of
-        test) and summary; the content of the file.
+        environment, settings, code and arms (per seed: NLL in nats, balanced accuracy in percent,
+        of test); the content of the file. What they show is computed where it is shown.
     """
     # Commit and threads are those of each arm.
     shared = {k: value for k, value in environment.items() if k not in ("commit", "threads")}
@@ -76,8 +109,8 @@ def run_study(
             name = waiting[done].name
             arms[name] = {"commit": environment["commit"], "threads": 1, **done.result()}
             print(name, flush=True)
-            write_json(path, {**about, "arms": arms, "summary": summarize(settings, arms)})
-    return {**about, "arms": arms, "summary": summarize(settings, arms)}
+            write_json(path, {**about, "arms": arms})
+    return {**about, "arms": arms}
 
 
 def code_digest() -> str:
@@ -112,21 +145,29 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
     return fmean(values) - half, fmean(values) + half
 
 
-def summarize(settings: StudySettings, arms: Mapping[str, Any]) -> list[dict[str, Any]]:
+def summarize(study: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return both precisions beside each other, for each fusion, scaling and metric."""
-    lines = []
-    for normalize, fusion, metric in product((True, False), settings.fusions, METRICS):
+    lines, arms = [], study["arms"]
+    for normalize, fusion, metric in product((True, False), study["settings"]["fusions"], METRICS):
         names = [Arm(fusion, normalize, precision).name for precision in PRECISIONS]
         if all(name in arms for name in names):
             about = {"fusion": fusion, "scaled": normalize, "metric": metric}
-            lines.append(about | compare(*(arms[name][metric] for name in names)))
+            fp32, bf16 = (arms[name][metric] for name in names)
+            lines.append(about | compare(fp32, bf16, METRICS[metric].margin))
     return lines
 
 
-def compare(fp32: Sequence[float], bf16: Sequence[float]) -> dict[str, Any]:
-    """Return means and 95 % intervals of both, of their paired difference, and whether they agree.
+def compare(
+    fp32: Sequence[float], bf16: Sequence[float], margin: float | None = None
+) -> dict[str, Any]:
+    """Return means and 95 % intervals of both and of their paired difference, and what it shows.
 
-    They agree where the mean of each lies in the interval of the other.
+    Returns
+    -------
+    dict
+        fp32, bf16, difference: mean and interval each. With a margin also equivalent (bool), shown
+        ("worse", "better" or None: the interval holds 0) and loss, the largest that the interval
+        leaves possible. A difference may be shown and yet be equivalent: it lies within the margin.
     """
     difference = [second - first for first, second in zip(fp32, bf16, strict=True)]
     result: dict[str, Any] = {
@@ -136,40 +177,88 @@ def compare(fp32: Sequence[float], bf16: Sequence[float]) -> dict[str, Any]:
         }
         for name, values in (("fp32", fp32), ("bf16", bf16), ("difference", difference))
     }
-    first, second = result["fp32"], result["bf16"]
-    result["agree"] = all(
-        one["interval"][0] <= other["mean"] <= one["interval"][1]
-        for one, other in ((first, second), (second, first))
-    )
-    return result
+    return result if margin is None else result | _judgement(*interval(difference), margin)
+
+
+def _judgement(low: float, high: float, margin: float) -> dict[str, Any]:
+    return {
+        "equivalent": -margin < low and high < margin,
+        "shown": "better" if low > 0 else "worse" if high < 0 else None,
+        "loss": max(0.0, -low),
+    }
 
 
 def section(study: Mapping[str, Any]) -> str:
-    """Return the table of a study and what it was made on, as Markdown."""
+    """Return what a study shows, its table and what it was made on, as Markdown."""
     environment = study["environment"]
     commits = sorted({arm["commit"] for arm in study["arms"].values()})
     return (
-        f"{study_table(study)}\n\n**{environment['processor']}**, torch {environment['torch']}, "
+        f"{findings(study)}\n\n{study_table(study)}\n\n"
+        f"**{environment['processor']}**, torch {environment['torch']}, "
         f"commit {', '.join(commits)}; {len(study['settings']['train']['seeds'])} seeds, mean and "
-        "95 % interval over seeds."
+        "95 % interval over seeds, each interval by itself: not adjusted for their number."
     )
+
+
+def findings(study: Mapping[str, Any]) -> str:
+    """Return in words what the metrics with a margin show, a line each."""
+    lines = summarize(study)
+    judged = {key: [line for line in lines if line["metric"] == key] for key in METRICS}
+    return "\n".join(
+        _finding(METRICS[key], rows)
+        for key, rows in judged.items()
+        if rows and METRICS[key].margin is not None
+    )
+
+
+def _finding(metric: Metric, lines: Sequence[Mapping[str, Any]]) -> str:
+    equivalent = [line for line in lines if line["equivalent"]]
+    worse = [line for line in lines if line["shown"] == "worse"]
+    largest = max(lines, key=lambda line: line["loss"])
+    shown = f"A loss is shown in {len(worse)} ({_named(worse)})" if worse else "No loss is shown"
+    names = f" ({_named(equivalent)})" if equivalent else ""
+    return (
+        f"Equivalent within {metric.margin:g} points: {len(equivalent)} of {len(lines)} "
+        f"comparisons of {metric.label}{names}. {shown}; the largest that is not ruled out is "
+        f"{largest['loss']:.{metric.digits}f} points ({_named([largest])})."
+    )
+
+
+def _named(lines: Sequence[Mapping[str, Any]]) -> str:
+    return ", ".join(f"`{line['fusion']}` {_ranges(line)}" for line in lines)
+
+
+def _ranges(line: Mapping[str, Any]) -> str:
+    return "scaled" if line["scaled"] else "metres"
 
 
 def study_table(study: Mapping[str, Any]) -> str:
     """Return the comparisons of a study as a Markdown table."""
-    header = "ranges", "fusion", "test metric", "fp32", "bf16", "bf16 − fp32, paired", "agree"
-    return table(header, [_row(line) for line in study["summary"]], f"|{'---|' * len(header)}")
+    header = "ranges", "fusion", "test metric", "fp32", "bf16", "bf16 − fp32, paired", "bf16 is"
+    return table(header, [_row(line) for line in summarize(study)], f"|{'---|' * len(header)}")
 
 
 def _row(line: Mapping[str, Any]) -> list[str]:
-    label, digits = METRICS[line["metric"]]
+    metric = METRICS[line["metric"]]
     return [
-        "scaled" if line["scaled"] else "metres",
+        _ranges(line),
         f"`{line['fusion']}`",
-        label,
-        *(_cell(line[name], digits) for name in ("fp32", "bf16", "difference")),
-        "yes" if line["agree"] else "no",
+        f"{metric.label}, {metric.unit}",
+        *(_cell(line[name], metric.digits) for name in ("fp32", "bf16", "difference")),
+        word(line, metric),
     ]
+
+
+def word(line: Mapping[str, Any], metric: Metric) -> str:
+    """Return what a line of the summary shows of bf16; nothing where its metric has no margin."""
+    if metric.margin is None:
+        return ""
+    if line["equivalent"]:
+        by = f"{line['shown']}, by less than {metric.margin:g} points: " if line["shown"] else ""
+        return f"{by}equivalent"
+    if line["shown"]:
+        return str(line["shown"])
+    return f"open: a loss of up to {line['loss']:.{metric.digits}f} points is not ruled out"
 
 
 def _cell(estimate: Mapping[str, Any], digits: int) -> str:

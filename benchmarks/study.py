@@ -1,8 +1,8 @@
 """Train every fusion in fp32 and in bf16, with ten seeds: python benchmarks/study.py
 
-Shows whether bf16 costs accuracy, with ranges scaled and as they are. Takes about an hour on two
+Shows what bf16 costs in accuracy, with ranges scaled and as they are. Takes about an hour on two
 cores; what an interrupted run has finished is kept. Writes the file precision-<machine>.json in
-benchmarks/results/ and prints its table. Needs what `dvc repro extract` makes.
+benchmarks/results/ and prints what it shows. Needs what `dvc repro extract` makes.
 """
 
 import sys
@@ -20,11 +20,11 @@ def main() -> None:
 
     from benchmarks.library import StudySettings
     from benchmarks.machine import probe
-    from benchmarks.precision import SEEDS, run_study, study_table
+    from benchmarks.precision import SEEDS, run_study, section
 
     environment = probe()
     path = ROOT / "benchmarks/results" / f"precision-{environment['machine']}.json"
-    print(study_table(run_study(StudySettings.read(SEEDS), environment, path)))
+    print(section(run_study(StudySettings.read(SEEDS), environment, path)))
     print(f"\nwritten to {path.relative_to(ROOT)}")
 
 

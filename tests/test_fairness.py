@@ -314,7 +314,7 @@ def test_evaluation_keeps_and_measures_every_answer_by_the_same_code(
 
 
 @pytest.mark.slow
-def test_test_part_is_read_once_after_training_and_no_choice_sees_it(
+def test_test_part_selects_no_epoch_and_is_read_after_training(
     runs: dict[str, Run], small: Samples, manifest: Manifest, cpu: Device, tmp_path: Path
 ) -> None:
     # Without the samples that neither train nor validate a seed, its training is the same.

@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -6,25 +7,104 @@ import pytest
 
 from benchmarks import precision
 from benchmarks.library import StudySettings
-from benchmarks.precision import CODE, LIBRARY, Arm, arms_of, compare, run_study
+from benchmarks.precision import (
+    CODE,
+    LIBRARY,
+    METRICS,
+    PRECISIONS,
+    Arm,
+    arms_of,
+    compare,
+    findings,
+    run_study,
+    section,
+    summarize,
+    word,
+)
 from fusebench.files import read_json, write_json
 
 ENVIRONMENT = {"processor": "P", "torch": "T", "commit": "abc", "threads": 2}
 
 
-@pytest.mark.parametrize(("shift", "agree"), [(0.1, True), (5.0, False)])
-def test_precisions_agree_where_each_mean_lies_in_the_others_interval(
-    shift: float, agree: bool
+# Of three seeds: t's 0.975 quantile for 2 degrees of freedom, over √3; times a deviation of 1.
+HALF = 4.302653 / 3**0.5
+
+
+def test_means_and_intervals_are_students_over_seeds() -> None:
+    comparison = compare([1.0, 2.0, 3.0], [2.0, 3.0, 4.0])
+    assert list(comparison) == ["fp32", "bf16", "difference"]
+    assert comparison["fp32"]["mean"] == 2.0
+    assert comparison["fp32"]["interval"] == pytest.approx([2 - HALF, 2 + HALF], abs=1e-6)
+    # Paired: what both seeds' values have in common does not widen it.
+    assert comparison["difference"] == {"mean": 1.0, "interval": [1.0, 1.0]}
+
+
+@pytest.mark.parametrize(
+    ("mean", "deviation", "equivalent", "shown", "said"),
+    [
+        (-0.5, 0.4, True, None, "equivalent"),
+        # Not shown to differ, which is not equal: each mean lies in the other's interval.
+        (-0.5, 1.0, False, None, "open: a loss of up to 2.98 points is not ruled out"),
+        (0.5, 1.0, False, None, "open: a loss of up to 1.98 points is not ruled out"),
+        (-9.0, 1.0, False, "worse", "worse"),
+        (9.0, 1.0, False, "better", "better"),
+        (-1.0, 0.1, True, "worse", "worse, by less than 2 points: equivalent"),
+        (1.0, 0.1, True, "better", "better, by less than 2 points: equivalent"),
+        # Shown to be worse, but not by less than the margin.
+        (-1.5, 0.4, False, "worse", "worse"),
+        (0.0, 2.01 / HALF, False, None, "open: a loss of up to 2.01 points is not ruled out"),
+        (0.0, 1.99 / HALF, True, None, "equivalent"),
+    ],
+)
+def test_a_difference_is_judged_by_where_its_interval_lies(
+    mean: float, deviation: float, equivalent: bool, shown: str | None, said: str
 ) -> None:
-    values = [89.0, 90.0, 91.5, 90.5]
-    comparison = compare(values, [value + shift for value in values])
-    assert comparison["agree"] is agree
-    assert comparison["difference"] == {"mean": shift, "interval": [shift, shift]}
-    # Mean 2, standard error 1/√3, 0.975 quantile of t with 2 degrees of freedom.
-    low, high = compare([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])["fp32"]["interval"]
-    assert (low, high) == pytest.approx((2 - 4.302653 / 3**0.5, 2 + 4.302653 / 3**0.5), abs=1e-6)
-    # One that lies in a wide interval, whose own narrow one misses the other mean.
-    assert compare([80.0, 100.0, 90.0], [92.0, 92.01, 92.02])["agree"] is False
+    fp32 = [70.0, 90.0, 80.0]
+    steps = (-deviation, 0.0, deviation)
+    line = compare(fp32, [value + mean + step for value, step in zip(fp32, steps, strict=True)], 2)
+    assert (line["equivalent"], line["shown"]) == (equivalent, shown)
+    assert line["loss"] == pytest.approx(max(0.0, HALF * deviation - mean), abs=1e-6)
+    assert word(line, METRICS["balanced_accuracy"]) == said
+
+
+def study_of(**losses: tuple[float, float, float]) -> dict[str, Any]:
+    """Return a study of three seeds in which bf16 costs each fusion that much accuracy."""
+    arms: dict[str, Any] = {}
+    for fusion, scaled, precision_ in product(losses, (True, False), PRECISIONS):
+        accuracy = [90.0 - loss * (precision_ == "bf16") for loss in losses[fusion]]
+        values = {"nll": [0.1, 0.2, 0.3], "balanced_accuracy": accuracy}
+        arms[Arm(fusion, scaled, precision_).name] = {"commit": "abc", **values}
+    settings = {"fusions": list(losses), "train": {"seeds": [0, 1, 2]}}
+    return {"environment": ENVIRONMENT, "settings": settings, "arms": arms}
+
+
+def test_the_findings_count_what_is_shown() -> None:
+    study = study_of(add=(0.1, -0.1, 0.0), late=(-5.0, 5.0, 0.0))
+    assert findings(study) == (
+        "Equivalent within 2 points: 2 of 4 comparisons of balanced accuracy (`add` scaled, `add` "
+        "metres). No loss is shown; the largest that is not ruled out is 12.42 points (`late` "
+        "scaled)."
+    )
+    study = study_of(late=(5.0, 6.0, 7.0))
+    del study["arms"]["late metres bf16"]
+    assert findings(study) == (
+        "Equivalent within 2 points: 0 of 1 comparisons of balanced accuracy. A loss is shown in 1 "
+        "(`late` scaled); the largest that is not ruled out is 8.48 points (`late` scaled)."
+    )
+
+
+def test_a_section_says_first_what_is_shown_and_judges_no_metric_without_a_margin() -> None:
+    study = study_of(add=(0.1, -0.1, 0.0))
+    # What an earlier version left in a file is not read.
+    text = section({**study, "summary": [{"agree": True}]})
+    assert text.startswith(f"{findings(study)}\n\n| ranges | fusion |")
+    rows = {row.split(" | ")[2]: row for row in text.splitlines() if row.startswith("| scaled")}
+    assert rows["balanced accuracy, %"].endswith("| equivalent |")
+    assert rows["NLL, nats"].endswith("0.0000 [0.0000, 0.0000] |  |")
+    assert text.endswith(
+        "3 seeds, mean and 95 % interval over seeds, each interval by itself: not "
+        "adjusted for their number."
+    )
 
 
 def test_the_digest_covers_code_that_exists() -> None:
@@ -54,14 +134,15 @@ def test_only_missing_arms_of_the_same_code_and_settings_are_trained(
     assert trained == names
     assert len(names) == 4 * len(settings.fusions)
     assert read_json(path) == study
-    assert all(line["difference"]["mean"] == 1.0 for line in study["summary"])
+    assert all(line["difference"]["mean"] == 1.0 for line in summarize(study))
+    assert len(summarize(study)) == 4 * len(settings.fusions)
 
     arms = {name: arm for name, arm in study["arms"].items() if name != names[1]}
     write_json(path, {**study, "arms": arms})
     again = run_study(settings, {**ENVIRONMENT, "commit": "def"}, path)
     assert trained == [*names, names[1]]
     assert again["arms"][names[1]]["commit"] == "def"
-    assert again["summary"] == study["summary"]
+    assert summarize(again) == summarize(study)
     write_json(path, {**study, "code": "other"})
     run_study(settings, ENVIRONMENT, path)
     assert trained == [*names, names[1], *names]
