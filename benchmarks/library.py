@@ -158,9 +158,6 @@ def metrics_of_test(
 
 def verdict_text(folder: Path) -> str:
     """Return what the comparison kept in a folder recommends, and its table, as Markdown."""
-    from fusebench.report.export import verdict_head
-    from fusebench.report.pairs import read_pairs
-    from fusebench.report.table import parse_comparison_table
+    from fusebench.report.export import exported, verdict_head
 
-    table = parse_comparison_table((folder / "comparison.csv").read_text("utf-8"))
-    return verdict_head(table, read_pairs(folder / "pairs.csv"))
+    return verdict_head(exported(folder))

@@ -1,11 +1,12 @@
 """Stage compare: python src/compare.py
 
 Sets the fusions of `fusions` and the baselines side by side: metrics/comparison.csv, a table on the
-screen; every two fusions in metrics/pairs.csv, and on the screen which one to use; tables for
-`dvc plots` in plots/curves/, pictures in plots/, and the same as PDF and SVG for a paper in
-plots/vector/; in metrics/sources.json, which predictions all that was made from. Results of fusions
-that are not in `fusions` are ignored. Below the table stands what was not equal between the
-trainings of the fusions, and what is not as on this machine; nothing, where all is.
+screen; every two fusions in metrics/pairs.csv, each beside the best in metrics/best.csv, and on the
+screen which one to use; tables for `dvc plots` in plots/curves/, pictures in plots/, and the same
+as PDF and SVG for a paper in plots/vector/; in metrics/sources.json, which predictions all that was
+made from. Results of fusions that are not in `fusions` are ignored. Below the table stands what was
+not equal between the trainings of the fusions, and what is not as on this machine; nothing, where
+all is.
 """
 
 from pathlib import Path
@@ -20,41 +21,38 @@ def main() -> None:
     from fusebench.config import PARAMS_FILE, load_keys, load_section
     from fusebench.device import RuntimeParams, present_environment
     from fusebench.models.registry import FusionParams
-    from fusebench.report.results import SOURCES, CompareParams, read_comparison
+    from fusebench.report.results import SOURCES, read_comparison
+    from fusebench.report.settings import CompareParams
 
     fusions = load_keys(PARAMS_FILE, FusionParams).fusions
-    primary = load_section(PARAMS_FILE, "compare", CompareParams).primary
+    params = load_section(PARAMS_FILE, "compare", CompareParams)
     runtime = load_section(PARAMS_FILE, "runtime", RuntimeParams)
 
-    from fusebench.files import write_json, write_table
-    from fusebench.report import table as tables
-    from fusebench.report.chance import chance_remarks, with_chance
+    from fusebench.files import write_json
     from fusebench.report.curves import curve_tables
     from fusebench.report.figures import write_plots
-    from fusebench.report.pairs import PAIRS, pairs_of
+    from fusebench.report.findings import Findings
     from fusebench.report.provenance import differences
-    from fusebench.report.verdict import baseline_remark, on_screen, recommendation
+    from fusebench.report.table import SCREEN_WIDTH, screen_table
+    from fusebench.report.verdict import on_screen
 
     comparison = read_comparison(Path(), fusions)
-    table = with_chance(tables.comparison_table(comparison), comparison)
-    pairs = pairs_of(comparison.fusions, primary)
+    findings = Findings.of(comparison, params)
     # This reads the learning curves: what is broken is found before anything is written.
-    curves = curve_tables(comparison, pairs, Path("plots"))
+    curves = curve_tables(comparison, findings, Path("plots"))
     # Gone first and written last: what is ended between has no sources, and views say so.
     SOURCES.unlink(missing_ok=True)
-    write_table(tables.TABLE, table)
-    write_table(PAIRS, pairs)
-    write_plots(comparison, pairs, curves, Path("plots"))
-    write_json(SOURCES, comparison.sources(primary))
+    findings.write()
+    write_plots(comparison, findings, curves, Path("plots"))
+    write_json(SOURCES, comparison.sources(params.declared))
 
-    cli.show(tables.screen_table(table, pairs))
+    cli.show(screen_table(findings.table, findings.pairs))
     sentences = [
-        recommendation(pairs),
-        *chance_remarks(table, pairs),
-        baseline_remark(table),
+        findings.answer,
+        *findings.remarks,
         *differences(comparison.trainings, present_environment(runtime.wanted_threads)),
     ]
-    cli.show(on_screen(sentences, tables.SCREEN_WIDTH))
+    cli.show(on_screen(sentences, SCREEN_WIDTH))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Show results: python src/show.py {table,verdict,diff,export} …
+"""Show results: python src/show.py {table,verdict,plan,diff,export} …
 
 python src/show.py COMMAND --help says what a command takes. On a terminal a few words have colours;
 NO_COLOR=1 in the environment leaves them out.
@@ -14,8 +14,7 @@ from fusebench import cli
 from fusebench.errors import ArtifactError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from fusebench.report.findings import Findings
     from fusebench.stale import Stale
 
 
@@ -23,7 +22,7 @@ def main() -> None:
     """Read the arguments, show."""
     parser = cli.parser(__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for show in (table, verdict, diff, export):
+    for show in (table, verdict, plan, diff, export):
         text = inspect.cleandoc(show.__doc__ or "")
         command = commands.add_parser(
             show.__name__, help=text.splitlines()[0].rstrip("."), description=text,
@@ -38,6 +37,11 @@ def main() -> None:
 def _add_arguments(command: argparse.ArgumentParser) -> None:
     """Declare what a command takes; the names are those of its function's parameters."""
     name = command.prog.split()[-1]
+    if name == "plan":
+        command.add_argument(
+            "--difference", type=float, metavar="POINTS",
+            help="the difference to be shown, in the metric's unit, above 0 (default: the margin)",
+        )  # fmt: skip
     revision = "git commit, branch or tag, or name of an experiment"
     if name == "diff":
         command.add_argument(
@@ -67,18 +71,14 @@ def table(rev: str | None) -> None:
     python src/show.py table            the workspace
     python src/show.py table notebook   an experiment
     """
-    from fusebench.report.chance import chance_remarks
-    from fusebench.report.pairs import PAIRS, parse_pairs
-    from fusebench.report.table import SCREEN_WIDTH, TABLE, parse_comparison_table, screen_table
-    from fusebench.report.verdict import baseline_remark, on_screen, recommendation
+    from fusebench.report.table import SCREEN_WIDTH, screen_table
+    from fusebench.report.verdict import on_screen
     from fusebench.stale import stale
 
     read = _reader(rev)
-    comparison = _parsed(TABLE, rev, read, parse_comparison_table)
-    pairs = _parsed(PAIRS, rev, read, parse_pairs)
-    state = stale(read)
-    said = [recommendation(pairs), *chance_remarks(comparison, pairs), baseline_remark(comparison)]
-    cli.show(screen_table(comparison, pairs))
+    findings, state = _findings(rev, read), stale(read)
+    cli.show(screen_table(findings.table, findings.pairs))
+    said = [findings.answer, *findings.remarks]
     remarks = [*state.lines(), _remedy(rev)] if state else [*said, *state.lines()]
     cli.show(on_screen(remarks, SCREEN_WIDTH))
 
@@ -91,20 +91,38 @@ def verdict(rev: str | None) -> None:
     python src/show.py verdict          the workspace
     python src/show.py verdict HEAD~1   a commit
     """
-    from fusebench.report.chance import chance_remarks
-    from fusebench.report.pairs import PAIRS, parse_pairs
-    from fusebench.report.table import SCREEN_WIDTH, TABLE, parse_comparison_table
+    from fusebench.report.table import SCREEN_WIDTH
     from fusebench.report.verdict import on_screen
-    from fusebench.report.verdict import verdict as sentences
     from fusebench.stale import stale
 
     read = _reader(rev)
-    pairs = _parsed(PAIRS, rev, read, parse_pairs)
-    remarks = chance_remarks(_parsed(TABLE, rev, read, parse_comparison_table), pairs)
-    state = stale(read)
+    findings, state = _findings(rev, read), stale(read)
     _refuse_stale(state, rev)
-    first, *others = sentences(pairs)
-    cli.show(on_screen([first, *remarks, *others, *state.lines()], SCREEN_WIDTH))
+    said = [findings.answer, *findings.remarks, *findings.sentences, *state.lines()]
+    cli.show(on_screen(said, SCREEN_WIDTH))
+
+
+def plan(rev: str | None, difference: float | None) -> None:
+    """Say how many seeds and test ids would show a difference.
+
+    From the components of variance in metrics/pairs.csv: per planned contrast, with the test part
+    as it is, twice and four times as large. What is shown in the first of Holm's steps with 80 %,
+    the seeds' variance being known no better than it is.
+
+    python src/show.py plan                   the margin that is declared
+    python src/show.py plan --difference 5    a difference of 5 points
+    """
+    from fusebench.report.plan import plan_text
+    from fusebench.report.table import SCREEN_WIDTH
+    from fusebench.report.verdict import on_screen
+    from fusebench.stale import stale
+
+    read = _reader(rev)
+    findings, state = _findings(rev, read), stale(read)
+    _refuse_stale(state, rev)
+    cli.show(plan_text(findings.pairs, findings.best, difference, SCREEN_WIDTH))
+    if state.lines():
+        cli.show(on_screen(state.lines(), SCREEN_WIDTH))
 
 
 def _reader(rev: str | None) -> "Callable[[Path], bytes]":
@@ -114,22 +132,20 @@ def _reader(rev: str | None) -> "Callable[[Path], bytes]":
     return reader(rev or WORKSPACE)
 
 
-def _parsed(
-    path: Path, rev: str | None, read: "Callable[[Path], bytes]",
-    parse: "Callable[[str], pd.DataFrame]",
-) -> "pd.DataFrame":  # fmt: skip
-    """Return a table of the workspace, or of a revision."""
+def _findings(rev: str | None, read: "Callable[[Path], bytes]") -> "Findings":
+    """Return what was found in the workspace, or in a revision."""
+    from fusebench.report.findings import Findings
     from fusebench.revisions.revisions import WORKSPACE
 
-    text = read(path).decode()
     try:
-        return parse(text)
+        return Findings.read(read)
     except ArtifactError as error:
         if rev in (None, WORKSPACE):
             raise
         # Its advice is for the workspace; what is committed stays as it is.
         reason = str(error).partition(";")[0]
-        raise ArtifactError(f"'{rev}': {reason}: of another version of fusebench") from None
+        named = reason if f"'{rev}'" in reason else f"'{rev}': {reason}"
+        raise ArtifactError(f"{named}: of another version of fusebench") from None
 
 
 def _refuse_stale(state: "Stale", rev: str | None) -> None:
@@ -164,7 +180,7 @@ def diff(before: str, after: str) -> None:
     python src/show.py diff main slower  main against an experiment
     """
     from fusebench.config import PARAMS_FILE, load_section
-    from fusebench.report.results import CompareParams
+    from fusebench.report.settings import CompareParams
     from fusebench.report.table import SCREEN_WIDTH
     from fusebench.report.verdict import on_screen
     from fusebench.revisions.diff import Side
@@ -173,14 +189,14 @@ def diff(before: str, after: str) -> None:
     from fusebench.revisions.revisions import read_fusions, reader
     from fusebench.stale import stale_predictions
 
-    primary = load_section(PARAMS_FILE, "compare", CompareParams).primary
+    params = load_section(PARAMS_FILE, "compare", CompareParams)
     old, new = (Side(name, read_fusions(name)) for name in (before, after))
     lines = [
         f"{name}: {line}"
         for name in (before, after)
         for line in stale_predictions(reader(name)).lines()
     ]
-    cli.show(diff_text(compared(old, new, primary)))
+    cli.show(diff_text(compared(old, new, params)))
     if lines:
         cli.show(on_screen(lines, SCREEN_WIDTH))
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fusebench import yaml12
-from fusebench.config import PARAMS_FILE, parse, validate
+from fusebench.config import PARAMS_FILE, parse, shown, validate
 from fusebench.errors import ArtifactError, ParamsError
 from fusebench.files import json_text, md5_of
 from fusebench.params import Params
@@ -85,7 +85,7 @@ def stale(read: Read) -> Stale:
     """Return what of metrics/comparison.csv, metrics/pairs.csv and the pictures is stale."""
     try:
         sources = json.loads(read(SOURCES))
-        made, primary = dict(sources["predictions"]), str(sources["primary"])
+        made, declared = dict(sources["predictions"]), dict(sources["compare"])
     except (ArtifactError, ValueError, KeyError, TypeError):
         return Stale(unknown=f"there is no {SOURCES} that says what it was made from")
     try:
@@ -96,9 +96,11 @@ def stale(read: Read) -> Stale:
         return Stale(unknown=_place_and_value(error))
     gone = [name for name in made if name not in state.names]
     rows |= dict.fromkeys(gone, f"no longer among fusions of {PARAMS_FILE}")
-    wanted = state.params.compare.primary
-    if wanted != primary:
-        return Stale(rows, files, f"by {primary}, and compare.primary of {PARAMS_FILE} is {wanted}")
+    for key, wanted in state.params.compare.declared.items():
+        if declared.get(key) != wanted:
+            was, now = shown(declared.get(key)), shown(wanted)
+            other = f"made with compare.{key} = {was}, of {PARAMS_FILE} it is {now}"
+            return Stale(rows, files, other)
     return Stale(rows, files, "they compare other fusions, too" if gone else "")
 
 

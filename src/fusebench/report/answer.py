@@ -4,16 +4,14 @@ import textwrap
 
 import pandas as pd
 
-from fusebench.report.chance import chance_remarks, with_chance
+from fusebench.report.findings import Findings
 from fusebench.report.results import Comparison
-from fusebench.report.table import comparison_table
-from fusebench.report.verdict import baseline_remark, verdict
 
 # Characters that a line of a chart holds; the page joins the lines of a sentence again.
 _WIDTH = 100
 
 
-def answer_table(comparison: Comparison, pairs: pd.DataFrame) -> pd.DataFrame:
+def answer_table(comparison: Comparison, findings: Findings) -> pd.DataFrame:
     """Return what to use, what the samples are, and what may be said of each pair.
 
     Returns
@@ -22,17 +20,14 @@ def answer_table(comparison: Comparison, pairs: pd.DataFrame) -> pd.DataFrame:
         kind: "answer" (which fusion to use), "remark" or "pair"; sentence: its number; line: its
         number among all; text.
     """
-    first, *sentences = verdict(pairs)
-    table = with_chance(comparison_table(comparison), comparison)
     origin = (
         f"{comparison.samples.capitalize()} samples, {len(comparison.seeds)} seed(s), results "
         f"{comparison.fingerprint}."
     )
-    remarks = [*chance_remarks(table, pairs), baseline_remark(table), origin]
     said = [
-        ("answer", first),
-        *(("remark", remark) for remark in remarks if remark),
-        *(("pair", sentence) for sentence in sentences),
+        ("answer", findings.answer),
+        *(("remark", remark) for remark in [*findings.remarks, origin]),
+        *(("pair", sentence) for sentence in findings.sentences),
     ]
     lines = [
         (kind, number, line)

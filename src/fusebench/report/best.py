@@ -3,20 +3,23 @@
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 import numpy as np
 import pandas as pd
 
 from fusebench.evaluation.metrics import METRICS
-from fusebench.files import parse_table
+from fusebench.files import parse_table, read_table
+from fusebench.prediction.predictions import FusionPredictions
 from fusebench.report.pairs import Pair, primary_pairs
 from fusebench.statistics.best import ToBest, to_best
 from fusebench.statistics.estimates import FEWEST_SEEDS
+from fusebench.statistics.failures import SeedValues, success_beyond
 
 BEST = Path("metrics/best.csv")
 _DIGITS = 6
-_WORDS = ("yes", "no")
+_YES, _NO = "yes", "no"
+ANEW, FIXED = "anew", "fixed"
 
 
 class Best(NamedTuple):
@@ -37,6 +40,17 @@ class Best(NamedTuple):
         "yes": it may be the best; "no": it is shown not to be.
     margin : float
         What was declared to be as good as the best: `compare.margin` of the metric.
+    irregular : str
+        "yes": its seeds are visibly skewed or fall apart, so means tell too little of it.
+    succeeded : int
+        Seeds beyond `success_beyond`, the middle between chance and the best seed of all fusions.
+    success_beyond : float
+    collapsed : int
+        Seeds that answer one class for every sample.
+    collapse_rate, mean_at_collapse_rate : float
+        The largest share of collapsing seeds that is not ruled out, and the mean if so many did.
+    draws : str
+        "anew": each seed drew its own train and val samples; "fixed": all have the same.
     seeds : int
     """
 
@@ -47,17 +61,29 @@ class Best(NamedTuple):
     below: float
     candidate: str
     margin: float
+    irregular: str
+    succeeded: int
+    success_beyond: float
+    collapsed: int
+    collapse_rate: float
+    mean_at_collapse_rate: float
+    draws: str
     seeds: int
 
     @property
     def as_good(self) -> bool:
         """Whether it is shown to be as good as the best, to within the margin."""
-        return self.below <= self.margin
+        return self.below <= self.margin and not self.is_irregular
 
     @property
     def may_be_best(self) -> bool:
-        """Whether it is not shown that another is better than it."""
-        return self.candidate == _WORDS[0]
+        """Whether it is not shown that another is better."""
+        return self.candidate == _YES
+
+    @property
+    def is_irregular(self) -> bool:
+        """Whether its seeds are visibly skewed or fall apart."""
+        return self.irregular == _YES
 
     @property
     def fused(self) -> bool:
@@ -70,51 +96,66 @@ BEST_KINDS: dict[str, type] = get_type_hints(Best)
 
 
 def best_of(
-    pairs: pd.DataFrame, inputs: Mapping[str, Sequence[str]], margin: float | None
+    pairs: pd.DataFrame,
+    seeds: Mapping[str, SeedValues],
+    infos: Mapping[str, Mapping[str, Any]],
+    primary: str,
+    margin: float | None,
+    draws: str = ANEW,
 ) -> pd.DataFrame:
     """Compare each fusion with the best, the best mean first.
 
     Parameters
     ----------
     pairs : DataFrame
-        As metrics/pairs.csv, with all pairs of the metric that decides.
-    inputs : mapping of str to sequence of str
-        The sensors that each fusion sees.
+        As metrics/pairs.csv, with all pairs of fusions on the metric that decides.
+    seeds : mapping of str to SeedValues
+        That metric of each fusion, seed by seed.
+    infos : mapping of str to mapping
+        Of each fusion: `inputs`.
     margin : float or None
         In the metric's unit.
 
     Returns
     -------
     DataFrame
-        The columns of `Best`; no row where there is no pair.
+        The columns of `Best`.
     """
-    rows = primary_pairs(pairs)
-    if not rows:
-        return _typed(pd.DataFrame(columns=list(BEST_KINDS)))
-    metric, names, means = METRICS[rows[0].metric], list(inputs), _means(rows)
-    found = _to_best(names, rows, sign=1 if metric.higher_is_better else -1)
-    frame = pd.DataFrame(
-        {
-            "metric": metric.name, "fusion": names, "inputs": map(" ".join, inputs.values()),
-            "mean": [means[name] for name in names], "below": found.below,
-            "candidate": np.where(found.candidate, *_WORDS), "margin": math.nan if margin is None else margin,
-            "seeds": rows[0].seeds,
-        }
-    )  # fmt: skip
-    best_first = frame.sort_values("mean", ascending=not metric.higher_is_better, kind="stable")
-    return _typed(best_first.reset_index(drop=True))
+    metric, names = METRICS[primary], list(seeds)
+    found = _to_best(names, primary_pairs(pairs), sign=1 if metric.higher_is_better else -1)
+    values = [seeds[name].values for name in names]
+    middle = success_beyond(
+        values, seeds[names[0]].chance, higher_is_better=metric.higher_is_better
+    )
+    rows = [
+        Best(
+            primary, name, " ".join(infos[name]["inputs"]), of.mean, below,
+            _YES if candidate else _NO, math.nan if margin is None else margin,
+            _YES if of.irregular else _NO, int(of.succeeded.sum()), middle,
+            int(of.collapsed.sum()), of.collapse_rate, of.mean_at_collapse_rate, draws,
+            len(of.values),
+        )
+        for (name, of), below, candidate in zip(
+            seeds.items(), found.below.tolist(), found.candidate.tolist(), strict=True
+        )
+    ]  # fmt: skip
+    rows.sort(key=lambda row: row.mean, reverse=metric.higher_is_better)
+    return _typed(pd.DataFrame(rows, columns=list(BEST_KINDS)))
 
 
-def _means(pairs: Sequence[Pair]) -> dict[str, float]:
-    means: dict[str, float] = {}
-    for pair in pairs:
-        means |= {pair.first: pair.first_mean, pair.second: pair.second_mean}
-    return means
+def draws_of(fusions: Mapping[str, FusionPredictions]) -> str:
+    """Return whether each seed drew its own samples, told by those of val."""
+    seeds = list(next(iter(fusions.values())).seeds.values())
+    first = seeds[0]["val"].digests
+    same = all(np.array_equal(parts["val"].digests, first) for parts in seeds)
+    return FIXED if same and len(seeds) > 1 else ANEW
 
 
 def _to_best(names: Sequence[str], pairs: Sequence[Pair], sign: int) -> ToBest:
     count = len(names)
-    if any(pair.seeds < FEWEST_SEEDS or math.isnan(pair.retrained_error) for pair in pairs):
+    if not pairs or any(
+        pair.seeds < FEWEST_SEEDS or math.isnan(pair.retrained_error) for pair in pairs
+    ):
         # The deviation over so few seeds is a guess, and so would be a bound made of it.
         return ToBest(np.full(count, math.nan), np.ones(count, bool))
     differences, errors, dfs = np.zeros((3, count, count))
@@ -131,12 +172,17 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     return frame[list(BEST_KINDS)].astype(BEST_KINDS).round(_DIGITS)
 
 
+def read_best(path: Path) -> pd.DataFrame:
+    """Return what metrics/best.csv holds; raise ArtifactError if it is missing or broken."""
+    return _typed(read_table(path, BEST_KINDS))
+
+
 def parse_best(text: str) -> pd.DataFrame:
     """Return what the text of metrics/best.csv holds; raise ArtifactError if it is broken."""
     return _typed(parse_table(BEST, text, BEST_KINDS))
 
 
 def best_rows(frame: pd.DataFrame) -> list[Best]:
-    """Return the rows of a table of distances to the best."""
+    """Return the rows of a table of distances to the best, the best mean first."""
     typed = frame[list(BEST_KINDS)].astype(BEST_KINDS)
     return [Best(*row) for row in typed.itertuples(index=False, name=None)]

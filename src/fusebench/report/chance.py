@@ -17,6 +17,7 @@ import pandas as pd
 
 from fusebench.evaluation.metrics import METRICS, Metric, log_odds
 from fusebench.prediction.predictions import BASELINES, FusionPredictions, PartPredictions
+from fusebench.report.pairs import primary_metric
 from fusebench.report.results import Comparison
 from fusebench.report.study import Study
 from fusebench.report.table import AT_CHANCE
@@ -176,10 +177,10 @@ def chance_remarks(comparison: pd.DataFrame, pairs: pd.DataFrame) -> list[str]:
         As metrics/comparison.csv and metrics/pairs.csv; the first may be of a commit that does not
         tell of chance.
     """
-    primary = pairs.loc[pairs["role"] == "primary", "metric"].tolist()[:1]
-    if AT_CHANCE not in comparison or not primary:
+    primary = primary_metric(pairs)
+    if AT_CHANCE not in comparison or primary is None:
         return []
-    metric = METRICS[primary[0]]
+    metric = METRICS[primary]
     said = []
     for _, row in comparison[~comparison["Model"].isin(BASELINES)].iterrows():
         if metric.name in row[AT_CHANCE].split():

@@ -11,6 +11,8 @@ from fusebench.aside import replace_folder
 from fusebench.evaluation.metrics import METRICS
 from fusebench.files import read_table, write_table
 from fusebench.report.answer import answer_table
+from fusebench.report.distances import distances_table
+from fusebench.report.findings import Findings
 from fusebench.report.intervals import intervals_table
 from fusebench.report.ranking import precision_recall_table, roc_table
 from fusebench.report.results import Comparison
@@ -19,20 +21,19 @@ _DIGITS = 6
 
 
 def curve_tables(
-    comparison: Comparison, pairs: pd.DataFrame, folder: Path
+    comparison: Comparison, findings: Findings, folder: Path
 ) -> Mapping[str, pd.DataFrame]:
     """Return the tables by name; nothing is written.
 
     Parameters
     ----------
-    pairs : DataFrame
-        As metrics/pairs.csv.
     folder : Path
         Holds training/<fusion>.csv, the learning curves that stage train wrote.
     """
     return {
-        "answer": answer_table(comparison, pairs),
-        "intervals": intervals_table(pairs),
+        "answer": answer_table(comparison, findings),
+        "best": distances_table(findings.best),
+        "intervals": intervals_table(findings.pairs),
         "metrics": metrics_table(comparison),
         "roc": roc_table(comparison.fusions),
         "precision_recall": precision_recall_table(comparison.fusions),

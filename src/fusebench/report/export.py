@@ -3,19 +3,18 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
-
 from fusebench.aside import replace_folder
-from fusebench.report.chance import chance_remarks
-from fusebench.report.pairs import PAIRS, parse_pairs
+from fusebench.report.best import BEST
+from fusebench.report.findings import Findings
+from fusebench.report.pairs import PAIRS
 from fusebench.report.results import SOURCES
-from fusebench.report.table import TABLE, markdown_table, parse_comparison_table
-from fusebench.report.verdict import baseline_remark, recommendation, verdict
+from fusebench.report.table import TABLE, markdown_table
 
-PICTURES = ("metrics", "confusion", "pairs", "precision_recall", "roc", "training")
+PICTURES = ("best", "metrics", "confusion", "pairs", "precision_recall", "roc", "training")
 FILES = (
     TABLE,
     PAIRS,
+    BEST,
     SOURCES,
     *(Path("plots") / f"{name}.png" for name in PICTURES),
 )
@@ -32,19 +31,21 @@ def export(read: Callable[[Path], bytes], folder: Path) -> None:
     with replace_folder(folder) as aside:
         for path in FILES:
             (aside / path.name).write_bytes(read(path))
-        table = parse_comparison_table(read(TABLE).decode())
-        pairs = parse_pairs(read(PAIRS).decode())
-        (aside / "verdict.md").write_text(verdict_page(table, pairs), "utf-8")
+        (aside / "verdict.md").write_text(verdict_page(Findings.read(read)), "utf-8")
 
 
-def verdict_page(table: pd.DataFrame, pairs: pd.DataFrame) -> str:
+def exported(folder: Path) -> Findings:
+    """Return the findings that `export` copied to a folder."""
+    return Findings.read(lambda path: (folder / path.name).read_bytes())
+
+
+def verdict_page(findings: Findings) -> str:
     """Return the verdict as a Markdown page: what to use, the table, each pair."""
-    items = "\n".join(f"- {sentence}" for sentence in verdict(pairs)[1:])
-    return f"# Verdict\n\n{verdict_head(table, pairs)}\n\n{items}\n"
+    items = "\n".join(f"- {sentence}" for sentence in findings.sentences)
+    return f"# Verdict\n\n{verdict_head(findings)}\n\n{items}\n"
 
 
-def verdict_head(table: pd.DataFrame, pairs: pd.DataFrame) -> str:
+def verdict_head(findings: Findings) -> str:
     """Return what to use and the table, as Markdown."""
-    remarks = [*chance_remarks(table, pairs), baseline_remark(table)]
-    first = " ".join([f"**{recommendation(pairs)}**", *filter(None, remarks)])
-    return f"{first}\n\n{markdown_table(table, pairs)}"
+    first = " ".join([f"**{findings.answer}**", *findings.remarks])
+    return f"{first}\n\n{markdown_table(findings.table, findings.pairs)}"

@@ -15,7 +15,9 @@ from matplotlib.ticker import MaxNLocator
 from fusebench.aside import replace_folder
 from fusebench.evaluation.metrics import METRICS, Metric
 from fusebench.report.curves import write_curves
+from fusebench.report.distances import best_figure
 from fusebench.report.drawing import STYLE_SHEET, save, write
+from fusebench.report.findings import Findings
 from fusebench.report.intervals import pairs_figure
 from fusebench.report.looks import CONTEXT, GREY, looks, note, title
 from fusebench.report.ranking import precision_recall_figure, roc_figure
@@ -27,7 +29,7 @@ _VECTOR = ("pdf", "svg")
 
 def write_plots(
     comparison: Comparison,
-    pairs: pd.DataFrame,
+    findings: Findings,
     tables: Mapping[str, pd.DataFrame],
     folder: Path,
 ) -> None:
@@ -38,8 +40,6 @@ def write_plots(
 
     Parameters
     ----------
-    pairs : DataFrame
-        As metrics/pairs.csv.
     tables : mapping of str to DataFrame
         As `curves.curve_tables`.
     """
@@ -50,7 +50,8 @@ def write_plots(
         "precision_recall": precision_recall_figure(comparison, tables["precision_recall"]),
         "metrics": metrics_figure(comparison, tables["metrics"]),
         "confusion": confusion_figure(comparison),
-        "pairs": pairs_figure(comparison, pairs),
+        "pairs": pairs_figure(comparison, findings.pairs),
+        "best": best_figure(comparison, findings.best),
     }
     for name, figure in figures.items():
         save(figure, folder / f"{name}.png")

@@ -6,8 +6,8 @@ from typing import Any
 from fusebench.evaluation.measure import collapse_text
 from fusebench.evaluation.metrics import METRICS, Metric
 
-# Val first: a choice made by test figures would make them worthless.
-_PARTS = {"val": "choose by these", "test": "quote these"}
+# Val first: a choice made by test figures spoils them for quoting.
+_PARTS = {"val": "choose by these", "test": "never choose by these"}
 # Between words that stay on one line.
 _TIE = "\N{NO-BREAK SPACE}"
 

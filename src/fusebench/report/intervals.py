@@ -14,12 +14,14 @@ from matplotlib.figure import Figure
 from fusebench.evaluation.metrics import METRICS, Metric
 from fusebench.report.drawing import STYLE_SHEET
 from fusebench.report.looks import GREY, LIGHT_GREY, SHOWN, TEXT_GREY, note, title
-from fusebench.report.pairs import Pair, primary_pairs
+from fusebench.report.pairs import PLANNED, Pair, primary_pairs
 from fusebench.report.results import Comparison
 from fusebench.report.verdict import State, state
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
 
-_SHOWN, _NOT_SHOWN, _TOO_FEW = "shown", "not shown", "too few seeds to say"
+_SHOWN, _NOT_SHOWN, _NOT_TESTED = "shown", "not shown", "not tested"
+_TOO_FEW = "too few seeds to say"
+_PLANNED, _OTHERS = "planned contrasts", "other pairs, not tested"
 
 
 class Interval(NamedTuple):
@@ -36,7 +38,9 @@ class Interval(NamedTuple):
     fixed_low, fixed_high : float
         The same of these trained models.
     shown : str
-        "shown" (after Holm), "not shown" or "too few seeds to say".
+        "shown" (after Holm), "not shown", "not tested" or "too few seeds to say".
+    group : str
+        "planned" or "other pairs, not tested".
     axis : str
         What the figures are, with their unit.
     left, right : str
@@ -51,6 +55,7 @@ class Interval(NamedTuple):
     fixed_low: float
     fixed_high: float
     shown: str
+    group: str
     axis: str
     left: str
     right: str
@@ -58,14 +63,19 @@ class Interval(NamedTuple):
 
 
 def intervals_table(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Return the pairs on the primary metric as `Interval`s, the largest difference first.
+    """Return the pairs on the primary metric as `Interval`s: the planned, then the others.
+
+    The largest difference stands first.
 
     Parameters
     ----------
     pairs : DataFrame
         As metrics/pairs.csv.
     """
-    rows = sorted(map(_interval, primary_pairs(pairs)), key=lambda row: -abs(row.difference))
+    rows = sorted(
+        map(_interval, primary_pairs(pairs)),
+        key=lambda row: (row.group != _PLANNED, -abs(row.difference)),
+    )
     kinds = get_type_hints(Interval)
     return pd.DataFrame(rows, columns=list(Interval._fields)).astype(kinds)
 
@@ -86,12 +96,15 @@ def _interval(pair: Pair) -> Interval:
     low, high, fixed_low, fixed_high = np.clip(ends, -reach, reach).tolist()
     return Interval(
         f"{title(first)} − {title(second)}", difference, low, high, fixed_low, fixed_high,
-        _said(pair), f"difference of test {metric.label}{unit}", *sides, pair.seeds,
+        _said(pair), _PLANNED if pair.role == PLANNED else _OTHERS,
+        f"difference of test {metric.label}{unit}", *sides, pair.seeds,
     )  # fmt: skip
 
 
 def _said(pair: Pair) -> str:
     said = state(pair)
+    if pair.role != PLANNED:
+        return _NOT_TESTED
     if said is State.TOO_FEW_SEEDS:
         return _TOO_FEW
     return _SHOWN if said in (State.BETTER, State.WORSE) else _NOT_SHOWN
@@ -100,8 +113,8 @@ def _said(pair: Pair) -> str:
 def pairs_figure(comparison: Comparison, pairs: pd.DataFrame) -> Figure:
     """Draw the primary metric's differences: a dot, and the interval of each claim.
 
-    Thick and dark: retrained; coloured where the difference is shown after Holm. Thin and light:
-    these trained models.
+    Thick and dark: trained again; coloured where the difference is shown after Holm. Thin and
+    light: these trained models. Below a line stand the pairs that are not tested, hollow.
     """
     table = intervals_table(pairs)
     rows = [Interval(*row) for row in table.itertuples(index=False, name=None)]
@@ -111,6 +124,9 @@ def pairs_figure(comparison: Comparison, pairs: pd.DataFrame) -> Figure:
         for position, row in enumerate(rows):
             _draw(axes, position, row)
         axes.axvline(0, color="#555555", linewidth=1)
+        tested = sum(row.group == _PLANNED for row in rows)
+        if 0 < tested < len(rows):
+            axes.axhline(tested - 0.5, color=LIGHT_GREY, linewidth=0.8)
         axes.set_yticks(range(len(rows)), [row.pair for row in rows])
         axes.set_ylim(max(1, len(rows)) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
@@ -132,7 +148,8 @@ def _draw(axes: Axes, position: int, row: Interval) -> None:
             [low, high], [position + offset] * 2, color=line, linewidth=width,
             solid_capstyle="butt",
         )  # fmt: skip
-    axes.plot(row.difference, position, marker="o", ms=5, color=colour)
+    fill = colour if row.group == _PLANNED else "white"
+    axes.plot(row.difference, position, marker="o", ms=5, color=colour, mfc=fill)
 
 
 def _label(axes: Axes, row: Interval, metric: Metric) -> None:
@@ -158,9 +175,9 @@ def _title(rows: Sequence[Interval]) -> str:
     if seeds < FEWEST_SEEDS:
         return (
             f"{level} intervals; {seeds} seed(s) are too few for a verdict\n"
-            "thick: retrained; thin: these trained models alone"
+            "thick: trained again; thin: these trained models alone; hollow: not tested"
         )
     return (
         f"{level} intervals, each by itself, over {seeds} seeds\n"
-        "blue: shown after Holm; thin: these trained models alone"
+        "blue: shown after Holm; thin: these trained models alone; hollow: not tested"
     )

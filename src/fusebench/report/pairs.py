@@ -1,61 +1,74 @@
 """Every two fusions compared on test: metrics/pairs.csv, from which the verdict is drawn.
 
-Each pair is estimated first (`estimate_pairs`), then corrected for how many pairs decide
+Each pair is estimated first (`estimate_pairs`), then corrected for how many contrasts were planned
 (`correct`).
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, get_type_hints
+from typing import NamedTuple, get_type_hints
 
 import numpy as np
 import pandas as pd
 
-from fusebench.evaluation.metrics import means
+from fusebench.evaluation.metrics import METRICS
 from fusebench.files import parse_table, read_table
-from fusebench.prediction.predictions import FusionPredictions
-from fusebench.report.study import Study
-from fusebench.statistics.estimates import FEWEST_SEEDS, Claim, exact_bound, holm
-from fusebench.statistics.paired import Paired
+from fusebench.report.study import SUCCESSES, Study, by_seeds
+from fusebench.statistics.estimates import Claim, holm
+from fusebench.statistics.failures import SeedValues
 
 PAIRS = Path("metrics/pairs.csv")
 _DIGITS = 6
-_PRIMARY, _DESCRIPTIVE = "primary", "descriptive"
+PLANNED, UNPLANNED, BASELINE, DESCRIPTIVE = "planned", "unplanned", "baseline", "descriptive"
+_DECIDING = (PLANNED, UNPLANNED, BASELINE)
 
 
 class Pair(NamedTuple):
     """Two fusions on one metric of test; a row of metrics/pairs.csv. NaN: not known.
 
-    Figures have the metric's unit, but for p-values, degrees of freedom and counts.
+    Figures have the metric's unit, but for p-values, rates, degrees of freedom and counts.
 
     Attributes
     ----------
     role : str
-        "primary" for the metric that decides; "descriptive" for the others, which have no p.
+        On the metric that decides: "planned" (one of the contrasts that are tested), "unplanned"
+        (shown, not tested) or "baseline" (against the threshold, not tested); on others
+        "descriptive".
     difference : float
         First − second, mean over seeds.
     fixed_low, fixed_high, fixed_p, fixed_holm : float
         The claim about these trained models: 95 % interval, p, and p after Holm's correction.
-    retrained_low, retrained_high, retrained_p, retrained_holm : float
-        The claim about the fusions, retrained.
+    retrained_low, retrained_high : float
+        The claim about the fusions, trained again: 95 % interval, by itself.
     retrained_error, retrained_df : float
         Its standard error, and the degrees of freedom of Student's t.
-    minimum_detectable : float
-        What is shown of the second claim with 80 % power after Holm's correction; never below
-        `exact_bound`.
-    exact_bound : float
-        The largest difference that is not ruled out where no id is discordant.
+    retrained_p : float
+        Its p: of the means.
+    compares : str
+        "means", or "successes" where seeds are visibly skewed or fall apart; empty: not asked.
+    first_succeeded, second_succeeded : float
+        Seeds that are beyond the middle between chance and the best seed of all fusions.
+    success_p : float
+        Exact p of "both succeed equally often", paired by seed.
+    holm : float
+        p of what is compared, means or successes, after Holm's correction.
+    simultaneous_low, simultaneous_high : float
+        Interval of the second claim; those of all planned contrasts hold together with 95 %.
     bootstrap_low, bootstrap_high : float
         95 % interval of the second claim by the two-way bootstrap.
-    seed_deviation, id_deviation, seed_id_deviation : float
-        Components of variance, as standard deviations.
+    seed_deviation, id_deviation, seed_id_deviation, pseudo_deviation : float
+        Components of variance, as standard deviations; the last of the pseudo-samples.
+    step : float
+        What one sample can add to the difference, at most.
     discordant : float
         Number of ids that add anything to the difference in any seed.
     first_mean, second_mean : float
         The metric of each, mean over seeds.
-    first_collapsed, second_collapsed : int
+    first_collapsed, second_collapsed : float
         Seeds of each that answer one class for every sample.
+    collapse_rate, difference_at_collapse_rate : float
+        The largest share of collapsing seeds that is not ruled out for the one with the better
+        mean, and what the difference would be if so many collapsed.
     seeds, ids : int
         Number of seeds and of test ids.
     """
@@ -74,82 +87,107 @@ class Pair(NamedTuple):
     retrained_error: float
     retrained_df: float
     retrained_p: float
-    retrained_holm: float
-    minimum_detectable: float
-    exact_bound: float
+    compares: str
+    first_succeeded: float
+    second_succeeded: float
+    success_p: float
+    holm: float
+    simultaneous_low: float
+    simultaneous_high: float
     bootstrap_low: float
     bootstrap_high: float
     seed_deviation: float
     id_deviation: float
     seed_id_deviation: float
+    pseudo_deviation: float
+    step: float
     discordant: float
     first_mean: float
     second_mean: float
-    first_collapsed: int
-    second_collapsed: int
+    first_collapsed: float
+    second_collapsed: float
+    collapse_rate: float
+    difference_at_collapse_rate: float
     seeds: int
     ids: int
+
+    @property
+    def pseudo_share(self) -> float:
+        """The share that the pseudo-samples have in the variance behind the interval."""
+        return self.pseudo_deviation**2 / self.retrained_error**2 if self.retrained_error else 0.0
 
 
 PAIR_KINDS: dict[str, type] = get_type_hints(Pair)
 """Columns of metrics/pairs.csv and their types, in their order."""
-
-
-def pairs_of(fusions: Mapping[str, FusionPredictions], primary: str) -> pd.DataFrame:
-    """Compare every two fusions on the primary metric, then on each other mean over samples.
-
-    Returns
-    -------
-    DataFrame
-        As metrics/pairs.csv: the columns of `Pair`, figures to six digits.
-    """
-    descriptive = [name for name in means() if name != primary]
-    return correct(estimate_pairs(fusions, primary, descriptive))
+# Counts that may be missing; written whole.
+_COUNTS = (
+    "discordant", "first_succeeded", "second_succeeded", "first_collapsed", "second_collapsed",
+)  # fmt: skip
 
 
 def estimate_pairs(
-    fusions: Mapping[str, FusionPredictions], primary: str, descriptive: Sequence[str] = ()
+    study: Study,
+    seeds: Mapping[str, SeedValues],
+    primary: str,
+    pairs: Mapping[str, Sequence[tuple[str, str]]],
+    descriptive: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Estimate the difference of every two fusions, without a correction for their number.
+    """Estimate the difference of some pairs, without a correction for their number.
 
     Parameters
     ----------
-    fusions : mapping of str to FusionPredictions
-        The same seeds and test samples in all.
+    seeds : mapping of str to SeedValues
+        The primary metric of each fusion, seed by seed; a baseline's is not needed.
     primary : str
-        The metric that decides; if it is no mean over samples, the bootstrap estimates it.
+        The metric that decides, a mean over samples.
+    pairs : mapping of str to sequence of pairs
+        By their role.
     descriptive : sequence of str
-        Other metrics.
+        Other metrics, on which the planned and unplanned pairs are described.
 
     Returns
     -------
     DataFrame
-        The columns of `Pair`, and `paired` for `correct`: the Paired of a metric that is a mean.
-
-    Raises
-    ------
-    ArtifactError
-        The seeds differ, or the samples of a seed do.
+        The columns of `Pair`; what `correct` adds is missing.
     """
-    study = Study.of(fusions)
     rows = [
-        {"metric": metric, "role": role, **figures}
-        for role, metrics in ((_PRIMARY, [primary]), (_DESCRIPTIVE, descriptive))
-        for metric in metrics
-        for figures in study.differences(metric)
+        {"metric": primary, "role": role, **figures, **_seed_figures(seeds, figures, primary)}
+        for role in _DECIDING
+        for figures in study.differences(primary, pairs.get(role, ()))
     ]
-    frame = pd.DataFrame(rows, columns=[*PAIR_KINDS, "paired"])
-    frame.loc[frame["role"] != _PRIMARY, ["fixed_p", "retrained_p"]] = np.nan
+    compared = [*pairs.get(PLANNED, ()), *pairs.get(UNPLANNED, ())]
+    rows += [
+        {"metric": metric, "role": DESCRIPTIVE, **figures}
+        for metric in descriptive
+        for figures in study.differences(metric, compared)
+    ]
+    return frame_of(rows)
+
+
+def _seed_figures(
+    seeds: Mapping[str, SeedValues], figures: Mapping[str, object], metric: str
+) -> dict[str, object]:
+    first, second = (seeds.get(str(figures[side])) for side in ("first", "second"))
+    if first is None or second is None:
+        return {}
+    return by_seeds(first, second, higher_is_better=METRICS[metric].higher_is_better)
+
+
+def frame_of(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """Return rows as a table for `correct`; p-values of what is not tested are left out."""
+    frame = pd.DataFrame(rows, columns=list(PAIR_KINDS))
+    frame["compares"] = frame["compares"].fillna("")
+    frame.loc[frame["role"] != PLANNED, ["fixed_p", "retrained_p", "success_p"]] = np.nan
     return frame
 
 
 def correct(estimates: pd.DataFrame) -> pd.DataFrame:
-    """Correct estimated pairs for the number of those that decide.
+    """Correct estimated pairs for the number of planned contrasts.
 
     Parameters
     ----------
     estimates : DataFrame
-        Of `estimate_pairs`, or several joined; its primary rows are the family.
+        Of `estimate_pairs`, or several joined; its planned rows are the family.
 
     Returns
     -------
@@ -157,37 +195,23 @@ def correct(estimates: pd.DataFrame) -> pd.DataFrame:
         The columns of `Pair`, figures to six digits.
     """
     frame = estimates.copy()
-    primary = frame["role"] == _PRIMARY
-    tests = int(primary.sum())
-    for claim in ("fixed", "retrained"):
-        tested = primary & frame[f"{claim}_p"].notna()
-        frame.loc[tested, f"{claim}_holm"] = holm(frame.loc[tested, f"{claim}_p"].tolist())
-    frame["exact_bound"] = [
-        exact_bound(paired, tests) if isinstance(paired, Paired) else 0.0
-        for paired in frame["paired"]
-    ]
-    # A deviation of few seeds is no ground for a promise of power.
-    promised = primary & (frame["seeds"] >= FEWEST_SEEDS)
-    frame.loc[promised, "minimum_detectable"] = [
-        _minimum_detectable(row, tests) for _, row in frame[promised].iterrows()
-    ]
+    planned = frame["role"] == PLANNED
+    decisive = frame["success_p"].where(frame["compares"] == SUCCESSES, frame["retrained_p"])
+    for adjusted, values in (("fixed_holm", frame["fixed_p"]), ("holm", decisive)):
+        tested = planned & values.notna()
+        frame.loc[tested, adjusted] = holm(values[tested].astype(float).tolist())
+    claims = frame[planned & frame["retrained_error"].notna()]
+    columns = ["difference", "retrained_error", "retrained_df"]
+    for row, figures in zip(claims.index, claims[columns].astype(float).to_numpy(), strict=True):
+        ends = Claim(*figures.tolist()).interval(int(planned.sum()))
+        frame.loc[row, ["simultaneous_low", "simultaneous_high"]] = ends
     return _typed(frame)
-
-
-def _minimum_detectable(row: "pd.Series[Any]", tests: int) -> float:
-    paired = row["paired"]
-    step = float(paired.weights.max()) if isinstance(paired, Paired) else 0.0
-    claim = Claim(row["difference"], row["retrained_error"], row["retrained_df"], step)
-    if claim.error == 0 and step == 0:
-        # Predictions that are all alike say nothing of what would be shown.
-        return math.nan
-    return max(claim.minimum_detectable(tests), float(row["exact_bound"]))
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the columns of `Pair` with their types; a count that may lack is written whole."""
     typed = frame[list(PAIR_KINDS)].astype(PAIR_KINDS).round(_DIGITS)
-    return typed.astype({"discordant": "Int64"})
+    return typed.astype(dict.fromkeys(_COUNTS, "Int64"))
 
 
 def read_pairs(path: Path) -> pd.DataFrame:
@@ -200,12 +224,19 @@ def parse_pairs(text: str) -> pd.DataFrame:
     return _typed(parse_table(PAIRS, text, PAIR_KINDS))
 
 
-def pair_rows(frame: pd.DataFrame) -> list[Pair]:
-    """Return the rows of a table of pairs."""
-    typed = frame[list(PAIR_KINDS)].astype(PAIR_KINDS)
+def pair_rows(frame: pd.DataFrame, *roles: str) -> list[Pair]:
+    """Return the rows of a table of pairs; of some roles, or all."""
+    chosen = frame[frame["role"].isin(roles)] if roles else frame
+    typed = chosen[list(PAIR_KINDS)].astype(PAIR_KINDS)
     return [Pair(*row) for row in typed.itertuples(index=False, name=None)]
 
 
 def primary_pairs(frame: pd.DataFrame) -> list[Pair]:
-    """Return the pairs on the metric that decides."""
-    return pair_rows(frame[frame["role"] == _PRIMARY])
+    """Return the pairs of fusions on the metric that decides, the planned ones first."""
+    return [*pair_rows(frame, PLANNED), *pair_rows(frame, UNPLANNED)]
+
+
+def primary_metric(frame: pd.DataFrame) -> str | None:
+    """Return the name of the metric that decides; None where there is no pair."""
+    named = frame.loc[frame["role"].isin(_DECIDING), "metric"].tolist()
+    return str(named[0]) if named else None

@@ -1,34 +1,18 @@
 """What the comparison is made of: each fusion's metrics, predictions and measurements."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import field_validator
 
-from fusebench.config import Section
 from fusebench.errors import ArtifactError
-from fusebench.evaluation.metrics import METRICS
 from fusebench.files import dvc_digest, json_text, md5_of
 from fusebench.prediction.predictions import BASELINES, FusionPredictions, read_predictions
 from fusebench.report.stored import read_measured, read_metrics
 
 SOURCES = Path("metrics/sources.json")
-
-
-class CompareParams(Section):
-    """Section `compare`. One metric is declared before looking; the others only describe."""
-
-    primary: str
-
-    @field_validator("primary")
-    @classmethod
-    def _known(cls, primary: str) -> str:
-        if primary not in METRICS:
-            raise ValueError(f"'{primary}': must be one of {', '.join(METRICS)}")
-        return primary
 
 
 @dataclass(frozen=True)
@@ -115,17 +99,17 @@ class Comparison:
         digests = {result.name: result.digest for result in self.results}
         return md5_of(json_text(digests).encode())[:7]
 
-    def sources(self, primary: str) -> dict[str, Any]:
+    def sources(self, declared: Mapping[str, Any]) -> dict[str, Any]:
         """Return metrics/sources.json: what table, pairs and pictures were made from.
 
         Parameters
         ----------
-        primary : str
-            The metric that decides.
+        declared : mapping
+            Section `compare` of the params: what was declared before looking.
         """
         return {
             "fingerprint": self.fingerprint,
-            "primary": primary,
+            "compare": dict(declared),
             "predictions": {result.name: result.digest for result in self.results},
         }
 

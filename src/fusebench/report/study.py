@@ -1,32 +1,24 @@
 """A study: test predictions of several fusions, and by how much every two differ on a metric."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
-from itertools import combinations
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 
 from fusebench.errors import ArtifactError
 from fusebench.evaluation.measure import constant_answer
-from fusebench.evaluation.metrics import METRICS, Metric, log_odds
+from fusebench.evaluation.metrics import METRICS
 from fusebench.prediction.predictions import FusionPredictions, PartPredictions
 from fusebench.statistics.estimates import LEVEL, Claim, deviations, fixed_models, retrained
-from fusebench.statistics.paired import Floats, Ints, Paired, pair, strata
-from fusebench.statistics.resampling import (
-    RESAMPLES,
-    RESAMPLES_OF_OTHERS,
-    Resamples,
-    of_any,
-    of_means,
-    of_weighted,
-    percentiles,
-    weighted_auroc,
-    weighted_f1,
-)
+from fusebench.statistics.failures import SeedValues, irregular, paired_p, success_beyond
+from fusebench.statistics.paired import Ints, Paired, pair, strata
+from fusebench.statistics.resampling import RESAMPLES, Resamples, of_means, percentiles
 
 Figures = dict[str, Any]
+MEANS, SUCCESSES = "means", "successes"
+"""What a pair compares: the means over seeds, or the shares of seeds that succeed."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +29,10 @@ class Study:
     ----------
     parts : dict of str to list of PartPredictions
         By fusion; one per seed.
-    collapsed : dict of str to int
-        By fusion; number of seeds that answer one class for every sample.
     positive : int
     """
 
     parts: dict[str, list[PartPredictions]]
-    collapsed: dict[str, int]
     positive: int
 
     @classmethod
@@ -61,8 +50,7 @@ class Study:
             for name, predictions in fusions.items()
         }
         _check_same_samples(parts)
-        collapsed = {name: _collapsed(predictions) for name, predictions in fusions.items()}
-        return cls(parts, collapsed, first.positive)
+        return cls(parts, first.positive)
 
     @property
     def seeds(self) -> int:
@@ -83,71 +71,61 @@ class Study:
         """Draw seeds and ids anew."""
         return Resamples.make(self.seeds, strata(self.ids, self.reference.labels), count)
 
-    def differences(self, metric: str) -> Iterator[Figures]:
-        """Yield what is known of each two fusions on one metric, under the names of `Pair`."""
-        if len(self.parts) < 2:
-            return
-        function = METRICS[metric].function
+    def by_seed(
+        self, metric: str, names: Sequence[str], margin: float | None
+    ) -> dict[str, SeedValues]:
+        """Return a metric of each fusion, seed by seed.
+
+        Parameters
+        ----------
+        names : sequence of str
+            The fusions; the best seed of theirs tells what success is.
+        margin : float or None
+            Seeds that differ by no more are not called irregular.
+        """
+        function, positive = METRICS[metric].function, self.positive
+        counts = np.bincount(self.reference.labels, minlength=self.reference.logits.shape[1])
+        chance = METRICS[metric].chance(counts, positive)
+        values = {
+            name: np.array([function(part, positive) for part in self.parts[name]])
+            for name in names
+        }
+        higher = METRICS[metric].higher_is_better
+        middle = success_beyond(list(values.values()), chance, higher_is_better=higher)
+        return {
+            name: SeedValues(
+                seeds,
+                np.array([constant_answer(part) is not None for part in self.parts[name]]),
+                seeds > middle if higher else seeds < middle,
+                chance,
+                irregular(seeds, margin or 0.0),
+            )
+            for name, seeds in values.items()
+        }
+
+    def differences(self, metric: str, pairs: Sequence[tuple[str, str]]) -> Iterator[Figures]:
+        """Yield what is known of some pairs on a mean over samples, under the names of `Pair`."""
+        function, per_sample = METRICS[metric].function, METRICS[metric].per_sample
+        if per_sample is None:
+            raise ValueError(f"{metric} is no mean over samples")
         means = {
             name: float(np.mean([function(part, self.positive) for part in parts]))
             for name, parts in self.parts.items()
         }
-        estimates = self._of_mean if METRICS[metric].per_sample else self._of_other
-        for (first, second), figures in estimates(METRICS[metric], means):
-            yield {
-                "first": first, "second": second, "difference": means[first] - means[second],
-                "first_mean": means[first], "second_mean": means[second],
-                "first_collapsed": self.collapsed[first],
-                "second_collapsed": self.collapsed[second],
-                "seeds": self.seeds, "ids": int(self.ids.max()) + 1, **figures,
-            }  # fmt: skip
-
-    def _of_mean(
-        self, metric: Metric, _means: Mapping[str, float]
-    ) -> Iterator[tuple[tuple[str, str], Figures]]:
-        """Yield the estimates of each two fusions on a mean over samples: by components."""
         values = {
-            name: np.array([metric.per_sample(part) for part in parts if metric.per_sample])
+            name: np.array([per_sample(part) for part in parts])
             for name, parts in self.parts.items()
         }
         labels = self.reference.labels
-        resamples = self.resamples(RESAMPLES) if self.seeds > 1 else None
-        for first, second in combinations(values, 2):
-            paired = pair(
-                values[first], values[second], self.ids, labels, metric.weights(labels), metric.span
-            )
-            yield (first, second), _by_components(paired, resamples)
-
-    def _of_other(
-        self, metric: Metric, means: Mapping[str, float]
-    ) -> Iterator[tuple[tuple[str, str], Figures]]:
-        """Yield the estimates of each two fusions on any metric: by the bootstrap."""
-        values: dict[str, Floats] = {}
-        if self.seeds > 1:
-            resamples = self.resamples(RESAMPLES_OF_OTHERS)
-            values = {name: self._resampled(metric, name, resamples) for name in self.parts}
-        for first, second in combinations(self.parts, 2):
-            figures: Figures = {}
-            if values:
-                resampled = values[first] - values[second]
-                # A resample may lack a class, and with it AUROC.
-                resampled = resampled[np.isfinite(resampled)]
-                # The bootstrap's deviation is the standard error.
-                error = float(resampled.std(ddof=1))
-                claim = Claim(means[first] - means[second], error, self.seeds - 1)
-                figures = _of_retrained(claim, resampled)
-            yield (first, second), figures
-
-    def _resampled(self, metric: Metric, name: str, resamples: Resamples) -> Floats:
-        parts = self.parts[name]
-        if metric.name in WEIGHTED:
-            weighted = [WEIGHTED[metric.name](part, self.positive) for part in parts]
-            return of_weighted(weighted, self.ids, resamples)
-
-        def on(part: PartPredictions) -> Callable[[Ints], float]:
-            return lambda positions: metric.function(part.take(positions), self.positive)
-
-        return of_any([on(part) for part in parts], self.ids, resamples)
+        weights, span = METRICS[metric].weights(labels), METRICS[metric].span
+        resamples = self.resamples(RESAMPLES) if self.seeds > 1 and pairs else None
+        for first, second in pairs:
+            paired = pair(values[first], values[second], self.ids, labels, weights, span)
+            yield {
+                "first": first, "second": second, "difference": means[first] - means[second],
+                "first_mean": means[first], "second_mean": means[second],
+                **by_components(paired, resamples),
+            }  # fmt: skip
 
 
 def _check_same_samples(fusions: Mapping[str, list[PartPredictions]]) -> None:
@@ -161,50 +139,50 @@ def _check_same_samples(fusions: Mapping[str, list[PartPredictions]]) -> None:
             )
 
 
-def _collapsed(predictions: FusionPredictions) -> int:
-    return sum(constant_answer(parts["test"]) is not None for parts in predictions.seeds.values())
+def by_components(paired: Paired, resamples: Resamples | None) -> Figures:
+    """Return the estimates of a difference, under the names of `Pair`.
 
-
-def _by_components(paired: Paired, resamples: Resamples | None) -> Figures:
+    Parameters
+    ----------
+    resamples : Resamples or None
+        For the bootstrap's interval; None: without it.
+    """
     fixed = fixed_models(paired)
     low, high = fixed.interval()
     figures: Figures = {
         "fixed_low": low, "fixed_high": high, "fixed_p": fixed.p,
-        "discordant": paired.discordant, "paired": paired,
+        "discordant": paired.discordant, "step": float(paired.weights.max()),
+        "seeds": paired.seeds, "ids": len(paired.strata),
         **{f"{name}_deviation": value for name, value in deviations(paired).items()},
     }  # fmt: skip
-    if resamples is None:
-        return figures
-    return figures | _of_retrained(retrained(paired), of_means(paired, resamples))
+    if paired.seeds > 1:
+        figures |= _of_retrained(retrained(paired))
+    if resamples is not None:
+        resampled = percentiles(of_means(paired, resamples), LEVEL)
+        figures |= dict(zip(("bootstrap_low", "bootstrap_high"), resampled, strict=True))
+    return figures
 
 
-def _of_retrained(claim: Claim, resampled: Floats) -> Figures:
+def _of_retrained(claim: Claim) -> Figures:
     low, high = claim.interval()
-    bootstrap_low, bootstrap_high = percentiles(resampled, LEVEL)
     return {
         "retrained_low": low, "retrained_high": high, "retrained_error": claim.error,
         "retrained_df": claim.df, "retrained_p": claim.p,
-        "bootstrap_low": bootstrap_low, "bootstrap_high": bootstrap_high,
     }  # fmt: skip
 
 
-def _f1(part: PartPredictions, positive: int) -> Callable[[Floats], Floats]:
-    said, classes = part.logits.argmax(axis=1), part.logits.shape[1]
-    return partial(weighted_f1, part.labels, said, positive, classes)
-
-
-def _auroc(part: PartPredictions, positive: int) -> Callable[[Floats], Floats]:
-    classes = part.logits.shape[1]
-    labels = [positive] if classes == 2 else range(classes)
-    curves = [(part.labels == label, log_odds(part.logits, label)) for label in labels]
-
-    def mean(times: Floats) -> Floats:
-        areas: Floats = np.mean([weighted_auroc(*curve, times) for curve in curves], axis=0)
-        return areas
-
-    return mean
-
-
-# The registry's functions would give the same numbers, but in 400 resamples of seven fusions, ten
-# seeds and 2,150 samples scikit-learn takes 64 s for F1 and 78 s for AUROC.
-WEIGHTED = {"f1": _f1, "auroc": _auroc}
+def by_seeds(first: SeedValues, second: SeedValues, *, higher_is_better: bool) -> Figures:
+    """Return what the seeds of two fusions tell beside their means, under the names of `Pair`."""
+    ahead = (first.mean >= second.mean) is higher_is_better
+    means = [first.mean, second.mean]
+    means[0 if ahead else 1] = (first if ahead else second).mean_at_collapse_rate
+    return {
+        "compares": SUCCESSES if first.irregular or second.irregular else MEANS,
+        "first_collapsed": int(first.collapsed.sum()),
+        "second_collapsed": int(second.collapsed.sum()),
+        "collapse_rate": (first if ahead else second).collapse_rate,
+        "difference_at_collapse_rate": means[0] - means[1],
+        "first_succeeded": int(first.succeeded.sum()),
+        "second_succeeded": int(second.succeeded.sum()),
+        "success_p": paired_p(first.succeeded, second.succeeded),
+    }

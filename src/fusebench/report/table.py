@@ -15,6 +15,7 @@ from fusebench.evaluation.measure import collapsed_classes
 from fusebench.evaluation.metrics import METRICS, Metric
 from fusebench.files import parse_table
 from fusebench.prediction.predictions import BASELINES
+from fusebench.report.pairs import primary_metric
 from fusebench.report.results import Comparison, Result
 
 TABLE = Path("metrics/comparison.csv")
@@ -172,8 +173,7 @@ def markdown_table(table: pd.DataFrame, pairs: pd.DataFrame) -> str:
 
 def _known_metrics(table: pd.DataFrame, pairs: pd.DataFrame) -> list[Metric]:
     """Return the metrics that the table holds, what is to be shown first before the others."""
-    primary = pairs.loc[pairs["role"] == "primary", "metric"].tolist()[:1]
-    order = dict.fromkeys([*primary, *_PREFERRED, *METRICS])
+    order = dict.fromkeys([primary_metric(pairs), *_PREFERRED, *METRICS])
     metrics = [METRICS[name] for name in order if name in METRICS]
     return [metric for metric in metrics if _column(metric) in table]
 
@@ -248,9 +248,9 @@ def _note(table: pd.DataFrame, shown: Sequence[Metric]) -> str:
     more = f" Only in {TABLE.name}: {', '.join(others)}." if others else ""
     return (
         f"{first['Samples'].capitalize()} samples, {first['Seeds']} seed(s); {measures}. Test: "
-        "mean ± standard deviation over seeds. The epoch was selected on val, so choose by val and "
-        f"quote test.{more}{_note_on_chance(table, shown)}{_note_on_collapse(table)}"
-        f"{_note_on_results(table)}"
+        "mean ± standard deviation over seeds. The epoch was selected on val: choose by val. No "
+        f"test figure selects an epoch.{more}{_note_on_chance(table, shown)}"
+        f"{_note_on_collapse(table)}{_note_on_results(table)}"
     )
 
 

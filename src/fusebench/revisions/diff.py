@@ -11,13 +11,17 @@ from fusebench.errors import ArtifactError
 from fusebench.evaluation.measure import seed_metrics
 from fusebench.evaluation.metrics import METRICS
 from fusebench.prediction.predictions import FusionPredictions
-from fusebench.report.pairs import Pair, correct, estimate_pairs, pair_rows
+from fusebench.report.pairs import PLANNED, Pair, correct, estimate_pairs, pair_rows
+from fusebench.report.settings import CompareParams
+from fusebench.report.study import Study
 from fusebench.revisions.matching import Matched, Side, match
 
 __all__ = ["Change", "Diff", "Side", "diff", "within_bounds"]
 
 _INTERVALS = [
-    f"{claim}_{end}" for claim in ("fixed", "retrained", "bootstrap") for end in ("low", "high")
+    f"{claim}_{end}"
+    for claim in ("fixed", "retrained", "simultaneous", "bootstrap")
+    for end in ("low", "high")
 ]
 
 
@@ -68,13 +72,13 @@ class Diff:
     alone: dict[tuple[str, str], tuple[str, ...]]
 
 
-def diff(before: Side, after: Side, primary: str) -> Diff:
+def diff(before: Side, after: Side, params: CompareParams) -> Diff:
     """Compare each fusion that is on both sides with itself.
 
     Parameters
     ----------
-    primary : str
-        The metric that decides.
+    params : CompareParams
+        The metric that decides, and its margin; contrasts are of no account here.
 
     Raises
     ------
@@ -96,7 +100,7 @@ def diff(before: Side, after: Side, primary: str) -> Diff:
     return Diff(
         before.name,
         after.name,
-        tuple(_changes(changed, (before.name, after.name), primary)),
+        tuple(_changes(changed, (before.name, after.name), params)),
         tuple(name for name in common if name not in changed),
         {
             side.name: tuple(name for name in side.fusions if name not in matched)
@@ -106,15 +110,15 @@ def diff(before: Side, after: Side, primary: str) -> Diff:
     )
 
 
-def _changes(fusions: Mapping[str, Matched], sides: tuple[str, str], primary: str) -> list[Change]:
+def _changes(
+    fusions: Mapping[str, Matched], sides: tuple[str, str], params: CompareParams
+) -> list[Change]:
     """Return what became of the changed fusions, which are one family of tests."""
     if not fusions:
         return []
     before, after = sides
     estimates = [
-        estimate_pairs(
-            {f"{name} ({after})": fusion.after, f"{name} ({before})": fusion.before}, primary
-        )
+        _estimate({f"{name} ({after})": fusion.after, f"{name} ({before})": fusion.before}, params)
         for name, fusion in fusions.items()
     ]
     pairs = pair_rows(correct(pd.concat(estimates, ignore_index=True)))
@@ -122,6 +126,14 @@ def _changes(fusions: Mapping[str, Matched], sides: tuple[str, str], primary: st
         Change(name, within_bounds(pair), _metrics(fusion), _samples(fusion.after))
         for (name, fusion), pair in zip(fusions.items(), pairs, strict=True)
     ]
+
+
+def _estimate(sides: Mapping[str, FusionPredictions], params: CompareParams) -> pd.DataFrame:
+    """Return the estimated difference of a fusion after and before."""
+    after, before = sides
+    study = Study.of(sides)
+    seeds = study.by_seed(params.primary, [after, before], params.primary_margin)
+    return estimate_pairs(study, seeds, params.primary, {PLANNED: [(after, before)]})
 
 
 def within_bounds(pair: Pair) -> Pair:

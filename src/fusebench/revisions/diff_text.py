@@ -10,7 +10,11 @@ from fusebench.report.table import SCREEN_WIDTH
 from fusebench.report.verdict import sentence
 from fusebench.revisions.diff import Change, Diff
 
-_CLAIMS = {"these trained models": "fixed", "retrained": "retrained"}
+# Name of each claim, how its columns begin, and the column of its p.
+_CLAIMS = (
+    ("these trained models", "fixed", "fixed_holm"),
+    ("trained again", "retrained", "holm"),
+)
 # Of the columns after the first, which takes any metric's name.
 _WIDTHS = (12, 22, 18)
 
@@ -52,9 +56,9 @@ def _block(change: Change, tests: int) -> Iterator[str]:
         change_of = f"{after - before:+.{digits}f}"
         yield _row(_label(METRICS[name]), f"{before:.{digits}f}", f"{after:.{digits}f}", change_of)
     yield _row(METRICS[pair.metric].label, "difference", "95 % interval", _p_heading(tests))
-    for words, claim in _CLAIMS.items():
+    for words, claim, p in _CLAIMS:
         if not math.isnan(getattr(pair, f"{claim}_low")):
-            yield _claim(words, pair, claim)
+            yield _claim(words, pair, claim, getattr(pair, p))
     yield _wrapped(sentence(pair, tests), "  ")
 
 
@@ -71,8 +75,8 @@ def _p_heading(tests: int) -> str:
     return f"p (Holm over {tests})" if tests > 1 else "p"
 
 
-def _claim(words: str, pair: Pair, claim: str) -> str:
-    low, high, p = (getattr(pair, f"{claim}_{name}") for name in ("low", "high", "holm"))
+def _claim(words: str, pair: Pair, claim: str, p: float) -> str:
+    low, high = (getattr(pair, f"{claim}_{name}") for name in ("low", "high"))
     digits = METRICS[pair.metric].digits
     interval = f"{low:+.{digits}f} to {high:+.{digits}f}"
     return _row(words, f"{pair.difference:+.{digits}f}", interval, _p(p))

@@ -1,4 +1,4 @@
-"""How far a difference between two fusions carries: variance components, intervals, power.
+"""How far a difference between two fusions carries: variance components, intervals.
 
 Two claims are kept apart. *Fixed models*: the seeds are given, the test ids could have been others.
 *Retrained*: seeds, with their draws of training data, and test ids could have been others. The
@@ -20,7 +20,6 @@ from scipy.stats import t as student
 from fusebench.statistics.paired import Floats, Paired
 
 LEVEL = 0.95
-POWER = 0.8
 # Below this, a standard deviation over seeds says next to nothing: see docs/calibration.md.
 FEWEST_SEEDS = 5
 
@@ -52,18 +51,21 @@ class Claim:
         Standard error.
     df : float
         Of Student's t; infinite where the normal distribution takes its place.
-    step : float
-        What one sample can add to the difference, at most.
     """
 
     difference: float
     error: float
     df: float
-    step: float = 0.0
 
-    def interval(self, level: float = LEVEL) -> tuple[float, float]:
-        """Return the two-sided confidence interval."""
-        half = float(student.ppf((1 + level) / 2, self.df)) * self.error
+    def interval(self, tests: int = 1) -> tuple[float, float]:
+        """Return the two-sided 95 % confidence interval.
+
+        Parameters
+        ----------
+        tests : int
+            Of how many intervals that hold together (Bonferroni).
+        """
+        half = float(student.ppf(1 - (1 - LEVEL) / (2 * tests), self.df)) * self.error
         return self.difference - half, self.difference + half
 
     @property
@@ -74,18 +76,6 @@ class Claim:
         if self.error == 0:
             return 1.0 if self.difference == 0 else 0.0
         return min(1.0, 2 * float(student.sf(abs(self.difference) / self.error, self.df)))
-
-    def minimum_detectable(self, tests: int) -> float:
-        """Return the difference that is shown with 80 % power when `tests` share the level.
-
-        That is in the first of Holm's steps, where each has 5 % / tests. A difference δ itself
-        makes δ / step more ids discordant, which adds step · δ to the variance; so this is the δ
-        that is as many errors as the two quantiles make together: δ² = k² (error² + step · δ).
-        """
-        shares = [1 - (1 - LEVEL) / (2 * tests), POWER]
-        times = float(student.ppf(shares, self.df).sum())
-        more = times**2 * self.step
-        return (more + math.sqrt(more**2 + 4 * times**2 * self.error**2)) / 2
 
 
 def satterthwaite(components: Sequence[Component], total: float) -> float:
@@ -127,8 +117,7 @@ def retrained(paired: Paired) -> Claim:
 
 
 def _claim(paired: Paired, total: Component) -> Claim:
-    step = float(paired.weights.max())
-    return Claim(paired.difference, math.sqrt(total.variance), total.df, step)
+    return Claim(paired.difference, math.sqrt(total.variance), total.df)
 
 
 def _seeds(paired: Paired) -> Component:
@@ -182,32 +171,22 @@ def _unseen(paired: Paired) -> Component:
     return Component(float(2 * (paired.weights**2).sum()), math.inf)
 
 
-def exact_bound(paired: Paired, tests: int) -> float:
-    """Return the largest difference that is not ruled out where no id is discordant.
-
-    Of n samples of a class none differs; then with confidence 1 − α the share that would is below
-    1 − α^(1/n) (Clopper & Pearson 1934), α being 5 % / tests. The class with the largest such
-    difference counts. In the metric's unit; 0 for a metric without bounds.
-    """
-    alpha = (1 - LEVEL) / tests
-    shares = 1 - alpha ** (1 / paired.counts)
-    return float((paired.weights * paired.counts * shares).max())
-
-
 def deviations(paired: Paired) -> dict[str, float]:
     """Return the components as standard deviations, in the metric's unit.
 
     seed: of the true difference from seed to seed; id: of what a draw of test ids adds; seed × id:
-    of what the two add together in one seed. NaN with one seed.
+    of what the two add together in one seed. NaN with one seed. pseudo: of the pseudo-samples.
     """
+    pseudo = math.sqrt(_unseen(paired).variance)
     if paired.seeds < 2:
-        return dict.fromkeys(("seed", "id", "seed_id"), math.nan)
+        return dict.fromkeys(("seed", "id", "seed_id"), math.nan) | {"pseudo": pseudo}
     count = paired.seeds
     seeds, ids, both = (term(paired).variance for term in (_seeds, _ids, _interaction))
     return {
         "seed": math.sqrt(max(0.0, count * (seeds - both))),
         "id": math.sqrt(max(0.0, ids - both)),
         "seed_id": math.sqrt(count * both),
+        "pseudo": pseudo,
     }
 
 

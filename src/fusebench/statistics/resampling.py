@@ -2,8 +2,7 @@
 
 Owen, Annals of Applied Statistics 1, 2007; there "pigeonhole bootstrap". It counts seed × id more
 than once, but its percentiles know nothing of how few seeds there are. A cross-check of the
-intervals for means, and the way for other metrics: with any function of the drawn samples, or, for
-F1 and AUROC, with functions of how often each sample is drawn, which take all resamples at once.
+intervals for means, and for other metrics the way to their sampling variance.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +10,6 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 
 from fusebench.seeds import derive_seed
 from fusebench.statistics.paired import Floats, Ints, Paired
@@ -78,67 +76,6 @@ def of_any(metrics: Sequence[Callable[[Ints], float]], ids: Ints, resamples: Res
         for seed in np.flatnonzero(seeds).tolist():
             values[row, seed] = metrics[seed](positions)
     return resamples.mean(values)
-
-
-def of_weighted(
-    metrics: Sequence[Callable[[Floats], Floats]], ids: Ints, resamples: Resamples
-) -> Floats:
-    """Return what `of_any` does, from metrics that take all resamples at once.
-
-    Parameters
-    ----------
-    metrics : sequence of s callables
-        Of each seed: the metric, shape (r,), where samples count as often as an array of shape
-        (r, n) says.
-    """
-    times = resamples.ids[:, ids]
-    return resamples.mean(np.stack([metric(times) for metric in metrics], axis=1))
-
-
-def weighted_f1(
-    labels: Ints, predicted: Ints, positive: int, classes: int, times: Floats
-) -> Floats:
-    """Return F1 in percent, shape (r,): of the positive class, or the mean over more than two.
-
-    Parameters
-    ----------
-    labels, predicted : array of int, shape (n,)
-    times : array, shape (r, n)
-        How often each sample counts.
-    """
-    chosen = [positive] if classes == 2 else range(classes)
-    scores = []
-    for label in chosen:
-        actual, said = labels == label, predicted == label
-        hits, total = 2 * times @ (actual & said), times @ actual + times @ said
-        scores.append(np.divide(hits, total, out=np.zeros(len(times)), where=total > 0))
-    percent: Floats = 100 * np.mean(scores, axis=0)
-    return percent
-
-
-def weighted_auroc(truth: npt.NDArray[np.bool_], scores: Floats, times: Floats) -> Floats:
-    """Return the area under the ROC curve in percent, shape (r,); NaN where a class is missing.
-
-    It is the share of pairs of a positive and a negative sample in which the positive one scores
-    higher, ties counting half (Hanley & McNeil, Radiology 143, 1982).
-
-    Parameters
-    ----------
-    truth : array of bool, shape (n,)
-        Whether each sample is of the positive class.
-    scores : array, shape (n,)
-    times : array, shape (r, n)
-        How often each sample counts.
-    """
-    order = np.argsort(scores, kind="stable")
-    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
-    positives = np.add.reduceat((times * truth)[:, order], starts, axis=1)
-    negatives = np.add.reduceat((times * ~truth)[:, order], starts, axis=1)
-    below = np.cumsum(negatives, axis=1) - negatives / 2
-    won = (positives * below).sum(axis=1)
-    pairs = positives.sum(axis=1) * negatives.sum(axis=1)
-    percent: Floats = 100 * np.divide(won, pairs, out=np.full(len(times), np.nan), where=pairs > 0)
-    return percent
 
 
 def percentiles(values: Floats, level: float) -> tuple[float, float]:

@@ -1,0 +1,119 @@
+"""What a comparison found: its table, every pair, and the distance to the best, kept together."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import pandas as pd
+
+from fusebench.evaluation.metrics import means
+from fusebench.files import write_table
+from fusebench.prediction.predictions import BASELINES, FusionPredictions
+from fusebench.report.best import BEST, best_of, draws_of, parse_best
+from fusebench.report.chance import chance_remarks, with_chance
+from fusebench.report.pairs import (
+    BASELINE,
+    PAIRS,
+    PLANNED,
+    UNPLANNED,
+    correct,
+    estimate_pairs,
+    parse_pairs,
+)
+from fusebench.report.recommendation import recommendation, remarks
+from fusebench.report.results import Comparison
+from fusebench.report.settings import CompareParams, planned, unplanned
+from fusebench.report.study import Study
+from fusebench.report.table import TABLE, comparison_table, parse_comparison_table
+from fusebench.report.verdict import sentences
+
+_, THRESHOLD = BASELINES
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that views show of a comparison.
+
+    Attributes
+    ----------
+    table, pairs, best : DataFrame
+        As metrics/comparison.csv, metrics/pairs.csv and metrics/best.csv.
+    """
+
+    table: pd.DataFrame
+    pairs: pd.DataFrame
+    best: pd.DataFrame
+
+    @classmethod
+    def of(cls, comparison: Comparison, params: CompareParams) -> Self:
+        """Compare."""
+        rows = {row.name: row.predictions for row in comparison.results}
+        pairs, best = compare_fusions(comparison.fusions, params, rows.get(THRESHOLD))
+        return cls(with_chance(comparison_table(comparison), comparison), pairs, best)
+
+    @classmethod
+    def read(cls, read: Callable[[Path], bytes]) -> Self:
+        """Return what was kept; `read` gives the content of a file by its path.
+
+        Raises
+        ------
+        ArtifactError
+            A file is missing, broken, or of another version of fusebench.
+        """
+        return cls(
+            parse_comparison_table(read(TABLE).decode()),
+            parse_pairs(read(PAIRS).decode()),
+            parse_best(read(BEST).decode()),
+        )
+
+    def write(self) -> None:
+        """Write the three tables."""
+        for path, table in ((TABLE, self.table), (PAIRS, self.pairs), (BEST, self.best)):
+            write_table(path, table)
+
+    @property
+    def answer(self) -> str:
+        """What the data say of which fusion to use."""
+        return recommendation(self.pairs, self.best)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What limits that answer."""
+        return [*chance_remarks(self.table, self.pairs), *remarks(self.pairs, self.best)]
+
+    @property
+    def sentences(self) -> list[str]:
+        """One sentence on each pair."""
+        return sentences(self.pairs)
+
+
+def compare_fusions(
+    fusions: Mapping[str, FusionPredictions],
+    params: CompareParams,
+    threshold: FusionPredictions | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Compare every two fusions, and each with the best and with the threshold.
+
+    Returns
+    -------
+    DataFrame, DataFrame
+        As metrics/pairs.csv and metrics/best.csv.
+
+    Raises
+    ------
+    ArtifactError
+        The seeds differ, or the samples of a seed do.
+    """
+    infos = {name: predictions.info for name, predictions in fusions.items()}
+    chosen = planned(params.contrasts, infos)
+    pairs = {PLANNED: chosen, UNPLANNED: unplanned(list(fusions), chosen)}
+    known = dict(fusions)
+    if threshold is not None:
+        known[THRESHOLD] = threshold
+        pairs[BASELINE] = [(name, THRESHOLD) for name in fusions]
+    study, margin = Study.of(known), params.primary_margin
+    seeds = study.by_seed(params.primary, list(fusions), margin)
+    others = [name for name in means() if name != params.primary]
+    table = correct(estimate_pairs(study, seeds, params.primary, pairs, others))
+    return table, best_of(table, seeds, infos, params.primary, margin, draws_of(fusions))

@@ -1,0 +1,107 @@
+"""Section `compare`: what is declared before looking. Which contrasts are planned."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator
+
+from fusebench.config import AsTuple, Section
+from fusebench.evaluation.metrics import METRICS, means
+from fusebench.models import registry
+
+_GROUPS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
+    "any": lambda _info: True,
+    "fused": lambda info: len(info["inputs"]) > 1,
+    "single": lambda info: len(info["inputs"]) == 1,
+    "intermediate": lambda info: info["strategy"] == "intermediate",
+}
+GROUPS = tuple(_GROUPS)
+"""Words that stand for several fusions in a contrast; no fusion may be called so."""
+_BETWEEN = "/"
+
+
+class CompareParams(Section):
+    """Section `compare`."""
+
+    primary: str
+    margin: dict[str, Annotated[float, Field(gt=0)] | None]
+    contrasts: Annotated[tuple[str, ...], AsTuple]
+
+    @field_validator("primary")
+    @classmethod
+    def _is_a_mean(cls, primary: str) -> str:
+        if primary not in means():
+            other = (
+                f"; {METRICS[primary].label} is no mean over samples, so it describes only"
+                if primary in METRICS
+                else ""
+            )
+            raise ValueError(f"'{primary}': must be one of {', '.join(means())}{other}")
+        return primary
+
+    @field_validator("margin")
+    @classmethod
+    def _of_means(cls, margin: dict[str, float | None]) -> dict[str, float | None]:
+        for name in margin:
+            if name not in means():
+                raise ValueError(f"'{name}': must be of {', '.join(means())}")
+        return margin
+
+    @field_validator("contrasts")
+    @classmethod
+    def _known(cls, contrasts: tuple[str, ...]) -> tuple[str, ...]:
+        known = (*registry.names(), *GROUPS)
+        for contrast in contrasts:
+            sides = contrast.split(_BETWEEN)
+            if len(sides) != 2 or not set(sides) <= set(known):
+                raise ValueError(
+                    f"'{contrast}': must be two of {', '.join(known)} with '{_BETWEEN}' between, "
+                    "such as fused/single"
+                )
+        return contrasts
+
+    @property
+    def declared(self) -> dict[str, Any]:
+        """All of it, as metrics/sources.json keeps it."""
+        return self.model_dump(mode="json")
+
+    @property
+    def primary_margin(self) -> float | None:
+        """The margin of the metric that decides; None where none is declared."""
+        return self.margin.get(self.primary)
+
+
+def planned(
+    contrasts: Sequence[str], infos: Mapping[str, Mapping[str, Any]]
+) -> list[tuple[str, str]]:
+    """Return the pairs that contrasts come to, each once, in their order.
+
+    Parameters
+    ----------
+    contrasts : sequence of str
+        As `compare.contrasts`; one of fusions that are not compared comes to nothing.
+    infos : mapping of str to mapping
+        Of each fusion that is compared: `strategy` and `inputs`.
+    """
+    pairs: dict[frozenset[str], tuple[str, str]] = {}
+    for contrast in contrasts:
+        first, second = (list(_members(side, infos)) for side in contrast.split(_BETWEEN))
+        for one in first:
+            for other in second:
+                if one != other:
+                    pairs.setdefault(frozenset((one, other)), (one, other))
+    return list(pairs.values())
+
+
+def unplanned(names: Sequence[str], chosen: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return all other pairs, in the order of `names`."""
+    taken = {frozenset(pair) for pair in chosen}
+    return [pair for pair in combinations(names, 2) if frozenset(pair) not in taken]
+
+
+def _members(side: str, infos: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the fusions that one side of a contrast stands for."""
+    for name, info in infos.items():
+        if name == side or (side in _GROUPS and _GROUPS[side](info)):
+            yield name
