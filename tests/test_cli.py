@@ -379,7 +379,7 @@ def test_a_real_terminal_gets_colours_unless_no_color_is_set(
 # --- Help ---
 
 
-@pytest.mark.parametrize("command", ["table", "verdict", "diff", "export"])
+@pytest.mark.parametrize("command", ["table", "verdict", "plan", "diff", "export"])
 def test_help_of_a_command_is_its_docstring(command: str) -> None:
     done = subprocess.run(
         [sys.executable, SOURCE / "show.py", command, "--help"],

@@ -228,6 +228,17 @@ def test_a_wrong_device_is_named(device: str, content: dict[str, Any], tmp_path:
         ("fusions", ["concat", 3], "fusions.1 = 3: must be a valid string"),
         ("fusion", "none", "fusion = 'none': must be one of fusions: late, concat"),
         ("compare.primary", "f2", "compare.primary: 'f2': must be one of accuracy"),
+        (
+            "compare.primary",
+            "f1",
+            "compare.primary: 'f1': must be one of accuracy, balanced_accuracy, nll, brier; F1 is "
+            "no mean over samples, so it describes only",
+        ),
+        ("compare.margin.nll", 0, "compare.margin.nll = 0: must be greater than 0"),
+        ("compare.margin.f1", 2.0, "unknown key 'compare.margin.f1'; did you mean"),
+        ("compare.contrasts", ["fused"], "compare.contrasts: 'fused': must be two of add, concat"),
+        ("compare.contrasts", ["late/lat"], "compare.contrasts: 'late/lat': must be two of add"),
+        ("compare.contrasts", "late/add", "compare.contrasts = 'late/add': must be a valid list"),
         ("override.late", [1], "override.late = [1]: must be a mapping, or empty"),
         ("override.late", 3, "override.late = 3: must be a mapping, or empty"),
     ],
@@ -306,7 +317,8 @@ def test_a_section_must_be_a_mapping(
 
 
 def test_each_missing_key_is_named(valid: dict[str, Any], tmp_path: Path) -> None:
-    keys = [key for key in leaves(valid) if not key.startswith("override.")]
+    optional = ("override.", "compare.margin.")
+    keys = [key for key in leaves(valid) if not key.startswith(optional)]
     assert len(keys) > 30
     for key in [*keys, *SECTIONS]:
         content = deepcopy(valid)

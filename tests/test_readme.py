@@ -6,9 +6,7 @@ import subprocess
 import pytest
 from tests.project import FUSIONS, ROOT
 
-from fusebench.report.export import verdict_head
-from fusebench.report.pairs import read_pairs
-from fusebench.report.table import parse_comparison_table
+from fusebench.report.export import exported, verdict_head
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -19,8 +17,7 @@ def test_it_fits_in_200_lines() -> None:
 
 def test_it_leads_with_the_kept_verdict() -> None:
     folder = ROOT / "metrics/verdict"
-    table = parse_comparison_table((folder / "comparison.csv").read_text("utf-8"))
-    head = verdict_head(table, read_pairs(folder / "pairs.csv"))
+    head = verdict_head(exported(folder))
     shown = re.search(r"<!-- verdict -->\n(.*?)\n<!-- /verdict -->", README, re.DOTALL)
     assert shown is not None
     assert shown[1] == head

@@ -68,7 +68,11 @@ class State:
             "outs": _items({"data/demo.zip": "z"}),
         }
         self.sources: dict[str, Any] = {
-            "primary": "balanced_accuracy", "predictions": {name: name for name in ROWS},
+            "compare": {
+                "primary": "balanced_accuracy", "margin": {"balanced_accuracy": 2.0},
+                "contrasts": ["add/hadamard"],
+            },
+            "predictions": {name: name for name in ROWS},
         }  # fmt: skip
         self.others: dict[str, str] = {"data/sensors.yaml": "sensors"}
         self.broken = ""
@@ -212,13 +216,25 @@ def test_other_seeds_make_all_rows_stale(state: State) -> None:
     assert set(found.rows.values()) >= {"made with other train.seeds than those of params.yaml"}
 
 
-def test_another_primary_metric_makes_the_verdict_stale(state: State) -> None:
-    state.params["compare"]["primary"] = "nll"
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("primary", "nll", "'balanced_accuracy', of params.yaml it is 'nll'"),
+        (
+            "margin",
+            {"nll": 0.1, "brier": None},
+            "{'balanced_accuracy': 2.0}, of params.yaml it is {'nll': 0.1}",
+        ),
+        ("contrasts", ["add/late"], "['add/hadamard'], of params.yaml it is ['add/late']"),
+    ],
+)
+def test_another_declaration_makes_the_verdict_stale(
+    key: str, value: object, said: str, state: State
+) -> None:
+    state.params["compare"][key] = value
     found = stale(state.read)
     assert not found.rows
-    assert found.lines() == [
-        "Stale: pairs and verdict: by balanced_accuracy, and compare.primary of params.yaml is nll."
-    ]
+    assert found.lines() == [f"Stale: pairs and verdict: made with compare.{key} = {said}."]
 
 
 @pytest.mark.parametrize("change", [

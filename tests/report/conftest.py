@@ -41,20 +41,21 @@ def compared(
     results: Path, comparison: Comparison, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A project's root in which stage compare has run on `results`. Read-only."""
-    from tests.report.made_up import PAIR, pairs_table
+    from tests.report.made_up import PAIR, findings_of
 
     from fusebench.files import write_json, write_table
+    from fusebench.report.best import BEST
     from fusebench.report.curves import curve_tables
     from fusebench.report.figures import write_plots
     from fusebench.report.pairs import PAIRS
     from fusebench.report.results import SOURCES
-    from fusebench.report.table import TABLE, comparison_table
+    from fusebench.report.table import TABLE
 
     root = shutil.copytree(results, tmp_path_factory.mktemp("compared") / "root")
-    pairs = pairs_table(PAIR, PAIR._replace(metric="nll", role="descriptive"))
-    write_table(root / TABLE, comparison_table(comparison))
-    write_table(root / PAIRS, pairs)
-    write_json(root / SOURCES, comparison.sources("balanced_accuracy"))
-    tables = curve_tables(comparison, pairs, root / "plots")
-    write_plots(comparison, pairs, tables, root / "plots")
+    findings = findings_of(comparison, PAIR, PAIR._replace(metric="nll", role="descriptive"))
+    for path, table in ((TABLE, findings.table), (PAIRS, findings.pairs), (BEST, findings.best)):
+        write_table(root / path, table)
+    write_json(root / SOURCES, comparison.sources({"primary": "balanced_accuracy"}))
+    tables = curve_tables(comparison, findings, root / "plots")
+    write_plots(comparison, findings, tables, root / "plots")
     return root

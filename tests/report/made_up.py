@@ -17,7 +17,11 @@ from fusebench.prediction.predictions import (
     write_info,
     write_seed,
 )
+from fusebench.report.best import Best
+from fusebench.report.findings import Findings
 from fusebench.report.pairs import Pair
+from fusebench.report.results import Comparison
+from fusebench.report.table import comparison_table
 
 NAMES = ("late", "hadamard")
 MAJORITY, THRESHOLD = BASELINES
@@ -89,16 +93,35 @@ def write_results(root: Path, names: Sequence[str] = NAMES, seeds: Sequence[int]
 
 # Ten seeds; the first fusion is shown to be better.
 PAIR = Pair(
-    metric="balanced_accuracy", role="primary", first="late", second="hadamard", difference=8.0,
+    metric="balanced_accuracy", role="planned", first="late", second="hadamard", difference=8.0,
     fixed_low=6.9, fixed_high=9.1, fixed_p=0.0, fixed_holm=0.0,
     retrained_low=4.5, retrained_high=11.5, retrained_error=1.5, retrained_df=9.0,
-    retrained_p=0.001, retrained_holm=0.001, minimum_detectable=5.1, exact_bound=1.99,
+    retrained_p=0.001, compares="means", first_succeeded=10, second_succeeded=10, success_p=1.0,
+    holm=0.001, simultaneous_low=4.5, simultaneous_high=11.5,
     bootstrap_low=4.7, bootstrap_high=11.2, seed_deviation=3.2, id_deviation=1.1,
-    seed_id_deviation=2.2, discordant=30, first_mean=97.5, second_mean=89.5, first_collapsed=0,
-    second_collapsed=0, seeds=10, ids=60,
+    seed_id_deviation=2.2, pseudo_deviation=0.47, step=0.33, discordant=30, first_mean=97.5,
+    second_mean=89.5, first_collapsed=0, second_collapsed=0, collapse_rate=0.2589,
+    difference_at_collapse_rate=-4.3, seeds=10, ids=60,
 )  # fmt: skip
+BEST = Best(
+    metric="balanced_accuracy", fusion="late", inputs="rgb lidar", mean=97.5, below=0.0,
+    candidate="yes", margin=2.0, irregular="no", succeeded=10, success_beyond=74.5, collapsed=0,
+    collapse_rate=0.2589, mean_at_collapse_rate=85.2, draws="anew", seeds=10,
+)  # fmt: skip
+WORSE = BEST._replace(fusion="hadamard", mean=89.5, below=10.7, candidate="no")
 
 
 def pairs_table(*pairs: Pair) -> pd.DataFrame:
     """Return lines of metrics/pairs.csv."""
     return pd.DataFrame(pairs, columns=Pair._fields)
+
+
+def best_table(*rows: Best) -> pd.DataFrame:
+    """Return lines of metrics/best.csv."""
+    return pd.DataFrame(rows, columns=Best._fields)
+
+
+def findings_of(comparison: Comparison, *pairs: Pair, best: Sequence[Best] = ()) -> Findings:
+    """Return what a comparison is made to have found."""
+    rows = best or (BEST, WORSE)
+    return Findings(comparison_table(comparison), pairs_table(*pairs), best_table(*rows))

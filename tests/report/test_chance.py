@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 from tests.parts import answers, fusion, part_of
 from tests.report.made_up import (
+    BEST,
     MAJORITY,
     NAMES,
     PAIR,
     THRESHOLD,
+    best_table,
     pairs_table,
     write_fusion,
     write_predictions,
@@ -30,6 +32,7 @@ from fusebench.prediction.predictions import FusionPredictions
 from fusebench.report import chance
 from fusebench.report.chance import above_chance, at_chance, chance_remarks, with_chance
 from fusebench.report.export import verdict_head
+from fusebench.report.findings import Findings
 from fusebench.report.results import read_comparison
 from fusebench.report.study import Study
 from fusebench.report.table import (
@@ -298,7 +301,7 @@ SENTENCE = (
 def test_a_fusion_whose_primary_metric_is_at_chance_has_a_sentence(guessing: pd.DataFrame) -> None:
     pairs = pairs_table(PAIR, PAIR._replace(metric="nll", role="descriptive"))
     assert chance_remarks(guessing, pairs) == [SENTENCE]
-    assert SENTENCE in verdict_head(guessing, pairs)
+    assert SENTENCE in verdict_head(Findings(guessing, pairs, best_table(BEST)))
     nll = chance_remarks(guessing, pairs_table(PAIR._replace(metric="nll")))
     assert nll[0].startswith("hadamard: test NLL 0.5004 nats is at chance (0.5004 nats)")
     assert chance_remarks(guessing, pairs_table(PAIR._replace(metric="recall"))) == []

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,21 +14,30 @@ from tests.sealing import rewrite
 import compare as stage
 from fusebench.errors import ArtifactError
 from fusebench.prediction.predictions import BASELINES
+from fusebench.report.best import BEST, read_best
 from fusebench.report.chance import chance_remarks, with_chance
+from fusebench.report.findings import Findings
 from fusebench.report.pairs import PAIRS, primary_pairs, read_pairs
 from fusebench.report.results import SOURCES, read_comparison
+from fusebench.report.settings import CompareParams
 from fusebench.report.table import (
+    SCREEN_WIDTH,
     TABLE,
     comparison_table,
     parse_comparison_table,
     screen_table,
 )
+from fusebench.report.verdict import on_screen
 from fusebench.stale import stale
 
-PARAMS = {
+PARAMS: dict[str, Any] = {
     "fusion": "late",
     "fusions": list(NAMES),
-    "compare": {"primary": "f1"},
+    "compare": {
+        "primary": "nll",
+        "margin": {"balanced_accuracy": 2.0, "nll": None},
+        "contrasts": ["late/hadamard"],
+    },
     "runtime": {
         "device": "cpu",
         "threads": 1,
@@ -59,17 +69,23 @@ def test_stage_writes_what_it_shows_and_tells_of_unlike_trainings(
     stage.main()
     shown = capsys.readouterr().out
     table, pairs = parse_comparison_table(TABLE.read_text("utf-8")), read_pairs(PAIRS)
-    assert [pair.metric for pair in primary_pairs(pairs)] == ["f1"]
+    assert [(pair.metric, pair.role) for pair in primary_pairs(pairs)] == [("nll", "planned")]
     assert shown.startswith(screen_table(table, pairs))
     comparison = read_comparison(root, NAMES)
+    findings = Findings.of(comparison, CompareParams.model_validate(PARAMS["compare"]))
+    assert_frame_equal(pairs, findings.pairs)
+    assert_frame_equal(read_best(BEST), findings.best)
+    assert on_screen([findings.answer, *findings.remarks], SCREEN_WIDTH) in shown
+    # The threshold is another fusion's partner, not tested.
+    assert pairs.loc[pairs["role"] == "baseline", "second"].tolist() == ["threshold"] * 2
     assert_frame_equal(table, with_chance(comparison_table(comparison), comparison))
-    # hadamard is worse than "always spheres".
     (said,) = chance_remarks(table, pairs)
-    assert said.startswith("hadamard: test F1")
+    assert said.startswith("hadamard: test NLL")
     assert said in " ".join(shown.split())
-    sources = comparison.sources("f1")
+    declared = PARAMS["compare"] | {"margin": {"balanced_accuracy": 2.0}}
+    sources = comparison.sources(declared)
     assert json.loads(SOURCES.read_text("utf-8")) == sources
-    assert sources["primary"] == "f1"
+    assert sources["compare"]["primary"] == "nll"
     assert list(sources["predictions"]) == [*NAMES, *BASELINES]
     unlike = [line for line in shown.splitlines() if "trained with" in line]
     assert unlike == ["late was trained with lr 0.001, hadamard with 0.1"] * (rate == 0.1)

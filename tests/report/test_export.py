@@ -2,21 +2,15 @@
 
 from pathlib import Path
 
-import pandas as pd
 import pytest
-from tests.report.made_up import PAIR, pairs_table
+from tests.report.made_up import PAIR, findings_of
 
 from fusebench.errors import ArtifactError
-from fusebench.report.export import FILES, export, verdict_head, verdict_page
-from fusebench.report.pairs import PAIRS, parse_pairs
+from fusebench.report.export import FILES, export, exported, verdict_head, verdict_page
+from fusebench.report.findings import Findings
+from fusebench.report.pairs import PAIRS
 from fusebench.report.results import Comparison
-from fusebench.report.table import (
-    TABLE,
-    comparison_table,
-    markdown_table,
-    parse_comparison_table,
-)
-from fusebench.report.verdict import verdict
+from fusebench.report.table import markdown_table
 
 
 def test_exported_files_are_those_of_the_comparison_and_the_verdict(
@@ -25,26 +19,24 @@ def test_exported_files_are_those_of_the_comparison_and_the_verdict(
     folder = tmp_path / "exported"
     export(lambda path: (compared / path).read_bytes(), folder)
     assert {path.name for path in folder.iterdir()} == {
-        "verdict.md", "comparison.csv", "sources.json", "pairs.csv",
+        "verdict.md", "comparison.csv", "sources.json", "pairs.csv", "best.csv",
         *(path.name for path in (compared / "plots").glob("*.png")),
     }  # fmt: skip
     for path in FILES:
         assert (folder / path.name).read_bytes() == (compared / path).read_bytes()
-    table = parse_comparison_table((compared / TABLE).read_text("utf-8"))
-    pairs = parse_pairs((compared / PAIRS).read_text("utf-8"))
-    assert (folder / "verdict.md").read_text("utf-8") == verdict_page(table, pairs)
+    page = verdict_page(Findings.read(lambda path: (compared / path).read_bytes()))
+    assert (folder / "verdict.md").read_text("utf-8") == page
+    assert verdict_page(exported(folder)) == page
 
 
 def test_page_says_what_to_use_then_the_table_then_each_pair(comparison: Comparison) -> None:
-    table: pd.DataFrame = comparison_table(comparison)
-    pairs = pairs_table(PAIR, PAIR._replace(first="add"))
-    head = verdict_head(table, pairs)
-    first, *sentences = verdict(pairs)
-    assert head.startswith(f"**{first}**")
-    assert head.endswith(f"\n\n{markdown_table(table, pairs)}")
-    page = verdict_page(table, pairs)
-    items = "\n".join(f"- {sentence}" for sentence in sentences)
-    assert len(sentences) == 2
+    findings = findings_of(comparison, PAIR, PAIR._replace(first="add"))
+    head = verdict_head(findings)
+    assert head.startswith(f"**{findings.answer}** {findings.remarks[0]}")
+    assert head.endswith(f"\n\n{markdown_table(findings.table, findings.pairs)}")
+    page = verdict_page(findings)
+    items = "\n".join(f"- {sentence}" for sentence in findings.sentences)
+    assert len(findings.sentences) == 2
     assert page == f"# Verdict\n\n{head}\n\n{items}\n"
 
 

@@ -15,19 +15,31 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
-from tests.report.made_up import MAJORITY, NAMES, PAIR, THRESHOLD, pairs_table, write_results
+from tests.report.made_up import (
+    BEST,
+    MAJORITY,
+    NAMES,
+    PAIR,
+    THRESHOLD,
+    best_table,
+    findings_of,
+    pairs_table,
+    write_results,
+)
+from tests.report.made_up import WORSE as NOT_BEST
 
 from fusebench.evaluation.metrics import METRICS
 from fusebench.files import read_table
 from fusebench.models import registry
-from fusebench.report import answer, curves, drawing, figures, intervals, looks, ranking
-from fusebench.report.pairs import PAIRS, Pair, parse_pairs
+from fusebench.report import answer, curves, distances, drawing, figures, intervals, looks, ranking
+from fusebench.report.best import Best
+from fusebench.report.findings import Findings
+from fusebench.report.pairs import Pair
 from fusebench.report.results import Comparison, read_comparison
-from fusebench.report.verdict import verdict
 
 NAN = float("nan")
 WORSE = PAIR._replace(first="add", difference=-6.0, retrained_low=-9.0, retrained_high=-3.0)
-UNDECIDED = PAIR._replace(second="rgb_only", retrained_holm=0.2)
+UNDECIDED = PAIR._replace(second="rgb_only", holm=0.2)
 
 
 def test_training_table_is_mean_and_range_over_seeds(results: Path) -> None:
@@ -65,7 +77,7 @@ def test_no_deviation_reaches_beyond_a_bound(results: Path) -> None:
     assert table.loc["nll", ["low", "high"]].tolist() == [0.0, 0.35]
 
 
-PICTURES = {"confusion", "metrics", "pairs", "precision_recall", "roc", "training"}
+PICTURES = {"best", "confusion", "metrics", "pairs", "precision_recall", "roc", "training"}
 
 
 def _plots(root: Path) -> dict[str, bytes]:
@@ -77,12 +89,14 @@ def _plots(root: Path) -> dict[str, bytes]:
 def test_written_tables_and_pictures_repeat_to_the_bit(
     root: Path, compared: Path, comparison: Comparison
 ) -> None:
-    pairs = parse_pairs((compared / PAIRS).read_text("utf-8"))
-    tables = curves.curve_tables(comparison, pairs, root / "plots")
-    figures.write_plots(comparison, pairs, tables, root / "plots")
+    findings = Findings.read(lambda path: (compared / path).read_bytes())
+    tables = curves.curve_tables(comparison, findings, root / "plots")
+    figures.write_plots(comparison, findings, tables, root / "plots")
     contents = _plots(root)
     assert contents == _plots(compared)
-    assert set(tables) == {"answer", "intervals", "metrics", "roc", "precision_recall", "training"}
+    assert set(tables) == {
+        "answer", "best", "intervals", "metrics", "roc", "precision_recall", "training",
+    }  # fmt: skip
     names = {f"{name}.{form}" for name in PICTURES for form in ("png", "pdf", "svg")}
     assert set(contents) == names | {f"{name}.csv" for name in tables}
     for name in PICTURES:
@@ -164,13 +178,16 @@ LONG = ("late", "mixture_of_many_experts", *(f"fusion_{number}" for number in ra
 def test_no_word_of_any_picture_is_cut(tmp_path: Path) -> None:
     comparison = read_comparison(write_results(tmp_path, LONG, (0, 1)), LONG)
     pairs = [PAIR._replace(first=name, difference=-4.0) for name in LONG[1:]]
-    tables = curves.curve_tables(comparison, pairs_table(*pairs), tmp_path / "plots")
+    best = [BEST._replace(fusion=name, below=3.0) for name in LONG]
+    findings = findings_of(comparison, *pairs, best=best)
+    tables = curves.curve_tables(comparison, findings, tmp_path / "plots")
     for figure in (
         figures.metrics_figure(comparison, tables["metrics"]),
         figures.training_figure(comparison, tables["training"]),
         figures.confusion_figure(comparison),
         ranking.roc_figure(comparison, tables["roc"]),
-        intervals.pairs_figure(comparison, pairs_table(*pairs)),
+        intervals.pairs_figure(comparison, findings.pairs),
+        distances.best_figure(comparison, findings.best),
     ):
         drawing.freeze(figure)
         # In inches, of all that is drawn.
@@ -260,6 +277,12 @@ def test_panels_of_any_number_of_fusions(count: int) -> None:
     assert figure.get_size_inches()[0] == 2 * min(4, count)
 
 
+def _suptitle(axes: Axes) -> str:
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    return figure.get_suptitle()
+
+
 def _pairs(comparison: Comparison, *pairs: Pair) -> Axes:
     (axes,) = intervals.pairs_figure(comparison, pairs_table(*pairs)).axes
     return axes
@@ -286,7 +309,7 @@ def test_pairs_figure_has_both_intervals_and_colours_what_is_shown(comparison: C
     ]
     assert [line.get_color() for line in thick] == [looks.SHOWN, looks.SHOWN, looks.GREY]
     assert axes.get_xlabel() == "difference of test balanced accuracy (points)"
-    assert "10 seeds" in axes.get_title()
+    assert "10 seeds" in _suptitle(axes)
     note = f"synthetic samples, 2 seed(s), results {comparison.fingerprint}"
     assert note in _texts(axes.get_figure(root=True))  # type: ignore[arg-type]
 
@@ -324,13 +347,13 @@ def test_no_interval_is_outside_what_a_difference_can_be(metric: str, values: li
 
 
 def test_too_few_seeds_have_not_the_colour_of_what_is_shown(comparison: Comparison) -> None:
-    one = PAIR._replace(seeds=1, retrained_low=NAN, retrained_high=NAN, retrained_holm=NAN)
+    one = PAIR._replace(seeds=1, retrained_low=NAN, retrained_high=NAN, holm=NAN)
     few = PAIR._replace(seeds=3)
     for pair in (one, few):
         axes = _pairs(comparison, pair)
-        assert axes.get_title() == (
+        assert _suptitle(axes) == (
             f"95 % intervals; {pair.seeds} seed(s) are too few for a verdict\n"
-            "thick: retrained; thin: these trained models alone"
+            "thick: trained again; thin: these models alone; hollow: not tested"
         )
         assert looks.SHOWN not in {line.get_color() for line in axes.lines}
         (said,) = intervals.intervals_table(pairs_table(pair))["shown"]
@@ -338,20 +361,81 @@ def test_too_few_seeds_have_not_the_colour_of_what_is_shown(comparison: Comparis
 
 
 def test_pairs_figure_of_one_fusion_says_so(comparison: Comparison) -> None:
-    assert _pairs(comparison).get_title() == "One fusion: nothing to compare"
+    assert _suptitle(_pairs(comparison)) == "One fusion: nothing to compare"
 
 
 def test_answer_begins_with_the_recommendation_and_ends_with_each_pair(
     comparison: Comparison,
 ) -> None:
-    pairs = pairs_table(PAIR, WORSE)
-    table = answer.answer_table(comparison, pairs)
+    findings = findings_of(comparison, PAIR, WORSE)
+    table = answer.answer_table(comparison, findings)
     assert table["line"].tolist() == list(range(len(table)))
     said = table.groupby("sentence")["text"].agg(" ".join).tolist()
     kinds = table.groupby("sentence")["kind"].first().tolist()
-    first, *others = verdict(pairs)
-    assert (kinds[0], said[0]) == ("answer", first)
-    assert said[-2:] == others
+    assert (kinds[0], said[0]) == ("answer", findings.answer)
+    assert said[1 : 1 + len(findings.remarks)] == findings.remarks
+    assert said[-2:] == findings.sentences
     assert kinds[-2:] == ["pair", "pair"]
     assert f"Synthetic samples, 2 seed(s), results {comparison.fingerprint}." in said
     assert table["text"].str.len().max() <= 100
+
+
+# --- The distance to the best ---
+
+MAYBE = BEST._replace(fusion="add", mean=96.9, below=3.4)
+GOOD = BEST._replace(below=1.8)
+
+
+def _best(comparison: Comparison, *rows: Best) -> Axes:
+    (axes,) = distances.best_figure(comparison, best_table(*rows)).axes
+    return axes
+
+
+def test_distances_say_what_is_as_good_and_what_is_not() -> None:
+    table = distances.distances_table(best_table(GOOD, MAYBE, NOT_BEST))
+    assert table["fusion"].tolist() == ["late", "add", "hadamard"]
+    assert table["distance"].tolist() == pytest.approx([0, 0.6, 8.0])
+    assert table["below"].tolist() == [1.8, 3.4, 10.7]
+    assert table["said"].tolist() == [
+        "as good as the best", "may be the best", "shown not to be the best"
+    ]  # fmt: skip
+    assert set(table["axis"]) == {"test balanced accuracy below the best (points)"}
+    loss = distances.distances_table(best_table(GOOD._replace(metric="nll", mean=0.01)))
+    assert set(loss["axis"]) == {"test NLL above the best (nats)"}
+    few = distances.distances_table(best_table(GOOD._replace(below=NAN, seeds=3)))
+    assert few["said"].tolist() == ["too few seeds to say"]
+
+
+def test_distances_are_drawn_up_to_their_bounds_with_the_margin(comparison: Comparison) -> None:
+    axes = _best(comparison, GOOD, MAYBE, NOT_BEST)
+    ends = [np.asarray(line.get_xdata()).tolist() for line in axes.lines]
+    bars = [tuple(pair) for pair in ends if len(pair) == 2]
+    assert bars == [(0, 1.8), (0, 3.4), (0, 10.7), (2.0, 2.0)]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["late", "add", "hadamard"]
+    assert [text.get_text() for text in axes.texts] == ["margin 2"]
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "as good as the best", "may be the best", "shown not to be the best"
+    ]  # fmt: skip
+    assert "all together with 95 %, 10 seeds" in _suptitle(axes)
+    assert axes.get_xlim()[0] == 0
+
+
+def test_without_a_margin_or_enough_seeds_no_line_is_drawn(comparison: Comparison) -> None:
+    bare = _best(comparison, *(row._replace(margin=NAN) for row in (GOOD, NOT_BEST)))
+    assert not bare.texts
+    few = [row._replace(seeds=3, below=NAN, candidate="yes") for row in (GOOD, NOT_BEST)]
+    assert "3 seed(s) are too few for bounds" in _suptitle(_best(comparison, *few))
+
+
+def test_pairs_that_are_not_tested_stand_below_and_hollow(comparison: Comparison) -> None:
+    unplanned = WORSE._replace(role="unplanned", difference=-20.0, holm=NAN)
+    axes = _pairs(comparison, PAIR, unplanned)
+    labels = [label.get_text() for label in axes.get_yticklabels()]
+    assert labels == ["late − hadamard", "hadamard − add"]
+    dots = [line for line in axes.lines if line.get_marker() == "o"]
+    assert [dot.get_markerfacecolor() for dot in dots] == [looks.SHOWN, "white"]
+    table = intervals.intervals_table(pairs_table(PAIR, unplanned))
+    assert table["shown"].tolist() == ["shown", "not tested"]
+    assert table["group"].tolist() == ["planned contrasts", "other pairs, not tested"]

@@ -142,5 +142,6 @@ def test_intervals_of_too_few_seeds_have_not_the_colour_of_what_is_shown() -> No
     for scale in scales:
         colours = dict(zip(scale["domain"], scale["range"], strict=True))
         assert colours == {
-            "shown": looks.SHOWN, "not shown": looks.GREY, "too few seeds to say": looks.GREY,
+            "shown": looks.SHOWN, "not shown": looks.GREY, "not tested": looks.LIGHT_GREY,
+            "too few seeds to say": looks.GREY,
         }  # fmt: skip

@@ -12,16 +12,17 @@ from fusebench.evaluation.metrics import METRICS
 from fusebench.files import read_json
 from fusebench.report.curves import metrics_table
 from fusebench.report.figures import metrics_figure
+from fusebench.report.findings import compare_fusions
 from fusebench.report.headline import headline_text
-from fusebench.report.pairs import pairs_of
-from fusebench.report.results import CompareParams, Comparison, read_comparison
+from fusebench.report.results import Comparison, read_comparison
+from fusebench.report.settings import CompareParams
 from fusebench.report.table import (
     comparison_table,
     markdown_table,
     parse_comparison_table,
     screen_table,
 )
-from fusebench.report.verdict import verdict
+from fusebench.report.verdict import sentences
 from fusebench.revisions.diff import Side, diff
 from fusebench.revisions.diff_text import diff_text
 
@@ -43,9 +44,18 @@ def comparison(root: Path) -> Comparison:
     return read_comparison(root, NAMES)
 
 
-def test_params_accept_it(root: Path) -> None:
+def _params(primary: str) -> CompareParams:
+    return CompareParams(primary=primary, margin={}, contrasts=("any/any",))
+
+
+def test_params_accept_it_as_primary_if_it_is_a_mean(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert root.exists()
-    assert CompareParams.model_validate({"primary": NEW.name}).primary == NEW.name
+    with pytest.raises(ValueError, match="half loss is no mean over samples"):
+        _params(NEW.name)
+    monkeypatch.setitem(METRICS, ERROR.name, ERROR)
+    assert _params(ERROR.name).primary == ERROR.name
 
 
 def test_tables_have_it(comparison: Comparison) -> None:
@@ -92,12 +102,18 @@ def test_pairs_verdict_and_diff_have_a_mean_over_samples(
     primary: str, comparison: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(METRICS, ERROR.name, ERROR)
-    pairs = pairs_of(comparison.fusions, primary)
+    pairs, best = compare_fusions(comparison.fusions, _params(primary))
     errors, accuracies = (
         pairs[pairs["metric"] == name]["difference"].to_numpy() for name in ("error", "accuracy")
     )
     assert np.allclose(errors, -accuracies, atol=2e-6)
-    assert all(("error rate" in line) is (primary == "error") for line in verdict(pairs)[1:])
+    assert all(("error rate" in line) is (primary == "error") for line in sentences(pairs))
     first, second = (comparison.fusions[name] for name in NAMES[:2])
     before, after = Side("before", {"late": first}), Side("after", {"late": second})
-    assert "error rate (%)" in diff_text(diff(before, after, primary))
+    assert "error rate (%)" in diff_text(diff(before, after, _params(primary)))
+    # Lower errors are better.
+    by_error, by_accuracy = (
+        compare_fusions(comparison.fusions, _params(name))[1] for name in ("error", "accuracy")
+    )
+    assert by_error["fusion"].tolist() == by_accuracy["fusion"].tolist()
+    assert set(best["metric"]) == {primary}

@@ -4,25 +4,28 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.report.made_up import PAIR, pairs_table
+from tests.report.made_up import PAIR, findings_of, pairs_table
 
 import show
 from fusebench import stale as freshness
 from fusebench.errors import ArtifactError
 from fusebench.files import write_table
+from fusebench.report.best import BEST
 from fusebench.report.chance import chance_remarks, with_chance
 from fusebench.report.pairs import PAIRS
 from fusebench.report.results import Comparison
 from fusebench.report.table import SCREEN_WIDTH, TABLE, comparison_table, screen_table
-from fusebench.report.verdict import on_screen, recommendation, verdict
+from fusebench.report.verdict import on_screen
 from fusebench.revisions import revisions
 from fusebench.stale import Stale
 
 
 @pytest.fixture
 def workspace(comparison: Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    write_table(tmp_path / TABLE, comparison_table(comparison))
-    write_table(tmp_path / PAIRS, pairs_table(PAIR))
+    findings = findings_of(comparison, PAIR)
+    write_table(tmp_path / TABLE, findings.table)
+    write_table(tmp_path / PAIRS, findings.pairs)
+    write_table(tmp_path / BEST, findings.best)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(freshness, "stale", lambda _read: Stale())
     return tmp_path
@@ -41,17 +44,20 @@ def test_table_is_shown_with_what_to_use(
 ) -> None:
     assert workspace.exists()
     _run(monkeypatch, "table")
-    shown, pairs = capsys.readouterr().out, pairs_table(PAIR)
-    assert shown.startswith(screen_table(comparison_table(comparison), pairs))
-    assert on_screen([recommendation(pairs)], SCREEN_WIDTH) in shown
+    shown, findings = capsys.readouterr().out, findings_of(comparison, PAIR)
+    assert shown.startswith(screen_table(findings.table, findings.pairs))
+    assert on_screen([findings.answer, *findings.remarks], SCREEN_WIDTH) in shown
 
 
 def test_verdict_is_shown_whole(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+    workspace: Path, comparison: Comparison, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     assert workspace.exists()
     _run(monkeypatch, "verdict")
-    expected = on_screen(verdict(pairs_table(PAIR)), SCREEN_WIDTH)
+    findings = findings_of(comparison, PAIR)
+    said = [findings.answer, *findings.remarks, *findings.sentences]
+    expected = on_screen(said, SCREEN_WIDTH)
     assert capsys.readouterr().out == expected + "\n"
 
 
@@ -71,10 +77,12 @@ def test_a_fusion_at_chance_is_named_after_what_to_use(
     shown = " ".join(capsys.readouterr().out.split())
     (said,) = chance_remarks(table, pairs_table(PAIR))
     assert said.startswith("hadamard: test balanced accuracy")
-    assert f"{recommendation(pairs_table(PAIR))} {said}" in shown
+    assert f"{findings_of(comparison, PAIR).answer} {said}" in shown
 
 
-@pytest.mark.parametrize(("command", "path"), [("table", TABLE), ("verdict", PAIRS)])
+@pytest.mark.parametrize(
+    ("command", "path"), [("table", TABLE), ("verdict", PAIRS), ("plan", BEST)]
+)
 def test_missing_table_says_what_makes_it(
     command: str, path: Path, workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,8 +105,9 @@ def test_table_of_an_earlier_version_is_refused_by_its_revision(
 
 
 def test_a_stale_table_is_shown_with_the_rows_that_are_and_without_a_recommendation(
-    workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+    workspace: Path, comparison: Comparison, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     assert workspace.exists()
     monkeypatch.setattr(freshness, "stale", lambda _read: Stale({"late": "trained anew"}))
     _run(monkeypatch, "table")
@@ -107,10 +116,10 @@ def test_a_stale_table_is_shown_with_the_rows_that_are_and_without_a_recommendat
         "Stale: late: trained anew.",
         "'dvc repro' brings table, pairs, verdict and pictures up to date.",
     ]
-    assert recommendation(pairs_table(PAIR)) not in " ".join(shown.split())
+    assert findings_of(comparison, PAIR).answer not in " ".join(shown.split())
 
 
-@pytest.mark.parametrize("command", [["verdict"], ["export", "workspace", "exported"]])
+@pytest.mark.parametrize("command", [["verdict"], ["plan"], ["export", "workspace", "exported"]])
 def test_a_stale_verdict_is_refused(
     command: list[str], workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,7 +130,7 @@ def test_a_stale_verdict_is_refused(
     assert not (workspace / "exported").exists()
 
 
-@pytest.mark.parametrize("command", ["table", "verdict", "diff", "export"])
+@pytest.mark.parametrize("command", ["table", "verdict", "plan", "diff", "export"])
 def test_help_of_each_command_shows_how_to_call_it(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,9 +14,11 @@ from tests.parts import BySeed, answers, fusion, part_of
 
 from fusebench.errors import ArtifactError
 from fusebench.evaluation.measure import fusion_metrics
-from fusebench.evaluation.metrics import METRICS
+from fusebench.evaluation.metrics import METRICS, means
 from fusebench.prediction.predictions import FusionPredictions, PartPredictions
-from fusebench.report.pairs import pair_rows, pairs_of
+from fusebench.report.findings import compare_fusions
+from fusebench.report.pairs import pair_rows
+from fusebench.report.settings import CompareParams
 from fusebench.report.table import SCREEN_WIDTH
 from fusebench.revisions.diff import Diff, diff, within_bounds
 from fusebench.revisions.diff_text import diff_text
@@ -46,7 +48,12 @@ def _side(name: str, **fusions: BySeed) -> Side:
 def _diff(
     before: dict[str, BySeed], after: dict[str, BySeed], primary: str = "balanced_accuracy"
 ) -> Diff:
-    return diff(_side("HEAD~1", **before), _side("workspace", **after), primary)
+    return diff(_side("HEAD~1", **before), _side("workspace", **after), _params(primary))
+
+
+def _params(primary: str) -> CompareParams:
+    margin = {"balanced_accuracy": 2.0}
+    return CompareParams(primary=primary, margin=margin, contrasts=("any/any",))
 
 
 def _only(parts: BySeed, rows: list[int]) -> BySeed:
@@ -61,12 +68,12 @@ PAIR = _diff({"add": BEFORE}, {"add": AFTER}).changes[0].pair
 # --- What is compared ---
 
 
-@pytest.mark.parametrize("primary", ["balanced_accuracy", "nll", "f1"])
+@pytest.mark.parametrize("primary", ["balanced_accuracy", "nll"])
 def test_after_is_compared_with_before(primary: str) -> None:
     difference = _diff({"add": BEFORE}, {"add": AFTER}, primary)
     (change,) = difference.changes
     fusions = {"add (workspace)": fusion("add", AFTER), "add (HEAD~1)": fusion("add", BEFORE)}
-    expected = within_bounds(pair_rows(pairs_of(fusions, primary))[0])
+    expected = within_bounds(pair_rows(compare_fusions(fusions, _params(primary))[0])[0])
     assert change.pair == pytest.approx(expected, nan_ok=True)
     assert list(change.metrics) == list(METRICS)
     metrics = [fusion_metrics(predictions)["test"] for predictions in reversed(fusions.values())]
@@ -83,16 +90,15 @@ def test_the_changed_fusions_are_one_family() -> None:
     together = _diff(before | {"hadamard": BEFORE}, after | {"hadamard": BEFORE})
     assert together.same == ("hadamard",)
     assert [change.fusion for change in together.changes] == list(before)
-    for claim in ("fixed", "retrained"):
-        values = [getattr(change.pair, f"{claim}_p") for change in together.changes]
-        adjusted = [getattr(change.pair, f"{claim}_holm") for change in together.changes]
+    for p, after_holm in (("fixed_p", "fixed_holm"), ("retrained_p", "holm")):
+        values = [getattr(change.pair, p) for change in together.changes]
+        adjusted = [getattr(change.pair, after_holm) for change in together.changes]
         assert adjusted == pytest.approx(holm(values), abs=3e-6)
     for change in together.changes:
         name = change.fusion
         alone = _diff({name: before[name]}, {name: after[name]}).changes[0].pair
         assert change.pair.retrained_low == alone.retrained_low
-        assert change.pair.exact_bound > alone.exact_bound
-        assert change.pair.minimum_detectable > alone.minimum_detectable
+        assert change.pair.simultaneous_low < alone.simultaneous_low
 
 
 def test_the_other_way_round_every_difference_is_turned() -> None:
@@ -107,14 +113,14 @@ def test_a_fusion_with_one_common_seed_has_the_first_claim_alone() -> None:
     few = _parts(0.1, seeds=(0,), draw=1)
     difference = _diff({"late": BEFORE, "add": BEFORE}, {"late": AFTER, "add": few})
     late, add = (change.pair for change in difference.changes)
-    assert math.isnan(add.retrained_holm)
+    assert math.isnan(add.holm)
     # Not shared with one that has none.
-    assert late.retrained_holm == late.retrained_p
+    assert late.holm == late.retrained_p
     assert 0 <= late.fixed_holm <= 1
     assert 0 <= add.fixed_holm <= 1
 
 
-@pytest.mark.parametrize("primary", ["balanced_accuracy", "nll", "f1", "auroc"])
+@pytest.mark.parametrize("primary", means())
 @pytest.mark.parametrize("wrong", [(0.02, 0.0), (0.0, 0.03), (0.99, 1.0), (0.3, 0.1)])
 def test_no_interval_leads_beyond_the_metrics_bounds(
     wrong: tuple[float, float], primary: str
@@ -137,14 +143,14 @@ ends = st.floats(-1e3, 1e3) | st.just(math.nan)
 
 @given(
     st.sampled_from(sorted(METRICS)), st.floats(0, 1), st.floats(0, 1),
-    st.tuples(*[ends] * 6),
+    st.tuples(*[ends] * 8),
 )  # fmt: skip
 def test_an_interval_is_cut_off_at_the_bounds_and_nothing_else_changes(
     metric: str, share: float, other: float, figures: tuple[float, ...]
 ) -> None:
     highest = METRICS[metric].bounds[1]
     scale = highest if math.isfinite(highest) else 5.0
-    names = [f"{claim}_{end}" for claim in ("fixed", "retrained", "bootstrap")
+    names = [f"{claim}_{end}" for claim in ("fixed", "retrained", "simultaneous", "bootstrap")
              for end in ("low", "high")]  # fmt: skip
     ends_of: dict[str, Any] = dict(zip(names, figures, strict=True))
     made = PAIR._replace(
@@ -350,11 +356,11 @@ def test_other_classes_are_refused(classes: list[str]) -> None:
 def test_the_positive_class_is_that_of_the_later_side() -> None:
     before, after = fusion("add", BEFORE), fusion("add", AFTER)
     after = replace(after, info=after.info | {"positive": "cubes"})
-    change = diff(Side("HEAD~1", {"add": before}), Side("workspace", {"add": after}), "f1")
+    sides = Side("HEAD~1", {"add": before}), Side("workspace", {"add": after})
+    change = diff(*sides, _params("accuracy"))
     turned = replace(before, info=before.info | {"positive": "cubes"})
     metrics = [fusion_metrics(side)["test"]["f1"]["mean"] for side in (turned, after)]
     assert change.changes[0].metrics["f1"] == pytest.approx(metrics, abs=1e-6)
-    assert change.changes[0].pair.second_mean == pytest.approx(metrics[0], abs=1e-6)
 
 
 # --- What is said ---
@@ -374,7 +380,7 @@ def test_the_text_of_a_change() -> None:
         label = [*metric.label.split(), *([f"({metric.unit})"] if metric.unit else [])]
         assert [*label, *figures, f"{after - before:+.{metric.digits}f}"] in words
     pair = change.pair
-    for claim, start in (("fixed", "these trained models"), ("retrained", "retrained ")):
+    for claim, start in (("fixed", "these trained models"), ("retrained", "trained again ")):
         low, high = getattr(pair, f"{claim}_low"), getattr(pair, f"{claim}_high")
         (line,) = (line for line in lines if line.strip().startswith(start))
         assert f"{pair.difference:+.2f}" in line
@@ -389,7 +395,7 @@ def test_the_text_says_among_how_many_the_level_is_shared() -> None:
     before = {"add": BEFORE, "late": _parts(0.3, draw=2)}
     said = " ".join(diff_text(_diff(before, {"add": AFTER, "late": AFTER})).split())
     assert said.count("p (Holm over 2)") == 2
-    assert said.count("after Holm over 2 pairs") == 2
+    assert said.count("after Holm over 2 contrasts") == 2
 
 
 def test_the_text_names_what_has_no_partner() -> None:
@@ -416,14 +422,14 @@ def test_without_a_change_there_is_no_table() -> None:
     )
 
 
-@pytest.mark.parametrize("primary", ["balanced_accuracy", "nll", "auroc"])
+@pytest.mark.parametrize("primary", means())
 def test_the_text_fits_a_screen(primary: str) -> None:
     name = "a_fusion_with_a_rather_long_name"
     before, after = (
         _side(revision, **{name: parts, "add": parts, "late": parts})
         for revision, parts in (("f" * 40, _only(BEFORE, [*range(4, 68)])), ("workspace", AFTER))
     )
-    text = diff_text(diff(before, after, primary))
+    text = diff_text(diff(before, after, _params(primary)))
     assert max(map(len, text.splitlines())) <= SCREEN_WIDTH
     assert "None" not in text
     assert "nan" not in text

@@ -11,15 +11,12 @@ from tests.parts import BySeed, crossed, paired_of, part_of, unbounded
 from fusebench.evaluation.metrics import METRICS, means
 from fusebench.prediction.predictions import PartPredictions
 from fusebench.statistics.estimates import deviations, retrained
-from fusebench.statistics.paired import Floats, Ints, Paired, strata
+from fusebench.statistics.paired import Floats, Ints, Paired
 from fusebench.statistics.resampling import (
     Resamples,
     of_any,
     of_means,
-    of_weighted,
     percentiles,
-    weighted_auroc,
-    weighted_f1,
 )
 
 
@@ -128,29 +125,6 @@ def test_the_way_for_any_metric_gives_the_same_for_a_mean(metric: str) -> None:
     resamples = Resamples.make(3, paired.strata, 40)
     values = [_of_any(parts, metric, ids, resamples) for parts in (first, second)]
     assert values[0] - values[1] == pytest.approx(of_means(paired, resamples), abs=1e-9)
-
-
-def test_a_metric_of_weights_is_that_of_repeated_samples() -> None:
-    part = _fusion("late")[0]
-    ids, said = np.array(ROWS), part.logits.argmax(axis=1)
-    resamples = Resamples.make(3, strata(ids, part.labels), 30)
-    metrics = [lambda times: weighted_f1(part.labels, said, 1, 2, times)] * 3
-    values = of_weighted(metrics, ids, resamples)
-    assert values == pytest.approx(_of_any(dict.fromkeys(range(3), part), "f1", ids, resamples))
-    assert len(set(values)) > 20
-
-
-def test_f1_of_a_class_that_is_neither_there_nor_answered_is_0() -> None:
-    labels = np.zeros(4, np.int64)
-    assert weighted_f1(labels, labels, 1, 2, np.ones((2, 4))).tolist() == [0, 0]
-
-
-def test_auroc_of_one_class_is_not_known() -> None:
-    areas = weighted_auroc(
-        np.array([True, False]), np.array([1.0, 0.0]), np.array([[2.0, 0], [1, 1]])
-    )
-    assert np.isnan(areas[0])
-    assert areas[1] == 100
 
 
 def test_a_seed_that_is_not_drawn_does_not_count() -> None:

@@ -102,7 +102,7 @@ def best_figure(comparison: Comparison, best: pd.DataFrame) -> Figure:
         axes.set_xlim(left=0, right=None if axes.get_xlim()[1] > 0 else 1)
         axes.grid(visible=False, axis="y")
         axes.set_xlabel(rows[0].axis)
-        axes.set_title(_title(rows[0]), pad=20)
+        figure.suptitle(_title(rows[0]), fontsize=11)
         handles, labels = axes.get_legend_handles_labels()
         if len(labels) > 1:
             axes.legend(handles, labels, loc="lower right", fontsize=9)

@@ -130,7 +130,7 @@ def pairs_figure(comparison: Comparison, pairs: pd.DataFrame) -> Figure:
         axes.set_yticks(range(len(rows)), [row.pair for row in rows])
         axes.set_ylim(max(1, len(rows)) - 0.5, -0.5)
         axes.grid(visible=False, axis="y")
-        axes.set_title(_title(rows), pad=22 if rows else None)
+        figure.suptitle(_title(rows), fontsize=11)
         if rows:
             _label(axes, rows[0], METRICS[primary_pairs(pairs)[0].metric])
         note(figure, comparison)
@@ -175,9 +175,9 @@ def _title(rows: Sequence[Interval]) -> str:
     if seeds < FEWEST_SEEDS:
         return (
             f"{level} intervals; {seeds} seed(s) are too few for a verdict\n"
-            "thick: trained again; thin: these trained models alone; hollow: not tested"
+            "thick: trained again; thin: these models alone; hollow: not tested"
         )
     return (
         f"{level} intervals, each by itself, over {seeds} seeds\n"
-        "blue: shown after Holm; thin: these trained models alone; hollow: not tested"
+        "blue: shown after Holm; thin: these models alone; hollow: not tested"
     )

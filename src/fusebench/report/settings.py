@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, create_model, field_validator
 
 from fusebench.config import AsTuple, Section
 from fusebench.evaluation.metrics import METRICS, means
@@ -21,11 +21,17 @@ GROUPS = tuple(_GROUPS)
 _BETWEEN = "/"
 
 
+_Margin = Annotated[float, Field(gt=0)] | None
+# A key for each metric that may decide; one that is left out is empty.
+_FIELDS: dict[str, Any] = dict.fromkeys(means(), (_Margin, None))
+_Margins: Any = create_model("Margins", __base__=Section, **_FIELDS)
+
+
 class CompareParams(Section):
     """Section `compare`."""
 
     primary: str
-    margin: dict[str, Annotated[float, Field(gt=0)] | None]
+    margin: _Margins
     contrasts: Annotated[tuple[str, ...], AsTuple]
 
     @field_validator("primary")
@@ -39,14 +45,6 @@ class CompareParams(Section):
             )
             raise ValueError(f"'{primary}': must be one of {', '.join(means())}{other}")
         return primary
-
-    @field_validator("margin")
-    @classmethod
-    def _of_means(cls, margin: dict[str, float | None]) -> dict[str, float | None]:
-        for name in margin:
-            if name not in means():
-                raise ValueError(f"'{name}': must be of {', '.join(means())}")
-        return margin
 
     @field_validator("contrasts")
     @classmethod
@@ -63,13 +61,16 @@ class CompareParams(Section):
 
     @property
     def declared(self) -> dict[str, Any]:
-        """All of it, as metrics/sources.json keeps it."""
-        return self.model_dump(mode="json")
+        """All that says something, as metrics/sources.json keeps it."""
+        content = self.model_dump(mode="json")
+        margin = {name: value for name, value in content["margin"].items() if value is not None}
+        return content | {"margin": margin}
 
     @property
     def primary_margin(self) -> float | None:
         """The margin of the metric that decides; None where none is declared."""
-        return self.margin.get(self.primary)
+        margin: float | None = getattr(self.margin, self.primary, None)
+        return margin
 
 
 def planned(

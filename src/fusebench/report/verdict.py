@@ -91,7 +91,7 @@ def _shown(pair: Pair, tests: int) -> str:
     if pair.compares == SUCCESSES:
         return f"{head} by how often it succeeds: {_by_successes(pair, tests)}."
     return (
-        f"{head}: {amount(pair)} ({_p(pair.holm)}{_after_holm(tests)}){_at_collapse(pair)}"
+        f"{head}: {amount(pair, f'{_p(pair.holm)}{_after_holm(tests)}')}{_at_collapse(pair)}"
         f"{_pseudo(pair)}."
     )
 
@@ -188,10 +188,10 @@ def _digits(pair: Pair) -> int:
     return METRICS[pair.metric].digits - 1
 
 
-def amount(pair: Pair) -> str:
-    """Return the difference with its interval when trained again, as words."""
+def amount(pair: Pair, *more: str) -> str:
+    """Return the difference with its interval when trained again, and more beside that."""
     interval = _interval(pair.retrained_low, pair.retrained_high, pair)
-    return f"{_amount(pair.difference, pair)} ({interval})"
+    return f"{_amount(pair.difference, pair)} ({'; '.join((interval, *more))})"
 
 
 def _amount(difference: float, pair: Pair) -> str:

@@ -1,0 +1,97 @@
+"""Seeds that fail: seen in their values, bounded where unseen, compared by their successes."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
+
+from fusebench.statistics.failures import (
+    SeedValues,
+    irregular,
+    paired_p,
+    rate_at_most,
+    success_beyond,
+)
+
+
+def test_nothing_seen_in_ten_seeds_allows_a_quarter() -> None:
+    assert rate_at_most(0, 10) == pytest.approx(1 - 0.05 ** (1 / 10))
+    assert rate_at_most(0, 10) == pytest.approx(0.2589, abs=1e-4)
+    assert rate_at_most(10, 10) == 1
+
+
+@given(st.integers(1, 60), st.data())
+def test_the_bound_is_clopper_and_pearsons(seeds: int, data: st.DataObject) -> None:
+    failures = data.draw(st.integers(0, seeds - 1))
+    bound = rate_at_most(failures, seeds)
+    # At the bound, so few failures are seen in one study of twenty.
+    assert stats.binom.cdf(failures, seeds, bound) == pytest.approx(0.05, abs=1e-6)
+    assert bound > failures / seeds
+
+
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=30))
+def test_shares_are_compared_by_the_exact_mcnemar_test(seeds: list[tuple[bool, bool]]) -> None:
+    first, second = np.array(seeds, bool).T
+    table = [[(first & second).sum(), (first & ~second).sum()],
+             [(~first & second).sum(), (~first & ~second).sum()]]  # fmt: skip
+    expected = mcnemar(table, exact=True).pvalue if (first != second).any() else 1
+    assert paired_p(first, second) == pytest.approx(expected)
+    assert paired_p(second, first) == paired_p(first, second)
+
+
+def test_seeds_that_succeed_in_one_fusion_alone_are_shown_from_six_on() -> None:
+    for seeds, shown in ((5, False), (6, True)):
+        yes, no = np.ones(seeds, bool), np.zeros(seeds, bool)
+        assert (paired_p(yes, no) <= 0.05) is shown
+
+
+@pytest.mark.parametrize(
+    ("values", "seen"),
+    [
+        ([97.1, 98.0, 97.6, 98.4, 97.3, 97.9, 98.1, 97.5, 97.7, 50.0], True),
+        ([50.0, 50.1, 99.2, 99.3, 99.1, 50.2, 99.4, 50.0, 99.3, 99.2], True),
+        ([93.1, 98.0, 95.6, 99.4, 92.3, 97.9, 96.1, 97.5, 95.7, 94.0], False),
+        # Apart, but by no more than matters.
+        ([99.0, 99.0, 99.0, 99.0, 99.0, 99.0, 99.0, 99.0, 99.0, 100.0], False),
+        ([100.0] * 10, False),
+        ([50.0, 99.0, 99.1, 99.2], False),
+    ],
+    ids=["one collapsed", "two heaps", "normal", "close", "equal", "few"],
+)
+def test_what_is_visible_of_irregular_seeds(values: list[float], seen: bool) -> None:
+    assert irregular(np.array(values), 2.0) is seen
+
+
+def test_normal_seeds_are_rarely_called_irregular() -> None:
+    source = np.random.default_rng(7)
+    called = [irregular(source.normal(95, 3, 10), 2.0) for _ in range(2000)]
+    # 1 % of 2,000: 20 ± 4.4.
+    assert 5 <= sum(called) <= 40
+
+
+def _seeds(values: list[float], collapsed: list[int] | None = None) -> SeedValues:
+    failed = np.isin(np.arange(len(values)), collapsed or [])
+    return SeedValues(np.array(values), failed, ~failed, 50.0, False)
+
+
+def test_a_mean_at_the_rate_that_is_not_ruled_out() -> None:
+    seeds = _seeds([98.0] * 10)
+    assert seeds.mean_at_collapse_rate == pytest.approx(98 - 0.2589 * 48, abs=0.01)
+    one = _seeds([98.0] * 9 + [52.0], [9])
+    rate = rate_at_most(1, 10)
+    assert one.collapse_rate == rate
+    assert one.mean_at_collapse_rate == pytest.approx((1 - rate) * 98 + rate * 52)
+    all_of_them = _seeds([50.0] * 5, [0, 1, 2, 3, 4])
+    assert all_of_them.mean_at_collapse_rate == 50
+
+
+def test_success_is_beyond_the_middle_between_chance_and_the_best_seed() -> None:
+    values = [np.array([50.0, 90.0]), np.array([60.0, 99.0])]
+    assert success_beyond(values, 50.0, higher_is_better=True) == 74.5
+    losses = [np.array([0.25, 0.05]), np.array([0.01, 0.2])]
+    assert success_beyond(losses, 0.25, higher_is_better=False) == 0.13
+    assert math.isnan(success_beyond(values, math.nan, higher_is_better=True))
