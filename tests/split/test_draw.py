@@ -16,14 +16,15 @@ import pytest
 from hypothesis import HealthCheck, example, given, reject, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from tests.split_reference import drawn_parts
+from tests.split.reference import drawn_parts
 
-from fusebench import split as split_module
 from fusebench.errors import SplitError
 from fusebench.files import write_table
 from fusebench.samples.manifest import PARTS, UNUSED
 from fusebench.samples.samples import SAMPLE_COLUMNS
-from fusebench.split import SplitParams, draw, part_counts
+from fusebench.split import draw as draw_module
+from fusebench.split.draw import draw, part_counts
+from fusebench.split.params import SplitParams
 
 Strata = Mapping[tuple[int, ...], int]
 Shares = tuple[float, float, float]
@@ -321,7 +322,7 @@ def test_the_draw_is_that_of_the_plain_one_group_at_a_time(
 
 def test_keys_of_one_seed_are_drawn_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixty-three bits differ by all likelihood; what happens if not is fixed all the same."""
-    monkeypatch.setattr(split_module, "derive_seeds", lambda keys, *_: np.zeros(len(keys), int))
+    monkeypatch.setattr(draw_module, "derive_seeds", lambda keys, *_: np.zeros(len(keys), int))
     table = samples({(0,): 10, (1,): 10}).sample(frac=1, random_state=3)
     manifest = draw(table, params((0.5, 0.2, 0.3)), [0]).sort_values("row")
     parts = ["test"] * 3 + ["val"] * 2 + ["train"] * 5

@@ -1,6 +1,6 @@
 """The split as it is meant, one group at a time and in fractions: slow, and plain to read.
 
-`fusebench.split` draws the same, which test_split.py holds it to.
+`fusebench.split.draw` draws the same, which test_draw.py holds it to.
 """
 
 from collections import Counter, deque
@@ -11,7 +11,7 @@ import pandas as pd
 
 from fusebench.samples.manifest import PARTS, UNUSED
 from fusebench.seeds import derive_seed
-from fusebench.split import SplitParams
+from fusebench.split.params import SplitParams
 
 Stratum = tuple[int, ...]
 Groups = Mapping[str, Stratum]
