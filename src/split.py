@@ -1,6 +1,6 @@
 """Stage split: python src/split.py data/samples data/split.csv
 
-Draws test once, then train and val for each seed, and prints what each part holds.
+Draws holdout and test once, then train and val for each seed, and prints what each part holds.
 """
 
 from pathlib import Path

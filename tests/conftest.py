@@ -136,7 +136,7 @@ def manifest_file(samples: Samples, tmp_path_factory: pytest.TempPathFactory) ->
     from fusebench.split.draw import draw
     from fusebench.split.params import SplitParams
 
-    shares = {"train": 0.3, "val": 0.2, "test": 0.3}
+    shares = {"train": 0.3, "val": 0.2, "test": 0.3, "holdout": 0}
     params = SplitParams.model_validate(
         {**shares, "group": "id", "draws": "per_seed", "seed": 0},
     )

@@ -11,7 +11,7 @@ from pydantic import Field
 from fusebench.config import Section, Seeds
 from fusebench.errors import SplitError
 from fusebench.files import read_json
-from fusebench.samples.manifest import PART_DTYPE, PARTS, UNUSED
+from fusebench.samples.manifest import HOLDOUT, PART_DTYPE, PARTS, UNUSED
 from fusebench.sealed import checked
 from fusebench.seeds import derive_seeds
 from fusebench.split.params import SplitParams
@@ -38,9 +38,10 @@ class _Groups(NamedTuple):
 def draw(samples: pd.DataFrame, params: SplitParams, seeds: Sequence[int]) -> pd.DataFrame:
     """Return the manifest: the table of samples, and a column `seed_<n>` per seed with the part.
 
-    Test is drawn once, before all else, from names that no train or val choice enters. Each seed
-    then draws its val and its train from the rest (`draws: fixed`: one draw for all seeds). Time
-    grows as the number of samples, memory by a few numbers for each.
+    The holdout is drawn first of all, once, from names that no other choice enters; then test,
+    once, whose names no train or val choice enters. Each seed then draws its val and its train from
+    the rest (`draws: fixed`: one draw for all seeds). Time grows as the number of samples, memory
+    by a few numbers for each.
 
     Parameters
     ----------
@@ -56,22 +57,25 @@ def draw(samples: pd.DataFrame, params: SplitParams, seeds: Sequence[int]) -> pd
     sizes = np.bincount(groups.stratum)
     # How many groups of a stratum a part takes is the same for each seed; which ones is not.
     free, counts = sizes, {}
-    for part, share in (("test", params.test), ("val", params.val), ("train", params.train)):
+    for part in reversed(PARTS):
+        share = getattr(params, part)
         counts[part] = stratified_counts(groups.strata, sizes.tolist(), free.tolist(), share)
         free = free - counts[part]
-    test, rest = _take(groups, np.arange(len(groups.keys)), counts["test"], params.seed, "test")
+    everything = np.arange(len(groups.keys))
+    holdout, rest = _take(groups, everything, counts[HOLDOUT], params.seed, HOLDOUT)
+    test, rest = _take(groups, rest, counts["test"], params.seed, "test")
     columns: dict[int | str, pd.Categorical] = {}
     for drawn in seeds if params.draws == "per_seed" else ("fixed",):
         val, others = _take(groups, rest, counts["val"], params.seed, "val", drawn)
         train, _ = _take(groups, others, counts["train"], params.seed, "train", drawn)
         parts = np.full(len(groups.keys), PART_DTYPE.categories.get_loc(UNUSED), np.int8)
-        for number, chosen in enumerate((train, val, test)):
+        for number, chosen in enumerate((train, val, test, holdout)):
             parts[chosen] = number
         columns[drawn] = pd.Categorical.from_codes(parts[groups.of_row], dtype=PART_DTYPE)
     manifest = samples.assign(
         **{f"seed_{seed}": columns.get(seed, columns.get("fixed")) for seed in seeds}
     )
-    _check_classes(manifest, seeds)
+    _check_classes(manifest, seeds, params)
     return manifest
 
 
@@ -159,12 +163,12 @@ def part_counts(
     return counts.reindex(index=rows, columns=list(classes), fill_value=0).astype(int)
 
 
-def _check_classes(manifest: pd.DataFrame, seeds: Sequence[int]) -> None:
+def _check_classes(manifest: pd.DataFrame, seeds: Sequence[int], params: SplitParams) -> None:
     totals = manifest["class"].value_counts(sort=False)
     counts = part_counts(manifest, seeds, list(totals.index))
     for (seed, part), row in counts.iterrows():
         empty = row[row == 0]
-        if part != UNUSED and len(empty):
+        if part != UNUSED and getattr(params, part) and len(empty):
             name = empty.index[0]
             raise SplitError(
                 f"params.yaml: split.{part} leaves class '{name}' ({totals[name]} samples) without "
