@@ -5,7 +5,7 @@ BIN := .venv/bin
 # dvc runs `python` from the PATH: the project's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-dev mend repro verdict train-all calibration notebook bench bench-scale study test test-quick test-all check current lock clean clean-work
+.PHONY: help setup setup-dev mend repro verdict confirm train-all calibration notebook bench bench-scale study test test-quick test-all check current lock clean clean-work
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -65,6 +65,10 @@ train-all: setup  ## train all fusions and seeds, several at a time; ENGINE=ray 
 
 calibration: setup  ## simulate how often the statistics err (several minutes)
 	@python studies/calibrate.py
+
+confirm: setup  ## open the holdout, once, at the very end: recorded in git, then measured; YES=1: without asking
+	$(call unlocked)
+	@python src/confirm.py $(if $(YES),--yes)
 
 mend: setup  ## remove what is damaged, in DVC's cache too, and bring back what can be
 	@python src/mend.py

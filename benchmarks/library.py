@@ -19,7 +19,8 @@ from fusebench.inputs.lidar import LidarParams
 from fusebench.models.registry import FusionParams
 from fusebench.samples.manifest import Manifest, read_manifest
 from fusebench.samples.samples import Samples, open_samples
-from fusebench.split import SplitParams, draw
+from fusebench.split.draw import draw
+from fusebench.split.params import SplitParams
 from fusebench.training.settings import TrainParams
 
 if TYPE_CHECKING:

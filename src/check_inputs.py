@@ -30,6 +30,7 @@ def main() -> None:
     )
 
     params = load_section(PARAMS_FILE, "lidar", LidarParams)
+    # Of all samples, the holdout's among them: counts of returns and colours tell no answer.
     samples = open_samples(arguments.samples)
     lidar, rgb = lidar_survival(samples, params.align), rgb_survival(samples)
     refuse_empty(lidar, rgb)

@@ -20,6 +20,7 @@ def main() -> None:
     from fusebench.samples.samples import open_samples
     from fusebench.survival import shares_line
 
+    # Of all samples, the holdout's among them: no model or rule answers here.
     samples = open_samples(arguments.samples)
     write_gallery(samples, arguments.picture, shares_line(samples))
 

@@ -1,6 +1,6 @@
 """Stage split: python src/split.py data/samples data/split.csv
 
-Draws test once, then train and val for each seed, and prints what each part holds.
+Draws holdout and test once, then train and val for each seed, and prints what each part holds.
 """
 
 from pathlib import Path
@@ -18,7 +18,8 @@ def main() -> None:
     from fusebench.config import PARAMS_FILE, load_section
     from fusebench.files import write_table
     from fusebench.samples.samples import read_dataset, read_samples_table
-    from fusebench.split import SplitParams, draw, part_counts, read_seeds
+    from fusebench.split.draw import draw, part_counts, read_seeds
+    from fusebench.split.params import SplitParams
 
     params = load_section(PARAMS_FILE, "split", SplitParams)
     seeds = read_seeds(Path("checked/seeds.json"))

@@ -46,11 +46,12 @@ TRAIN = {
 
 # Files whose tests take five seconds and more together; other slow tests are marked in place.
 SLOW = (
-    "benchmarks/", "evaluation/test_chance.py", "evaluation/test_metrics.py",
-    "models/test_fusions.py", "report/test_chance.py", "report/test_compare.py",
-    "report/test_figures.py", "report/test_new_metric.py", "report/test_pairs.py",
+    "benchmarks/", "confirm/test_page.py", "evaluation/test_chance.py",
+    "evaluation/test_metrics.py", "models/test_fusions.py", "report/test_chance.py",
+    "report/test_compare.py", "report/test_figures.py",
+    "report/test_new_metric.py", "report/test_pairs.py",
     "report/test_verdict.py", "revisions/test_diff.py", "statistics/", "studies/",
-    "test_fairness.py", "test_portable.py", "test_precision.py", "test_split.py", "test_startup.py",
+    "split/", "test_fairness.py", "test_portable.py", "test_precision.py", "test_startup.py",
     "training/test_fast_paths.py", "training/test_train.py",
 )  # fmt: skip
 # They take longest, so they begin, in this order. The first makes the project that the others copy;
@@ -133,9 +134,10 @@ def samples(samples_folder: Path) -> Samples:
 def manifest_file(samples: Samples, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A split of the small samples: 30 % train, 20 % val, 30 % test, for `SEEDS`. Read-only."""
     from fusebench.files import write_table
-    from fusebench.split import SplitParams, draw
+    from fusebench.split.draw import draw
+    from fusebench.split.params import SplitParams
 
-    shares = {"train": 0.3, "val": 0.2, "test": 0.3}
+    shares = {"train": 0.3, "val": 0.2, "test": 0.3, "holdout": 0}
     params = SplitParams.model_validate(
         {**shares, "group": "id", "draws": "per_seed", "seed": 0},
     )

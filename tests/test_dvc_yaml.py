@@ -39,7 +39,7 @@ ROOMS = (
     ("report",),
     ("revisions", "params"),
     ("stale",),
-    ("engines",),
+    ("engines", "confirm"),
 )
 
 

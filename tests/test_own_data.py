@@ -70,7 +70,7 @@ def sensors() -> str:
 PARAMS: dict[str, Any] = {
     "data.archive": "data/mine.zip", "data.sensors": "data/mine.yaml",
     "data.classes": list(CLASSES), "data.positive": "signs",
-    "split.train": 0.5, "split.val": 0.2,
+    "split.train": 0.4, "split.val": 0.2, "split.holdout": 0.1,
 }  # fmt: skip
 
 

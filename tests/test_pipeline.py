@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,28 @@ def test_git_sees_no_file_that_dvc_keeps(reproduced: tuple[Project, str]) -> Non
         ".dvc/.gitignore",
         ".gitignore",
     ]
+
+
+def test_no_stage_trains_on_the_holdout_or_answers_for_it(
+    reproduced: tuple[Project, str],
+) -> None:
+    root = reproduced[0].root
+    with (root / "data/split.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    held_out = {(row["id"], row["class"]) for row in rows if row["seed_0"] == "holdout"}
+    assert Counter(name for _, name in held_out) == {"cubes": 9, "spheres": 6}
+    for seed in (0, 1):
+        assert held_out == {
+            (row["id"], row["class"]) for row in rows if row[f"seed_{seed}"] == "holdout"
+        }
+        trained = Counter(row["class"] for row in rows if row[f"seed_{seed}"] == "train")
+        for name in KEPT_PREDICTIONS:
+            info = json.loads((root / f"predictions/{name}/info.json").read_text("utf-8"))
+            assert info["train_counts"][str(seed)] == trained
+            with np.load(root / f"predictions/{name}/seed_{seed}.npz") as kept:
+                answered = set(zip(kept["id"].tolist(), kept["class"].tolist(), strict=True))
+            assert answered
+            assert not answered & held_out, name
 
 
 def test_shows_a_table_of_all_fusions(clean: Project) -> None:

@@ -197,7 +197,8 @@ def split(order: Order, tell: Tell) -> dict[str, float]:
     """Time what stage split does, with the seeds of params.yaml."""
     from fusebench.files import write_table
     from fusebench.samples.samples import read_samples_table
-    from fusebench.split import SplitParams, draw
+    from fusebench.split.draw import draw
+    from fusebench.split.params import SplitParams
 
     params = load_section(PARAMS_FILE, "split", SplitParams)
     seeds = load_section(PARAMS_FILE, "train", TrainParams).seeds

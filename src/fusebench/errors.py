@@ -8,6 +8,7 @@ FusebenchError            one clear line on the screen, exit code 1
 ├── SplitError            fractions that cannot be drawn from the samples at hand
 ├── ArtifactError         a file that another stage wrote: missing, broken, or of another run
 ├── BusyError             another run is writing the same output
+├── HoldoutError          the holdout may not be opened as git, params or results are
 ├── TrainingError         training cannot go on: a loss that is no number
 └── DeviceError           the device or the instruction sets asked for are not there; OMP_… is wrong
 """
@@ -79,6 +80,10 @@ class ArtifactError(FusebenchError):
 
 class BusyError(FusebenchError):
     """Another process is writing the same output, or training the same seed."""
+
+
+class HoldoutError(FusebenchError):
+    """The holdout may not be opened: there is none, or git could not say later what was opened."""
 
 
 class TrainingError(FusebenchError):

@@ -13,7 +13,7 @@ from fusebench.inputs.lidar import LidarParams
 from fusebench.models.registry import FusionParams, checked_fusion, names
 from fusebench.prediction.predictions import BASELINES
 from fusebench.report.settings import CompareParams
-from fusebench.split import SplitParams
+from fusebench.split.params import SplitParams
 from fusebench.synthetic.archive import SynthesizeParams
 from fusebench.training.settings import TrainParams
 

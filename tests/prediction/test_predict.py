@@ -21,9 +21,9 @@ from fusebench.inputs.lidar import LidarParams
 from fusebench.models import weights
 from fusebench.models.base import ModelSpec, build
 from fusebench.models.description import Description, SeedDescription
-from fusebench.prediction.predict import predict_fusion
+from fusebench.prediction.predict import KeptModels, predict_fusion
 from fusebench.prediction.predictions import SCHEMA, read_predictions
-from fusebench.samples.manifest import Manifest
+from fusebench.samples.manifest import HOLDOUT, Manifest
 from fusebench.samples.samples import Samples
 
 SEEDS = (0, 1)
@@ -107,6 +107,27 @@ def test_predictions_repeat_to_the_bit(
     predict_fusion(predicted / "models/add", samples, manifest, cpu, tmp_path / "add")
     for path in (predicted / "predictions/add").iterdir():
         assert (tmp_path / "add" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_any_part_is_predicted_to_the_bits_of_the_kept_ones(
+    predicted: Path, samples: Samples, manifest: Manifest, cpu: Device
+) -> None:
+    """As the holdout is: with the rows of test under another name, and without val."""
+    columns = {f"seed_{seed}": manifest.table[f"seed_{seed}"] for seed in SEEDS}
+    renamed = {
+        name: column.astype(str).replace("test", HOLDOUT) for name, column in columns.items()
+    }
+    held_out = Manifest(manifest.table.assign(**renamed))
+    models = KeptModels.open(predicted / "models/add", "add", samples, held_out, cpu)
+    kept = read_predictions(predicted / "predictions/add")
+    answers = dict(models.predict([HOLDOUT]))
+    assert tuple(answers) == SEEDS
+    for seed, parts in answers.items():
+        assert list(parts) == [HOLDOUT]
+        test = kept.seeds[seed]["test"]
+        assert parts[HOLDOUT].logits.tobytes() == test.logits.tobytes()
+        assert parts[HOLDOUT].digests.tolist() == test.digests.tolist()
+    assert {**models.info, "seeds": list(SEEDS)} == kept.info
 
 
 def store_model(

@@ -22,16 +22,15 @@ from fusebench.prediction.predictions import FusionPredictions, PartPredictions
 from fusebench.report.findings import compare_fusions
 from fusebench.report.pairs import (
     PAIR_KINDS,
-    PLANNED,
     Pair,
     correct,
     estimate_pairs,
     pair_rows,
     parse_pairs,
-    primary_metric,
     primary_pairs,
     read_pairs,
 )
+from fusebench.report.roles import PLANNED, primary_metric
 from fusebench.report.settings import CompareParams
 from fusebench.report.study import Study
 from fusebench.statistics.estimates import deviations, fixed_models, holm, retrained

@@ -73,7 +73,7 @@ def test_a_manifest_comes_back_from_its_file(manifest: Manifest, tmp_path: Path)
         ("zero,0000,cubes,0,ab,train", "line 2: row = 'zero': must be int"),
         ("0,0000,cubes,0,ab", "line 2 has 5 cells"),
         ("0,0000,cubes,0,ab,tests", "column 'seed_0' must be seed_<number> and hold one of"),
-        ("0,0000,cubes,0,ab,", "'train', 'val', 'test', 'unused'"),
+        ("0,0000,cubes,0,ab,", "'train', 'val', 'test', 'holdout', 'unused'"),
     ],
 )
 def test_a_missing_or_broken_manifest_is_refused_by_name(

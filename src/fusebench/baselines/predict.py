@@ -64,6 +64,7 @@ def majority_rule(samples: Samples) -> Rule:
 def threshold_rule(samples: Samples) -> Rule:
     """Return the threshold on (number of returns) · (smallest range)²; see `threshold.fit`."""
     dataset = samples.dataset
+    # Of all samples, in their order; it is fitted on train and answers for val and test alone.
     chunks = [sizes(samples.ranges(rows), dataset.max_range) for rows in samples.chunks()]
     values = np.concatenate(chunks)
     positive, classes = dataset.classes.index(dataset.positive), len(dataset.classes)

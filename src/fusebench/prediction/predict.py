@@ -1,7 +1,9 @@
 """Stage predict: the logits that each trained model of a fusion gives for val and test."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 import torch
@@ -26,6 +28,81 @@ from fusebench.samples.samples import Samples
 _BATCH = 32
 
 
+@dataclass(frozen=True)
+class KeptModels:
+    """The kept models of a fusion, one per seed, which fit the samples.
+
+    Attributes
+    ----------
+    folder : Path
+        Where they are kept.
+    model : Fusion
+        Into which the weights of a seed are read.
+    """
+
+    folder: Path
+    description: Description
+    model: Fusion
+    samples: Samples
+    manifest: Manifest
+    device: Device
+
+    @classmethod
+    def open(
+        cls, folder: Path, fusion: str, samples: Samples, manifest: Manifest, device: Device
+    ) -> Self:
+        """Read what a folder says of the models in it, but no weights yet.
+
+        Raises
+        ------
+        ArtifactError
+            The models are missing, broken, of another fusion, or were trained on other classes.
+        """
+        description = Description.read(folder)
+        _check_fusion(folder, description, fusion)
+        _check_same_kind(folder, description, samples)
+        if device.portable and description.spec.precision == "bf16":
+            raise ArtifactError(
+                f"{folder / FILE}: trained in bf16, and runtime.portable is true; 'dvc repro -s -f "
+                f"train@{description.spec.fusion}' trains anew"
+            )
+        manifest.check_samples(samples.table)
+        return cls(folder, description, build(description.spec), samples, manifest, device)
+
+    def predict(self, names: Sequence[str]) -> Iterator[tuple[int, dict[str, PartPredictions]]]:
+        """Yield each seed with the logits of its model for some parts, by their names.
+
+        Raises
+        ------
+        ArtifactError
+            Weights or samples are missing or broken, or a seed is not in the manifest.
+        """
+        device, model = self.device, self.model
+        # Test is the same for every seed, and so is val where the draws are fixed.
+        cached: dict[str, tuple[pd.DataFrame, PartInputs]] = {}
+        for seed in self.description.seeds:
+            load_seed(self.folder, self.description, seed, model)
+            model.to(device.device).to(memory_format=torch.channels_last)
+            parts = {}
+            for part in names:
+                rows = self.manifest.part(seed, part)
+                if part not in cached or not cached[part][0].equals(rows):
+                    cached.pop(part, None)
+                    held = sum(inputs.held_bytes for _, inputs in cached.values())
+                    cached[part] = rows, open_inputs(
+                        self.samples, rows, self.description.lidar, model.inputs, device.device,
+                        device.memory_budget - held,
+                    )  # fmt: skip
+                logits = predict(model, cached[part][1], _BATCH).cpu().numpy()
+                parts[part] = PartPredictions.of(rows, logits)
+            yield seed, parts
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What info.json says of the predictions, its schema and digests left out."""
+        return _info(self.model, self.description, self.samples)
+
+
 def predict_fusion(
     models: Path, samples: Samples, manifest: Manifest, device: Device, folder: Path
 ) -> None:
@@ -34,38 +111,13 @@ def predict_fusion(
     Raises
     ------
     ArtifactError
-        The models are missing, broken, of another fusion, or were trained on other classes.
+        As `KeptModels`.
     """
-    description = Description.read(models)
-    _check_fusion(models, description, folder.name)
-    _check_same_kind(models, description, samples)
-    if device.portable and description.spec.precision == "bf16":
-        raise ArtifactError(
-            f"{models / FILE}: trained in bf16, and runtime.portable is true; 'dvc repro -s -f "
-            f"train@{description.spec.fusion}' trains anew"
-        )
-    manifest.check_samples(samples.table)
-    model = build(description.spec)
-    # Test is the same for every seed, and so is val where the draws are fixed.
-    cached: dict[str, tuple[pd.DataFrame, PartInputs]] = {}
+    kept = KeptModels.open(models, folder.name, samples, manifest, device)
     with replace_folder(folder) as aside:
-        for seed in description.seeds:
-            load_seed(models, description, seed, model)
-            model.to(device.device).to(memory_format=torch.channels_last)
-            parts = {}
-            for part in MEASURED_PARTS:
-                rows = manifest.part(seed, part)
-                if part not in cached or not cached[part][0].equals(rows):
-                    cached.pop(part, None)
-                    held = sum(inputs.held_bytes for _, inputs in cached.values())
-                    cached[part] = rows, open_inputs(
-                        samples, rows, description.lidar, model.inputs, device.device,
-                        device.memory_budget - held,
-                    )  # fmt: skip
-                logits = predict(model, cached[part][1], _BATCH).cpu().numpy()
-                parts[part] = PartPredictions.of(rows, logits)
+        for seed, parts in kept.predict(MEASURED_PARTS):
             write_seed(aside, seed, parts)
-        write_info(aside, _info(model, description, samples))
+        write_info(aside, kept.info)
 
 
 def _check_fusion(models: Path, description: Description, fusion: str) -> None:

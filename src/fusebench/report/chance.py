@@ -17,8 +17,8 @@ import pandas as pd
 
 from fusebench.evaluation.metrics import METRICS, Metric, log_odds
 from fusebench.prediction.predictions import BASELINES, FusionPredictions, PartPredictions
-from fusebench.report.pairs import primary_metric
 from fusebench.report.results import Comparison
+from fusebench.report.roles import primary_metric
 from fusebench.report.study import Study
 from fusebench.report.table import AT_CHANCE
 from fusebench.statistics import linear

@@ -12,17 +12,10 @@ from fusebench.files import write_table
 from fusebench.prediction.predictions import BASELINES, FusionPredictions
 from fusebench.report.best import BEST, best_of, draws_of, parse_best
 from fusebench.report.chance import chance_remarks, with_chance
-from fusebench.report.pairs import (
-    BASELINE,
-    PAIRS,
-    PLANNED,
-    UNPLANNED,
-    correct,
-    estimate_pairs,
-    parse_pairs,
-)
+from fusebench.report.pairs import PAIRS, correct, estimate_pairs, parse_pairs
 from fusebench.report.recommendation import recommendation, remarks
 from fusebench.report.results import Comparison
+from fusebench.report.roles import BASELINE, PLANNED, UNPLANNED
 from fusebench.report.settings import CompareParams, planned, unplanned
 from fusebench.report.study import Study
 from fusebench.report.table import TABLE, comparison_table, parse_comparison_table
@@ -92,8 +85,17 @@ def compare_fusions(
     fusions: Mapping[str, FusionPredictions],
     params: CompareParams,
     threshold: FusionPredictions | None = None,
+    *,
+    draws: str | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Compare every two fusions, and each with the best and with the threshold.
+
+    Parameters
+    ----------
+    threshold : FusionPredictions or None
+        Of the baseline; None: without it.
+    draws : str or None
+        As in `Best`; None: told by the val samples.
 
     Returns
     -------
@@ -116,4 +118,4 @@ def compare_fusions(
     seeds = study.by_seed(params.primary, list(fusions), margin)
     others = [name for name in means() if name != params.primary]
     table = correct(estimate_pairs(study, seeds, params.primary, pairs, others))
-    return table, best_of(table, seeds, infos, params.primary, margin, draws_of(fusions))
+    return table, best_of(table, seeds, infos, params.primary, margin, draws or draws_of(fusions))

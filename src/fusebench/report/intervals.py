@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 from fusebench.evaluation.metrics import METRICS, Metric
 from fusebench.report.drawing import STYLE_SHEET
 from fusebench.report.looks import GREY, LIGHT_GREY, SHOWN, TEXT_GREY, note, title
-from fusebench.report.pairs import PLANNED, Pair, primary_pairs
+from fusebench.report.pairs import Pair, primary_pairs
 from fusebench.report.results import Comparison
+from fusebench.report.roles import PLANNED
 from fusebench.report.verdict import State, state
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
 

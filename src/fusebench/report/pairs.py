@@ -13,14 +13,13 @@ import pandas as pd
 
 from fusebench.evaluation.metrics import METRICS
 from fusebench.files import parse_table, read_table
+from fusebench.report.roles import DECIDING, DESCRIPTIVE, PLANNED, UNPLANNED
 from fusebench.report.study import SUCCESSES, Study, by_seeds
 from fusebench.statistics.estimates import Claim, holm
 from fusebench.statistics.failures import SeedValues
 
 PAIRS = Path("metrics/pairs.csv")
 _DIGITS = 6
-PLANNED, UNPLANNED, BASELINE, DESCRIPTIVE = "planned", "unplanned", "baseline", "descriptive"
-_DECIDING = (PLANNED, UNPLANNED, BASELINE)
 
 
 class Pair(NamedTuple):
@@ -152,7 +151,7 @@ def estimate_pairs(
     """
     rows = [
         {"metric": primary, "role": role, **figures, **_seed_figures(seeds, figures, primary)}
-        for role in _DECIDING
+        for role in DECIDING
         for figures in study.differences(primary, pairs.get(role, ()))
     ]
     compared = [*pairs.get(PLANNED, ()), *pairs.get(UNPLANNED, ())]
@@ -234,9 +233,3 @@ def pair_rows(frame: pd.DataFrame, *roles: str) -> list[Pair]:
 def primary_pairs(frame: pd.DataFrame) -> list[Pair]:
     """Return the pairs of fusions on the metric that decides, the planned ones first."""
     return [*pair_rows(frame, PLANNED), *pair_rows(frame, UNPLANNED)]
-
-
-def primary_metric(frame: pd.DataFrame) -> str | None:
-    """Return the name of the metric that decides; None where there is no pair."""
-    named = frame.loc[frame["role"].isin(_DECIDING), "metric"].tolist()
-    return str(named[0]) if named else None

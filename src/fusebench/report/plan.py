@@ -10,7 +10,8 @@ from rich.table import Table
 from fusebench.errors import ArtifactError, ParamsError
 from fusebench.evaluation.metrics import METRICS
 from fusebench.report.best import best_rows
-from fusebench.report.pairs import PLANNED, Pair, pair_rows
+from fusebench.report.pairs import Pair, pair_rows
+from fusebench.report.roles import PLANNED
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
 from fusebench.statistics.planning import MOST_SEEDS, POWER, Pilot, seeds_needed
 

@@ -10,7 +10,8 @@ import pandas as pd
 
 from fusebench.evaluation.metrics import METRICS
 from fusebench.report.best import FIXED, Best, best_rows
-from fusebench.report.pairs import BASELINE, PLANNED, Pair, pair_rows
+from fusebench.report.pairs import Pair, pair_rows
+from fusebench.report.roles import BASELINE, PLANNED
 from fusebench.report.verdict import State, amount, signed, state
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
 

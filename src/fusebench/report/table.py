@@ -15,8 +15,8 @@ from fusebench.evaluation.measure import collapsed_classes
 from fusebench.evaluation.metrics import METRICS, Metric
 from fusebench.files import parse_table
 from fusebench.prediction.predictions import BASELINES
-from fusebench.report.pairs import primary_metric
 from fusebench.report.results import Comparison, Result
+from fusebench.report.roles import primary_metric
 
 TABLE = Path("metrics/comparison.csv")
 AT_CHANCE = "At Chance"

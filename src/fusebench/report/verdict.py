@@ -11,7 +11,8 @@ from enum import Enum
 import pandas as pd
 
 from fusebench.evaluation.metrics import METRICS
-from fusebench.report.pairs import PLANNED, Pair, pair_rows, primary_pairs
+from fusebench.report.pairs import Pair, pair_rows, primary_pairs
+from fusebench.report.roles import PLANNED
 from fusebench.report.study import SUCCESSES
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
 

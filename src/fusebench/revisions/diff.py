@@ -11,7 +11,8 @@ from fusebench.errors import ArtifactError
 from fusebench.evaluation.measure import seed_metrics
 from fusebench.evaluation.metrics import METRICS
 from fusebench.prediction.predictions import FusionPredictions
-from fusebench.report.pairs import PLANNED, Pair, correct, estimate_pairs, pair_rows
+from fusebench.report.pairs import Pair, correct, estimate_pairs, pair_rows
+from fusebench.report.roles import PLANNED
 from fusebench.report.settings import CompareParams
 from fusebench.report.study import Study
 from fusebench.revisions.matching import Matched, Side, match

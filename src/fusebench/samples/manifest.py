@@ -10,7 +10,9 @@ from fusebench.errors import REMEDY, ArtifactError
 from fusebench.files import read_table
 from fusebench.samples.samples import SAMPLE_COLUMNS
 
-PARTS = ("train", "val", "test")
+HOLDOUT = "holdout"
+"""The part that no stage reads; `make confirm` opens it."""
+PARTS = ("train", "val", "test", HOLDOUT)
 UNUSED = "unused"
 PART_DTYPE = pd.CategoricalDtype([*PARTS, UNUSED])
 """How a column of parts is held: a byte per sample."""

@@ -1,6 +1,6 @@
 """The split as it is meant, one group at a time and in fractions: slow, and plain to read.
 
-`fusebench.split` draws the same, which test_split.py holds it to.
+`fusebench.split.draw` draws the same, which test_draw.py holds it to.
 """
 
 from collections import Counter, deque
@@ -11,7 +11,7 @@ import pandas as pd
 
 from fusebench.samples.manifest import PARTS, UNUSED
 from fusebench.seeds import derive_seed
-from fusebench.split import SplitParams
+from fusebench.split.params import SplitParams
 
 Stratum = tuple[int, ...]
 Groups = Mapping[str, Stratum]
@@ -31,14 +31,16 @@ def drawn_parts(
         members.setdefault(key, []).append(label)
     groups = {key: tuple(sorted(labels)) for key, labels in members.items()}
     sizes = Counter(groups.values())
-    test = take(groups, params.test, sizes, params.seed, "test")
-    rest = without(groups, test)
+    holdout = take(groups, params.holdout, sizes, params.seed, "holdout")
+    rest = without(groups, holdout)
+    test = take(rest, params.test, sizes, params.seed, "test")
+    rest = without(rest, test)
     parts = {}
     for seed in seeds:
         drawn = seed if params.draws == "per_seed" else "fixed"
         val = take(rest, params.val, sizes, params.seed, "val", drawn)
         train = take(without(rest, val), params.train, sizes, params.seed, "train", drawn)
-        chosen = dict(zip(PARTS, (train, val, test), strict=True))
+        chosen = dict(zip(PARTS, (train, val, test, holdout), strict=True))
         part_of = {key: part for part, of_part in chosen.items() for key in of_part}
         parts[seed] = [part_of.get(key, UNUSED) for key in keys]
     return parts

@@ -1,57 +1,21 @@
 """Stage split: which sample is in which part, per seed."""
 
-import heapq
-import math
-from collections import Counter
 from collections.abc import Sequence
-from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from fusebench.config import Section, Seeds
 from fusebench.errors import SplitError
 from fusebench.files import read_json
-from fusebench.samples.manifest import PART_DTYPE, PARTS, UNUSED
+from fusebench.samples.manifest import HOLDOUT, PART_DTYPE, PARTS, UNUSED
 from fusebench.sealed import checked
 from fusebench.seeds import derive_seeds
-
-Share = Annotated[float, Field(gt=0, lt=1)]
-"""A share of all pairs."""
-
-
-class SplitParams(Section):
-    """Section `split`."""
-
-    train: Share
-    val: Share
-    test: Share
-    group: Literal["id", "none"]
-    draws: Literal["per_seed", "fixed"]
-    seed: int = Field(ge=0)
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        total = sum(_exact(share) for share in (self.train, self.val, self.test))
-        if total > 1:
-            raise ValueError(
-                f"train + val + test = {float(total):g}: the shares must sum to at most 1"
-            )
-        return self
-
-
-def _exact(share: float) -> Fraction:
-    """Return the decimal number that was written, not its nearest binary neighbour."""
-    return Fraction(repr(share))
-
-
-Stratum = tuple[int, ...]
-"""The labels that a group brings, sorted: which classes an id has samples of."""
-Positions = npt.NDArray[np.int64]
+from fusebench.split.params import SplitParams
+from fusebench.split.strata import Positions, Stratum, stratified_counts
 
 
 class _Groups(NamedTuple):
@@ -74,9 +38,10 @@ class _Groups(NamedTuple):
 def draw(samples: pd.DataFrame, params: SplitParams, seeds: Sequence[int]) -> pd.DataFrame:
     """Return the manifest: the table of samples, and a column `seed_<n>` per seed with the part.
 
-    Test is drawn once, before all else, from names that no train or val choice enters. Each seed
-    then draws its val and its train from the rest (`draws: fixed`: one draw for all seeds). Time
-    grows as the number of samples, memory by a few numbers for each.
+    The holdout is drawn first of all, once, from names that no other choice enters; then test,
+    once, whose names no train or val choice enters. Each seed then draws its val and its train from
+    the rest (`draws: fixed`: one draw for all seeds). Time grows as the number of samples, memory
+    by a few numbers for each.
 
     Parameters
     ----------
@@ -92,22 +57,25 @@ def draw(samples: pd.DataFrame, params: SplitParams, seeds: Sequence[int]) -> pd
     sizes = np.bincount(groups.stratum)
     # How many groups of a stratum a part takes is the same for each seed; which ones is not.
     free, counts = sizes, {}
-    for part, share in (("test", params.test), ("val", params.val), ("train", params.train)):
-        counts[part] = _counts(groups.strata, sizes.tolist(), free.tolist(), share)
+    for part in reversed(PARTS):
+        share = getattr(params, part)
+        counts[part] = stratified_counts(groups.strata, sizes.tolist(), free.tolist(), share)
         free = free - counts[part]
-    test, rest = _take(groups, np.arange(len(groups.keys)), counts["test"], params.seed, "test")
+    everything = np.arange(len(groups.keys))
+    holdout, rest = _take(groups, everything, counts[HOLDOUT], params.seed, HOLDOUT)
+    test, rest = _take(groups, rest, counts["test"], params.seed, "test")
     columns: dict[int | str, pd.Categorical] = {}
     for drawn in seeds if params.draws == "per_seed" else ("fixed",):
         val, others = _take(groups, rest, counts["val"], params.seed, "val", drawn)
         train, _ = _take(groups, others, counts["train"], params.seed, "train", drawn)
         parts = np.full(len(groups.keys), PART_DTYPE.categories.get_loc(UNUSED), np.int8)
-        for number, chosen in enumerate((train, val, test)):
+        for number, chosen in enumerate((train, val, test, holdout)):
             parts[chosen] = number
         columns[drawn] = pd.Categorical.from_codes(parts[groups.of_row], dtype=PART_DTYPE)
     manifest = samples.assign(
         **{f"seed_{seed}": columns.get(seed, columns.get("fixed")) for seed in seeds}
     )
-    _check_classes(manifest, seeds)
+    _check_classes(manifest, seeds, params)
     return manifest
 
 
@@ -171,98 +139,6 @@ def _take(
     return among[drawn], among[~drawn]
 
 
-def _counts(
-    strata: Sequence[Stratum], sizes: Sequence[int], free: Sequence[int], share: float
-) -> Positions:
-    """Return how many groups of each stratum a stratified draw takes.
-
-    They are placed one after another, so that each beginning is stratified and smaller shares are
-    nested in larger ones: class k is due for its m-th sample when the share reaches (m − ½)/N_k,
-    and at that moment one group that holds the class is placed. Without groups of several classes
-    each class gets its share to the nearest number; with groups of two classes it is within one, as
-    long as there is something left to choose from.
-
-    Parameters
-    ----------
-    strata : sequence of Stratum
-        Sorted.
-    sizes, free : sequence of int
-        How many groups of each stratum all samples make, and how many are left to draw from.
-    share : float
-        Of all samples, also of those that are not left any more.
-    """
-    pace = _Pace(strata, sizes)
-    limit = math.floor(pace.unit * _exact(share))
-    waiting = {
-        label: [number for number, of in enumerate(strata) if free[number] and label in of]
-        for label in pace.due
-    }
-    taken = [0] * len(strata)
-    queue = [(due, label) for label, due in pace.due.items()]
-    heapq.heapify(queue)
-    while queue and queue[0][0] <= limit:
-        due, label = heapq.heappop(queue)
-        if due != pace.due[label] or not waiting[label]:
-            # It got a sample since, or there is none left.
-            continue
-        chosen = pace.choose(waiting[label], label)
-        pace.place(chosen)
-        taken[chosen] += 1
-        for other in set(strata[chosen]):
-            heapq.heappush(queue, (pace.due[other], other))
-            if taken[chosen] == free[chosen]:
-                waiting[other].remove(chosen)
-    return np.array(taken, np.int64)
-
-
-class _Pace:
-    """Keeps classes, and the strata of groups that hold them, in step with the growing share.
-
-    Attributes
-    ----------
-    unit : int
-        All shares are whole numbers of 1/unit, so that they are compared exactly.
-    due : dict of int to int
-        The share at which a class is due for its next sample.
-    """
-
-    def __init__(self, strata: Sequence[Stratum], sizes: Sequence[int]) -> None:
-        totals: Counter[int] = Counter()
-        for stratum, size in zip(strata, sizes, strict=True):
-            totals.update(dict.fromkeys(stratum, size))
-        self.unit = 2 * math.lcm(*totals.values(), *sizes)
-        self._strata = strata
-        self._step = {label: self.unit // total for label, total in totals.items()}
-        self._step_of_stratum = [self.unit // size for size in sizes]
-        self.due = {label: step // 2 for label, step in self._step.items()}
-        self._due_of_stratum = [step // 2 for step in self._step_of_stratum]
-
-    def choose(self, strata: Sequence[int], label: int) -> int:
-        """Return which stratum to place, of some that hold the class `label`, which is due.
-
-        Best is one that puts no class a sample ahead; then one whose own turn comes before the
-        class is due again; of those the one that binds most classes, since the strata with fewer
-        can still even out what it leaves.
-        """
-        if len(strata) == 1:
-            return strata[0]
-        now = self.due[label]
-        horizon = now + self._step[label]
-
-        def rank(number: int) -> tuple[bool, bool, int, int, int]:
-            stratum, turn = self._strata[number], self._due_of_stratum[number]
-            ahead = any(self.due[k] - self._step[k] // 2 > now for k in stratum)
-            return ahead, turn > horizon, -len(stratum), turn, number
-
-        return min(strata, key=rank)
-
-    def place(self, number: int) -> None:
-        """Count a group of a stratum."""
-        self._due_of_stratum[number] += self._step_of_stratum[number]
-        for label in self._strata[number]:
-            self.due[label] += self._step[label]
-
-
 class _SeedsFile(Section):
     """checked/seeds.json."""
 
@@ -287,12 +163,12 @@ def part_counts(
     return counts.reindex(index=rows, columns=list(classes), fill_value=0).astype(int)
 
 
-def _check_classes(manifest: pd.DataFrame, seeds: Sequence[int]) -> None:
+def _check_classes(manifest: pd.DataFrame, seeds: Sequence[int], params: SplitParams) -> None:
     totals = manifest["class"].value_counts(sort=False)
     counts = part_counts(manifest, seeds, list(totals.index))
     for (seed, part), row in counts.iterrows():
         empty = row[row == 0]
-        if part != UNUSED and len(empty):
+        if part != UNUSED and getattr(params, part) and len(empty):
             name = empty.index[0]
             raise SplitError(
                 f"params.yaml: split.{part} leaves class '{name}' ({totals[name]} samples) without "

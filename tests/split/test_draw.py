@@ -16,19 +16,21 @@ import pytest
 from hypothesis import HealthCheck, example, given, reject, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from tests.split_reference import drawn_parts
+from tests.split.reference import drawn_parts
 
-from fusebench import split as split_module
 from fusebench.errors import SplitError
 from fusebench.files import write_table
-from fusebench.samples.manifest import PARTS, UNUSED
+from fusebench.samples.manifest import HOLDOUT, PARTS, UNUSED
 from fusebench.samples.samples import SAMPLE_COLUMNS
-from fusebench.split import SplitParams, draw, part_counts
+from fusebench.split import draw as draw_module
+from fusebench.split.draw import draw, part_counts
+from fusebench.split.params import SplitParams
 
 Strata = Mapping[tuple[int, ...], int]
 Shares = tuple[float, float, float]
 
 CLASS_NAMES = ("cubes", "spheres", "cones")
+SEEN = ("train", "val", "test")
 PROPERTY = settings(
     deadline=None,
     max_examples=20,
@@ -40,8 +42,9 @@ PROPERTY = settings(
 
 def params(shares: Shares = (0.3, 0.2, 0.25), **changes: Any) -> SplitParams:
     train, val, test = shares
-    content = {"train": train, "val": val, "test": test, "group": "id", "draws": "per_seed"}
-    return SplitParams.model_validate({**content, "seed": 0, **changes})
+    content = {"train": train, "val": val, "test": test, "holdout": 0}
+    others = {"group": "id", "draws": "per_seed", "seed": 0}
+    return SplitParams.model_validate({**content, **others, **changes})
 
 
 def samples(strata: Strata, seed: int | None = 0) -> pd.DataFrame:
@@ -122,9 +125,9 @@ def test_every_sample_is_in_one_part_with_all_of_its_id(table: pd.DataFrame, siz
     pd.testing.assert_frame_equal(manifest[table.columns], table)
     assert list(manifest.columns) == [*SAMPLE_COLUMNS, "seed_0", "seed_1"]
     for column in ("seed_0", "seed_1"):
-        assert set(manifest[column]) <= {*PARTS, UNUSED}
+        assert set(manifest[column]) <= {*SEEN, UNUSED}
         assert (manifest.groupby("id")[column].nunique() == 1).all()
-        for part in PARTS:
+        for part in SEEN:
             assert set(manifest.loc[manifest[column] == part, "label"]) == set(table["label"])
 
 
@@ -141,7 +144,7 @@ def test_ids_are_text_whatever_they_look_like() -> None:
     table["id"] = ids * 2
     manifest = draw(table, params((0.34, 0.33, 0.33)), [0])
     assert manifest["id"].tolist() == ids * 2
-    assert Counter(manifest["seed_0"]) == dict.fromkeys(PARTS, 8)
+    assert Counter(manifest["seed_0"]) == dict.fromkeys(SEEN, 8)
 
 
 # --- Stratified ---
@@ -161,7 +164,7 @@ def test_parts_hold_their_share_of_two_classes_within_one(
     scarce = sum(sizes) > 0.95 or table["id"].nunique() <= 20
     manifest = drawn_or_reject(table, params(sizes))
     for seed in (0, 1):
-        for share, part in zip(sizes, PARTS, strict=True):
+        for share, part in zip(sizes, SEEN, strict=True):
             within = 2 if scarce and part == "train" else 1
             assert most_off(manifest, share, part, seed) <= within
 
@@ -173,9 +176,7 @@ def test_parts_hold_their_share_of_three_classes_within_three(
 ) -> None:
     """With ids in any two or all of three classes, within one cannot always be had."""
     manifest = drawn_or_reject(table, params(sizes))
-    assert all(
-        most_off(manifest, share, part) < 3 for share, part in zip(sizes, PARTS, strict=True)
-    )
+    assert all(most_off(manifest, share, part) < 3 for share, part in zip(sizes, SEEN, strict=True))
 
 
 @pytest.mark.parametrize("classes", [2, 3])
@@ -186,7 +187,7 @@ def test_classes_without_common_ids_are_drawn_to_the_nearest_number(
 ) -> None:
     table = samples({(label,): (97, 55, 140)[label] for label in range(classes)})
     manifest = draw(table, params(sizes, group=group), [0])
-    for share, part in zip(sizes[1:], PARTS[1:], strict=True):
+    for share, part in zip(sizes[1:], SEEN[1:], strict=True):
         assert most_off(manifest, share, part) <= Fraction(1, 2)
     assert most_off(manifest, sizes[0], "train") <= 1
 
@@ -196,7 +197,11 @@ def test_the_notebooks_shares_give_its_numbers() -> None:
     table = samples({(0,): 9247, (0, 1): 752})
     manifest = draw(table, params((0.08, 0.02, 0.2)), [0])
     assert part_counts(manifest, [0], CLASS_NAMES[:2]).to_numpy().tolist() == [
-        [800, 60], [200, 15], [2000, 150], [6999, 527],
+        [800, 60], [200, 15], [2000, 150], [0, 0], [6999, 527],
+    ]  # fmt: skip
+    held_out = draw(table, params((0.08, 0.02, 0.2), holdout=0.1), [0])
+    assert part_counts(held_out, [0], CLASS_NAMES[:2]).to_numpy().tolist() == [
+        [800, 60], [200, 15], [2000, 150], [1000, 75], [5999, 452],
     ]  # fmt: skip
 
 
@@ -236,6 +241,50 @@ def test_test_is_untouched_by_any_choice_of_train_and_val(
 
 
 @PROPERTY
+@given(
+    table=tables(),
+    sizes=shares(60),
+    other=shares(60),
+    seeds=st.lists(st.integers(0, 2**40), min_size=1, max_size=3, unique=True),
+    draws=st.sampled_from(["per_seed", "fixed"]),
+)
+def test_the_holdout_is_untouched_by_any_other_choice(
+    table: pd.DataFrame, sizes: Shares, other: Shares, seeds: list[int], draws: str
+) -> None:
+    first = drawn_or_reject(table, params(sizes, holdout=0.3), [0, 1])
+    second = drawn_or_reject(table, params(other, draws=draws, holdout=0.3), seeds)
+    expected = rows_in(first, HOLDOUT)
+    assert expected == rows_in(first, HOLDOUT, 1)
+    assert all(rows_in(second, HOLDOUT, seed) == expected for seed in seeds)
+    assert set(first.loc[list(expected), "label"]) == set(table["label"])
+
+
+@PROPERTY
+@given(table=tables(), sizes=shares(60), smaller=st.integers(1, 39))
+def test_holdouts_are_nested_and_keep_ids_together(
+    table: pd.DataFrame, sizes: Shares, smaller: int
+) -> None:
+    large = drawn_or_reject(table, params(sizes, holdout=0.4))
+    small = drawn_or_reject(table, params(sizes, holdout=smaller / 100))
+    assert rows_in(small, HOLDOUT) <= rows_in(large, HOLDOUT)
+    assert (large.groupby("id")["seed_0"].nunique() == 1).all()
+
+
+@PROPERTY
+@given(table=tables(classes=2), sizes=shares(60), share=st.integers(1, 40))
+def test_the_holdout_has_its_share_of_two_classes_within_one(
+    table: pd.DataFrame, sizes: Shares, share: int
+) -> None:
+    manifest = drawn_or_reject(table, params(sizes, holdout=share / 100))
+    assert most_off(manifest, share / 100, HOLDOUT) <= 1
+
+
+def test_without_a_holdout_no_sample_is_held_out() -> None:
+    """What else a manifest without one is, its digests of earlier versions say below."""
+    assert HOLDOUT not in set(draw(samples(MANY), params(), [0])["seed_0"])
+
+
+@PROPERTY
 @given(table=tables(), sizes=shares(), seed=st.integers(0, 99))
 def test_order_of_the_rows_does_not_matter(table: pd.DataFrame, sizes: Shares, seed: int) -> None:
     first = drawn_or_reject(table, params(sizes))
@@ -264,7 +313,7 @@ def test_seeds_draw_their_own_train_and_val_unless_the_draw_is_fixed() -> None:
 
 
 def test_another_seed_of_the_split_draws_all_parts_anew() -> None:
-    first, second = (draw(samples(MANY), params(seed=seed), [0]) for seed in (0, 1))
+    first, second = (draw(samples(MANY), params(seed=seed, holdout=0.2), [0]) for seed in (0, 1))
     for part in PARTS:
         assert rows_in(first, part) != rows_in(second, part)
     assert len(rows_in(first, "test")) == len(rows_in(second, "test"))
@@ -297,14 +346,17 @@ def any_groupings(drawn: st.DrawFn) -> pd.DataFrame:
     group=st.sampled_from(["id", "none"]),
     draws=st.sampled_from(["per_seed", "fixed"]),
     seeds=st.lists(st.integers(0, 2**40), min_size=1, max_size=3, unique=True),
+    held_out=st.sampled_from([0, 0.01, 0.1, 0.2]),
 )
 # A class that is just not ahead; a stratum whose turn comes just when the class is due again.
-@example(samples({(2,): 2, (0, 1, 2): 4}), (0.4, 0.3, 0.2), "id", "per_seed", [0])
-@example(samples({(0, 1): 1, (1, 2): 3, (0, 1, 2): 2}), (0.3, 0.3, 0.3), "id", "per_seed", [0])
+@example(samples({(2,): 2, (0, 1, 2): 4}), (0.4, 0.3, 0.2), "id", "per_seed", [0], 0)
+@example(samples({(0, 1): 1, (1, 2): 3, (0, 1, 2): 2}), (0.3, 0.3, 0.3), "id", "per_seed", [0], 0)
 def test_the_draw_is_that_of_the_plain_one_group_at_a_time(
-    table: pd.DataFrame, sizes: Shares, group: str, draws: str, seeds: list[int]
+    table: pd.DataFrame, sizes: Shares, group: str, draws: str, seeds: list[int], held_out: float
 ) -> None:
-    split = params(sizes, group=group, draws=draws, seed=seeds[0])
+    if sum(sizes) + held_out > 1:
+        sizes = (sizes[0] * 0.79, sizes[1] * 0.79, sizes[2] * 0.79)
+    split = params(sizes, group=group, draws=draws, seed=seeds[0], holdout=held_out)
     expected = drawn_parts(table, split, seeds)
     try:
         manifest = draw(table, split, seeds)
@@ -312,7 +364,7 @@ def test_the_draw_is_that_of_the_plain_one_group_at_a_time(
         held = [
             set(table["class"][np.array(expected[seed]) == part])
             for seed in seeds
-            for part in PARTS
+            for part in (PARTS if held_out else SEEN)
         ]
         assert any(classes != set(table["class"]) for classes in held)
     else:
@@ -321,7 +373,7 @@ def test_the_draw_is_that_of_the_plain_one_group_at_a_time(
 
 def test_keys_of_one_seed_are_drawn_in_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sixty-three bits differ by all likelihood; what happens if not is fixed all the same."""
-    monkeypatch.setattr(split_module, "derive_seeds", lambda keys, *_: np.zeros(len(keys), int))
+    monkeypatch.setattr(draw_module, "derive_seeds", lambda keys, *_: np.zeros(len(keys), int))
     table = samples({(0,): 10, (1,): 10}).sample(frac=1, random_state=3)
     manifest = draw(table, params((0.5, 0.2, 0.3)), [0]).sort_values("row")
     parts = ["test"] * 3 + ["val"] * 2 + ["train"] * 5
@@ -378,8 +430,15 @@ def test_shares_may_sum_to_one_and_leave_nothing(sizes: Shares) -> None:
     ("sizes", "total"), [((0.7, 0.2, 0.2), "1.1"), ((0.7, 0.1, 0.2001), "1.0001")]
 )
 def test_shares_above_one_are_refused(sizes: Shares, total: str) -> None:
-    with pytest.raises(ValidationError, match=rf"train \+ val \+ test = {total}"):
+    with pytest.raises(ValidationError, match=rf"test \+ holdout = {total}: [^;]*; lower one(?!,)"):
         params(sizes)
+
+
+def test_shares_that_leave_no_holdout_are_told_how_to_do_without() -> None:
+    message = r"holdout = 1\.1: [^;]* at most 1; lower one, or set split\.holdout: 0"
+    with pytest.raises(ValidationError, match=message):
+        params((0.7, 0.1, 0.2), holdout=0.1)
+    assert params((0.7, 0.1, 0.1), holdout=0.1).holdout == 0.1
 
 
 @pytest.mark.parametrize(
@@ -398,11 +457,22 @@ def test_a_class_left_out_of_a_part_is_refused_by_name(
     )
 
 
+@pytest.mark.parametrize("group", ["id", "none"])
+def test_a_class_left_out_of_the_holdout_is_refused_by_name(group: str) -> None:
+    table = samples({(0,): 400, (1,): 8})
+    with pytest.raises(SplitError) as caught:
+        draw(table, params((0.3, 0.3, 0.3), group=group, holdout=0.01), [7])
+    assert str(caught.value) == (
+        "params.yaml: split.holdout leaves class 'spheres' (8 samples) without a sample in holdout "
+        "of seed 7; raise split.holdout or add samples"
+    )
+
+
 def test_two_samples_are_too_few_for_three_parts_and_three_are_enough() -> None:
     with pytest.raises(SplitError, match="'spheres'"):
         draw(samples({(0,): 50, (1,): 2}), params((0.3, 0.3, 0.4)), [0])
     manifest = draw(samples({(0,): 3, (1,): 3}), params((0.34, 0.33, 0.33)), [0])
-    assert Counter(manifest["seed_0"]) == dict.fromkeys(PARTS, 2)
+    assert Counter(manifest["seed_0"]) == dict.fromkeys(SEEN, 2)
 
 
 def test_shares_of_which_nothing_is_drawn_at_all_are_refused_in_words() -> None:
@@ -418,4 +488,4 @@ def test_counts_are_shown_for_every_seed_part_and_class() -> None:
     counts = part_counts(manifest, [4, 11], ("spheres", "cubes"))
     assert list(counts.columns) == ["spheres", "cubes"]
     assert list(counts.index) == [(seed, part) for seed in (4, 11) for part in (*PARTS, UNUSED)]
-    assert counts.to_numpy().tolist() == [[50, 450], [10, 90], [40, 360], [0, 0]] * 2
+    assert counts.to_numpy().tolist() == [[50, 450], [10, 90], [40, 360], [0, 0], [0, 0]] * 2
