@@ -5,7 +5,7 @@ BIN := .venv/bin
 # dvc runs `python` from the PATH: the project's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-dev mend repro verdict confirm train-all calibration notebook bench bench-scale study test test-quick test-all check current lock clean clean-work
+.PHONY: help setup setup-dev mend repro verdict plan confirm train-all calibration notebook bench bench-scale study test test-quick test-all check current lock clean clean-work
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -57,6 +57,9 @@ verdict: setup  ## train ten seeds of each fusion: which ones differ, exported t
 	@dvc exp run --temp --name verdict -S 'train.seeds=[0,1,2,3,4,5,6,7,8,9]'
 	@python src/show.py export verdict metrics/verdict
 	@python benchmarks/table.py --write
+
+plan: setup  ## how many seeds and test ids would show a difference; DIFFERENCE=5 in points; FROM=folder or revision
+	@python src/show.py plan $(or $(FROM),metrics/verdict) $(if $(DIFFERENCE),--difference $(DIFFERENCE))
 
 train-all: setup  ## train all fusions and seeds, several at a time; ENGINE=ray ADDRESS=host:port: on a cluster
 	$(call unlocked)

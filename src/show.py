@@ -37,12 +37,13 @@ def main() -> None:
 def _add_arguments(command: argparse.ArgumentParser) -> None:
     """Declare what a command takes; the names are those of its function's parameters."""
     name = command.prog.split()[-1]
+    revision = "git commit, branch or tag, or name of an experiment"
     if name == "plan":
+        revision += ", or a folder that export wrote"
         command.add_argument(
             "--difference", type=float, metavar="POINTS",
             help="the difference to be shown, in the metric's unit, above 0 (default: the margin)",
         )  # fmt: skip
-    revision = "git commit, branch or tag, or name of an experiment"
     if name == "diff":
         command.add_argument(
             "before", metavar="REV", nargs="?", default="HEAD~1",
@@ -109,16 +110,21 @@ def plan(rev: str | None, difference: float | None) -> None:
     as it is, twice and four times as large. What is shown in the first of Holm's steps with 80 %,
     the seeds' variance being known no better than it is.
 
-    python src/show.py plan                   the margin that is declared
-    python src/show.py plan --difference 5    a difference of 5 points
+    python src/show.py plan metrics/verdict                  the margin that is declared
+    python src/show.py plan metrics/verdict --difference 5   a difference of 5 points
+    python src/show.py plan verdict                          an experiment
     """
+    from fusebench.report.export import exported
     from fusebench.report.plan import plan_text
     from fusebench.report.table import SCREEN_WIDTH
     from fusebench.report.verdict import on_screen
-    from fusebench.stale import stale
+    from fusebench.stale import Stale, stale
 
-    read = _reader(rev)
-    findings, state = _findings(rev, read), stale(read)
+    if rev and Path(rev).is_dir():
+        findings, state = exported(Path(rev)), Stale()
+    else:
+        read = _reader(rev)
+        findings, state = _findings(rev, read), stale(read)
     _refuse_stale(state, rev)
     cli.show(plan_text(findings.pairs, findings.best, difference, SCREEN_WIDTH))
     if state.lines():

@@ -52,7 +52,7 @@ def plan_text(pairs: pd.DataFrame, best: pd.DataFrame, difference: float | None,
     if planned[0].seeds < FEWEST_SEEDS:
         raise ArtifactError(
             f"metrics/pairs.csv: {planned[0].seeds} seed(s) are too few to plan with; from "
-            f"{FEWEST_SEEDS} on (make verdict trains 10)"
+            f"{FEWEST_SEEDS} on (make verdict trains 10; then make plan)"
         )
     metric = METRICS[planned[0].metric]
     if difference is None:

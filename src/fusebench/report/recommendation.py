@@ -4,6 +4,7 @@ What a fusion gains over the best sensor alone comes first, then how far each ca
 of all. All facts come from metrics/pairs.csv and metrics/best.csv.
 """
 
+import math
 from collections.abc import Sequence
 
 import pandas as pd
@@ -12,6 +13,7 @@ from fusebench.evaluation.metrics import METRICS
 from fusebench.report.best import FIXED, Best, best_rows
 from fusebench.report.pairs import Pair, pair_rows
 from fusebench.report.roles import BASELINE, PLANNED
+from fusebench.report.study import SUCCESSES
 from fusebench.report.verdict import State, amount, signed, state
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
 
@@ -54,9 +56,7 @@ def _against_single(pairs: Sequence[Pair], rows: Sequence[Best]) -> list[str]:
         if all(state(against[name, other]) is State.BETTER for other in single)
     ]
     if winners:
-        gains = [
-            f"{name} ({amount(nearest[name])} over {nearest[name].second})" for name in winners
-        ]
+        gains = [f"{name} ({_gain(nearest[name])})" for name in winners]
         alone = "each sensor alone" if len(single) > 1 else f"{single[0]} alone"
         return [f"Shown to be better than {alone}: {listed(gains)}."]
     unbeaten = [
@@ -74,6 +74,15 @@ def _against_single(pairs: Sequence[Pair], rows: Sequence[Best]) -> list[str]:
         f"No fusion of several sensors is shown to be better than {listed(unbeaten, 'or')} alone; "
         f"the best of them, {pair.first}, has {amount(pair)} over {pair.second}."
     ]
+
+
+def _gain(pair: Pair) -> str:
+    if pair.compares == SUCCESSES:
+        return (
+            f"{pair.first_succeeded:.0f} of {pair.seeds} seeds succeed, "
+            f"{pair.second_succeeded:.0f} of {pair.second}"
+        )
+    return f"{amount(pair)} over {pair.second}"
 
 
 def _nearest(pairs: Sequence[Pair]) -> Pair:
@@ -97,7 +106,7 @@ def _to_best(rows: Sequence[Best]) -> list[str]:
         return listed([f"{row.fusion} {row.below:.{digits}f}" for row in ordered])
 
     said = []
-    if margin == margin:
+    if not math.isnan(margin):
         within = f"{margin:g}{unit} of {metric.label}"
         said.append(
             f"As good as the best, to within {within}: {listed([row.fusion for row in good])} (at "
@@ -137,25 +146,25 @@ def _irregular(rows: Sequence[Best]) -> list[str]:
     metric, seeds = METRICS[rows[0].metric], rows[0].seeds
     side = "above" if metric.higher_is_better else "below"
     shares = [f"{row.fusion} {row.succeeded}" for row in rows]
+    maybe = [row.fusion for row in found if row.may_be_best]
+    bounds = f", nor is any bound, since {listed(maybe, 'or')} may be the best" if maybe else ""
     return [
         f"The seeds of {listed([row.fusion for row in found])} are visibly skewed or fall apart: "
-        "comparisons of means that involve them are not calibrated, their bounds to the best "
-        f"neither. Seeds {side} {metric.text(rows[0].success_beyond)}, midway from chance to the "
-        f"best seed, of {seeds}: {listed(shares)}."
+        f"means are not calibrated there{bounds}; contrasts compare how often seeds succeed. Of "
+        f"{seeds} seeds {side} {metric.text(rows[0].success_beyond)}, midway from chance to the "
+        f"best seed: {listed(shares)}."
     ]
 
 
 def _collapse(rows: Sequence[Best]) -> list[str]:
-    """Say what a collapse rate that is not ruled out would do to the best means."""
+    """Say what a collapse rate that is not ruled out would do to the best mean."""
     top = next((row for row in rows if row.as_good), rows[0])
-    metric = METRICS[top.metric]
-    # A loss is worse where it is higher.
-    digits = metric.digits - 1
+    metric, digits = METRICS[top.metric], METRICS[top.metric].digits - 1
+    fallen = f"{top.mean_at_collapse_rate:.{digits}f} {metric.unit}".rstrip()
     return [
-        f"{top.collapsed} of {top.seeds} seeds of {top.fusion} collapsed to one class, which rules "
-        f"out a rate above {100 * top.collapse_rate:.0f} % alone; at that rate its mean would be "
-        f"{top.mean_at_collapse_rate:.{digits}f} {metric.unit}".rstrip()
-        + f" instead of {top.mean:.{digits}f}, and no claim for it would hold unchanged."
+        f"That {top.collapsed} of {top.seeds} seeds of {top.fusion} collapsed to one class rules "
+        f"out no more than rates above {100 * top.collapse_rate:.0f} %: at that rate its mean "
+        f"would be {fallen} instead of {top.mean:.{digits}f}, and what is said of it would not hold."
     ]
 
 
@@ -179,7 +188,7 @@ def _easy(pairs: Sequence[Pair], rows: Sequence[Best]) -> list[str]:
     pair = against[rows[0].fusion]
     metric = METRICS[pair.metric]
     ends = (pair.fixed_low, pair.fixed_high, pair.retrained_low, pair.retrained_high)
-    low, high = ends[:2] if ends[2] != ends[2] else ends[2:]
+    low, high = ends[:2] if math.isnan(ends[2]) else ends[2:]
     if low > 0 if metric.higher_is_better else high < 0:
         return []
     digits = metric.digits - 1
