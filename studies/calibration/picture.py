@@ -1,6 +1,6 @@
 """The calibration as a picture: docs/calibration.png."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
 import matplotlib.style
@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from fusebench.report.drawing import STYLE_SHEET
 from fusebench.report.looks import MARKERS, PALETTE
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
-from studies.calibration import cells, families
 from studies.calibration.calibration import Calibration
 from studies.calibration.rates import Rate
 from studies.calibration.scenarios import TITLES
@@ -21,7 +20,6 @@ mpl.use("Agg")
 
 # Distance between the lines of one world's numbers of seeds; worlds are 1 apart.
 _STEP = 0.15
-_SEEDS = tuple(sorted({*cells.SEEDS, *families.SEEDS}))
 # Titles of worlds are broken after so many letters.
 _WIDTH = 44
 
@@ -41,14 +39,15 @@ def calibration_picture(calibration: Calibration) -> Figure:
     with mpl.style.context(STYLE_SHEET):
         figure = Figure(figsize=(9.2, 8.4))
         errors, coverage = figure.subplots(1, 2, sharey=True)
+        seeds = sorted({count for rates in false.values() for count in rates})
         for axes, drawn in ((errors, false), (coverage, holds)):
-            _draw(axes, drawn)
+            _draw(axes, drawn, seeds)
         worlds = len({family.world for family in calibration.families})
         _label_axes(errors, coverage, list(false), worlds)
         found: dict[str, Artist] = {}
         for handle, label in zip(*errors.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
-        ordered = {name: found[name] for name in map(_label, _SEEDS) if name in found}
+        ordered = {name: found[name] for name in map(_label, seeds)}
         figure.legend(
             list(ordered.values()), list(ordered), loc="outside lower center", ncols=len(ordered)
         )
@@ -78,22 +77,22 @@ def _broken(title: str) -> str:
     return f"{title[:place]}\n{title[place + 1 :]}"
 
 
-def _draw(axes: Axes, drawn: Mapping[str, Mapping[int, Rate]]) -> None:
+def _draw(axes: Axes, drawn: Mapping[str, Mapping[int, Rate]], order: Sequence[int]) -> None:
     for place, rates in enumerate(drawn.values()):
         if place % 2:
             axes.axhspan(place - 0.5, place + 0.5, color="#F4F4F4", linewidth=0, zorder=0)
         for seeds, rate in rates.items():
-            order = _SEEDS.index(seeds)
+            look = order.index(seeds)
             low, high = rate.interval
             axes.errorbar(
                 rate.percent,
-                place + _STEP * (order - (len(_SEEDS) - 1) / 2),
+                place + _STEP * (look - (len(order) - 1) / 2),
                 xerr=[[rate.percent - low], [high - rate.percent]],
-                color=PALETTE[order],
-                marker=MARKERS[order],
+                color=PALETTE[look],
+                marker=MARKERS[look],
                 markersize=4,
                 # Hollow: no claim is made with so few.
-                markerfacecolor="white" if seeds < FEWEST_SEEDS else PALETTE[order],
+                markerfacecolor="white" if seeds < FEWEST_SEEDS else PALETTE[look],
                 linewidth=1.2,
                 label=_label(seeds),
             )

@@ -180,8 +180,8 @@ class Scenario:
         effects = np.add.outer(fusion.seed * own, self.shared * shared).ravel()
         weights = np.outer(own_weights, shared_weights).ravel()
         given = self._percent(effects, place)
-        variance = np.average(given**2, weights=weights) - np.average(given, weights=weights) ** 2
-        return math.sqrt(max(0.0, float(variance)))
+        mean = np.average(given, weights=weights)
+        return math.sqrt(float(np.average((given - mean) ** 2, weights=weights)))
 
     def _percent(self, effects: Floats, place: int) -> Floats:
         latent = effects[..., None] + self.means[place]

@@ -7,6 +7,7 @@ each has the closed form
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -116,6 +117,7 @@ class TwoHeaps:
         return np.concatenate([high - self.gap, high]), np.outer(shares, weights).ravel()
 
 
+@cache
 def _hermite() -> tuple[Floats, Floats]:
     points, weights = np.polynomial.hermite_e.hermegauss(_NODES)
     return points, weights / weights.sum()
