@@ -11,11 +11,12 @@ from fusebench.config import load_section
 from fusebench.models import registry
 from fusebench.models.base import fusion_class
 from fusebench.prediction.predictions import PartPredictions
-from fusebench.report import pairs, study, verdict
+from fusebench.report import best, pairs, study, verdict
 from fusebench.report.best import Best
 from fusebench.report.settings import CompareParams, planned
 from fusebench.report.study import Study
-from fusebench.statistics import best, estimates, failures
+from fusebench.statistics import estimates, failures
+from fusebench.statistics.best import ToBest
 from fusebench.statistics.estimates import Claim
 from studies.calibration import families
 from studies.calibration.families import Family, Outcome, contradicts, examine, family_of
@@ -136,8 +137,8 @@ def test_another_word_changes_the_calibration(monkeypatch: pytest.MonkeyPatch) -
 
 def test_bounds_to_the_best_are_those_of_the_product(monkeypatch: pytest.MonkeyPatch) -> None:
     assert counted(BY_NAME["measured"]).by_means["bounds"].hits
-    # With no confidence at all every fusion may be said to be the best.
-    monkeypatch.setattr(best, "LEVEL", -5.0)
+    every_one = ToBest(np.zeros(7), np.ones(7, bool))
+    monkeypatch.setattr(best, "to_best", lambda *_: every_one)
     assert counted(BY_NAME["measured"]).by_means["bounds"] == Rate(0, 2)
 
 
