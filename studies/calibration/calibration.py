@@ -8,7 +8,7 @@ from typing import Any
 from fusebench.statistics.resampling import RESAMPLES
 from studies.calibration import cells, families, plans
 from studies.calibration.cells import Cell
-from studies.calibration.families import Family
+from studies.calibration.counts import Family, family_of
 from studies.calibration.plans import PILOTS, PLANS, Planned
 from studies.calibration.rates import Rate
 from studies.calibration.scenarios import SCENARIOS
@@ -78,7 +78,7 @@ def calibrate(trials: int, report: Callable[[str], None] = print, workers: int =
     in_families, in_cells, in_plans, bootstrap = [], [], [], {}
     for world in WORLDS:
         for seeds, outcomes in zip(families.SEEDS, next(found), strict=True):
-            in_families.append(families.family_of(world, seeds, outcomes))
+            in_families.append(family_of(world, seeds, outcomes))
         report(f"{world.name}: {few[_FAMILY_TRIALS]:,} studies of seven fusions")
     for scenario in SCENARIOS:
         for seeds, outcomes in zip(cells.SEEDS, next(found), strict=True):

@@ -4,16 +4,14 @@ Each simulated study goes through the functions that make metrics/pairs.csv, met
 the words of a verdict; here it is only held against the truth.
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import fmean
 from typing import Any
 
 from fusebench.report import best, pairs, study, verdict
 from fusebench.report.verdict import State
 from fusebench.statistics.failures import SeedValues, success_beyond
-from studies.calibration.rates import DIGITS, Rate, within
+from studies.calibration.rates import within
 from studies.calibration.scenarios import CHANCE
 from studies.calibration.simulation import MARGIN, Simulated, pair_right, seeds_of, simulate
 from studies.calibration.worlds import INFOS, NAMES, OTHER_PAIRS, PLANNED_PAIRS, World
@@ -188,104 +186,3 @@ def _claims(state: State) -> int:
 def _holds(pair: pairs.Pair, world: World) -> bool:
     interval = pair.simultaneous_low - 1e-6, pair.simultaneous_high + 1e-6
     return within(interval, world.difference(pair.first, pair.second))
-
-
-@dataclass(frozen=True)
-class Family:
-    """What was counted in one world with one number of seeds.
-
-    Attributes
-    ----------
-    world : str
-    seeds : int
-    said, by_means : dict of str to Rate
-        Studies of which each attribute of `Said` is true: as printed, and with means always.
-    irregular : Rate
-        Studies in which seeds of any fusion are called irregular.
-    power, power_by_means : float
-        Share of the planned contrasts that differ by more than the margin that is shown, in
-        percent; NaN where there is none.
-    unseen : Rate
-        Fusions that collapse in some seeds and show none.
-    unseen_false, unseen_good : Rate
-        Of the studies with such a fusion: those with a false claim, and with one called as good
-        that is not.
-    unseen_by_means, seen_by_means : Rate
-        False claims if means were always compared, in studies with such a fusion and in others.
-    bounded : Rate
-        Fusions that collapse, whose true rate is not above the bound.
-    """
-
-    world: str
-    seeds: int
-    said: dict[str, Rate]
-    by_means: dict[str, Rate]
-    irregular: Rate
-    power: float
-    power_by_means: float
-    unseen: Rate
-    unseen_false: Rate
-    unseen_good: Rate
-    unseen_by_means: Rate
-    seen_by_means: Rate
-    bounded: Rate
-
-    def as_json(self) -> dict[str, Any]:
-        """Return what docs/calibration.json says of it."""
-        rates = (
-            "irregular", "unseen", "unseen_false", "unseen_good", "unseen_by_means",
-            "seen_by_means", "bounded",
-        )  # fmt: skip
-        return {
-            "world": self.world,
-            "seeds": self.seeds,
-            "said": {name: rate.as_json() for name, rate in self.said.items()},
-            "by_means": {name: rate.as_json() for name, rate in self.by_means.items()},
-            **{name: getattr(self, name).as_json() for name in rates},
-            "power": _known(self.power),
-            "power_by_means": _known(self.power_by_means),
-        }
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else round(value, DIGITS)
-
-
-def family_of(world: World, seeds: int, found: Sequence[Outcome]) -> Family:
-    """Count the outcomes of one world with so many seeds."""
-    blind = [outcome for outcome in found if outcome.unseen]
-    collapsing = sum(outcome.collapsing for outcome in found)
-    return Family(
-        world.name,
-        seeds,
-        _rates([outcome.said for outcome in found]),
-        _rates([outcome.by_means for outcome in found]),
-        Rate.of(outcome.irregular for outcome in found),
-        _power(world, [outcome.shown for outcome in found]),
-        _power(world, [outcome.shown_by_means for outcome in found]),
-        Rate(sum(outcome.unseen for outcome in found), collapsing),
-        Rate.of(outcome.said.false for outcome in blind),
-        Rate.of(outcome.said.false_good for outcome in blind),
-        Rate.of(outcome.by_means.false for outcome in blind),
-        Rate.of(outcome.by_means.false for outcome in found if not outcome.unseen),
-        Rate(sum(outcome.bounded for outcome in found), collapsing),
-    )
-
-
-def _power(world: World, shown: Sequence[int]) -> float:
-    different = sum(abs(world.difference(*pair)) > MARGIN for pair in PLANNED_PAIRS)
-    return 100 * fmean(shown) / different if different else math.nan
-
-
-_COUNTED: dict[str, Callable[[Said], bool]] = {
-    "false": lambda said: said.false,
-    "coverage": lambda said: not said.missed,
-    "bounds": lambda said: not said.beyond,
-    "candidate": lambda said: not said.dismissed,
-    "good": lambda said: said.good,
-    "false_good": lambda said: said.false_good,
-}
-
-
-def _rates(said: Sequence[Said]) -> dict[str, Rate]:
-    return {name: Rate.of(counts(one) for one in said) for name, counts in _COUNTED.items()}

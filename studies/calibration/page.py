@@ -12,7 +12,7 @@ from studies.calibration.picture import calibration_picture
 from studies.calibration.plans import TESTS
 from studies.calibration.rates import Rate
 from studies.calibration.scenarios import TITLES
-from studies.calibration.shortfalls import shortfalls, too_few
+from studies.calibration.shortfalls import bought, shortfalls, too_few
 from studies.calibration.simulation import MARGIN, PART
 from studies.calibration.tables import (
     by_means_table,
@@ -90,11 +90,11 @@ The same studies without that rule, so that means are always compared:
 """
 
 _COLLAPSE = """
-Worlds in which seeds collapse. *Unseen*: fusions that collapse in 1 seed of 10 and show no such
-seed. Then no test can know of it: a mean over seeds speaks for seeds like those that were seen.
-*By means*: false claims in these studies if means were always compared; and in the others, in which
-every fusion that collapses shows it.
-*Bound*: fusions whose true rate of collapse is not above what is said not to be ruled out.
+Worlds in which seeds collapse. *Hidden*: fusions that collapse in 1 seed of 10 and show no such
+seed. No test can know of that: a mean over seeds speaks for seeds like those that were seen. *Bound
+holds*: fusions whose true rate of collapse is not above what is said not to be ruled out. Then
+studies in which some collapse is hidden, apart from those in which every fusion that collapses
+shows it. *By means*: false claims if means were always compared.
 
 """
 
@@ -177,13 +177,14 @@ def page(calibration: Calibration) -> str:
 def _of_families(calibration: Calibration) -> str:
     counted = calibration.families
     trials = _most(family.irregular for family in counted)
-    collapsing = [family for family in counted if family.unseen.trials]
+    collapsing = [family for family in counted if family.hidden.trials]
     return "".join(
         [
             _FAMILIES.format(trials=trials, margin=MARGIN),
             families_table(counted),
             _BY_MEANS,
             by_means_table(counted),
+            f"\n{sentence}\n" if (sentence := bought(counted)) else "",
             _COLLAPSE if collapsing else "",
             collapse_table(collapsing),
         ]

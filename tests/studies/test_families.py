@@ -19,7 +19,8 @@ from fusebench.statistics import estimates, failures
 from fusebench.statistics.best import ToBest
 from fusebench.statistics.estimates import Claim
 from studies.calibration import families
-from studies.calibration.families import Family, Outcome, contradicts, examine, family_of
+from studies.calibration.counts import Family, family_of
+from studies.calibration.families import Outcome, contradicts, examine
 from studies.calibration.rates import Rate
 from studies.calibration.simulation import (
     MARGIN,
@@ -161,10 +162,10 @@ def test_irregular_seeds_are_told_by_the_product_and_left_out_by_means(
 
 def test_collapse_is_counted_by_fusion() -> None:
     family = counted(BY_NAME["alike, collapsing"], trials=3)
-    assert family.unseen.trials == family.bounded.trials == 21
-    assert 0 < family.unseen.hits < 21
-    assert family.unseen_false.trials + family.seen_by_means.trials == 3
-    assert counted(BY_NAME["alike"]).unseen.trials == 0
+    assert family.hidden.trials == family.bounded.trials == 21
+    assert 0 < family.hidden.hits < 21
+    assert family.unseen["false"].trials + family.seen["false"].trials == 3
+    assert counted(BY_NAME["alike"]).hidden.trials == 0
 
 
 @pytest.mark.parametrize(
