@@ -13,7 +13,7 @@ from studies.calibration.rates import Rate, within
 from studies.calibration.scenarios import CHANCE, Scenario
 from studies.calibration.simulation import PART, Simulated, pair_right, seeds_of, simulate
 
-SEEDS = (3, 5, 8, 10, 20)
+SEEDS = (3, 5, 10, 20)
 USUAL = 10
 EFFECT = 5.0
 """By how much the second fusion is made worse, in points."""
@@ -34,6 +34,8 @@ class Outcome:
         The interval of that claim, and of the one about these models, contains its truth.
     irregular : bool
         Seeds are called irregular, so means are not what is compared.
+    bounds : tuple of bool
+        Of each fusion that collapses in some seeds: its true rate is not above the bound.
     """
 
     false: bool
@@ -42,6 +44,7 @@ class Outcome:
     covered: bool
     fixed_covered: bool
     irregular: bool
+    bounds: tuple[bool, ...]
 
 
 def outcomes(
@@ -81,6 +84,11 @@ def examine(simulated: Simulated, scenario: Scenario, count: int) -> Outcome:
         within(claim.interval(), scenario.truth),
         within(fixed.interval(), simulated.truth(scenario, count)),
         irregular,
+        tuple(
+            fusion.collapsed <= of.collapse_rate
+            for fusion, of in zip(scenario.fusions, values.values(), strict=True)
+            if fusion.collapsed
+        ),
     )
 
 
@@ -114,6 +122,8 @@ class Cell:
     fixed_noncoverage, fixed_coverage : Rate
         With no difference between the fusions: the interval of the difference between the fixed
         models does not contain it. Theirs is not 0: seeds made them what they are. And with one.
+    bounded : Rate
+        Fusions that collapse in some seeds, whose true rate is not above what is not ruled out.
     """
 
     scenario: str
@@ -125,12 +135,13 @@ class Cell:
     power: Rate
     fixed_noncoverage: Rate
     fixed_coverage: Rate
+    bounded: Rate
 
     def as_json(self) -> dict[str, Any]:
         """Return what docs/calibration.json says of it."""
         rates = (
             "irregular", "type_1_error", "by_means", "coverage", "power", "fixed_noncoverage",
-            "fixed_coverage",
+            "fixed_coverage", "bounded",
         )  # fmt: skip
         return {
             "scenario": self.scenario,
@@ -152,6 +163,7 @@ def cell_of(scenario: Scenario, seeds: int, found: Sequence[tuple[Outcome, Outco
         Rate.of(one.shown for one in effect),
         Rate.of(not one.fixed_covered for one in null),
         Rate.of(one.fixed_covered for one in effect),
+        Rate.of(bound for one in null for bound in one.bounds),
     )
 
 

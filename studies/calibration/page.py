@@ -92,9 +92,10 @@ The same studies without that rule, so that means are always compared:
 _COLLAPSE = """
 Worlds in which seeds collapse. *Hidden*: fusions that collapse in 1 seed of 10 and show no such
 seed. No test can know of that: a mean over seeds speaks for seeds like those that were seen. *Bound
-holds*: fusions whose true rate of collapse is not above what is said not to be ruled out. Then
-studies in which some collapse is hidden, apart from those in which every fusion that collapses
-shows it. *By means*: false claims if means were always compared.
+holds*: fusions whose true rate of collapse is not above what is said not to be ruled out; up to 28
+seeds rule out no rate as low as this, so the table of two fusions tells more. Then studies in which
+some collapse is hidden, apart from those in which every fusion that collapses shows it. *By means*:
+false claims if means were always compared.
 
 """
 

@@ -86,6 +86,7 @@ _OF_CELLS: tuple[_Promise[Cell], ...] = (
         f"with a difference of {EFFECT:g} points, the interval for fixed models holds in",
         lambda one: one.fixed_coverage, _seldom,
     ),
+    _Promise("the bound of the collapse rate holds in", lambda one: one.bounded, _seldom),
 )  # fmt: skip
 _OF_PLANS: tuple[_Promise[Planned], ...] = (
     _Promise("by means, a planned study shows it in", lambda one: one.power, _weak),

@@ -100,6 +100,7 @@ def collapse_table(counted: Sequence[Family]) -> str:
                 ("hidden", family.unseen, family.unseen_by_means),
                 ("seen", family.seen, family.seen_by_means),
             )
+            if said["false"].trials
         ]
     )
 
@@ -145,6 +146,7 @@ def _cell(cell: Cell) -> dict[str, str]:
         "shown (%)": f"{cell.power.percent:.1f}",
         "fixed models: misses (%)": _rate(cell.fixed_noncoverage, cell.fixed_noncoverage.often),
         "fixed models: holds (%)": _rate(cell.fixed_coverage, cell.fixed_coverage.seldom),
+        "collapse bound holds (%)": _rate(cell.bounded, cell.bounded.seldom),
     }
 
 

@@ -36,7 +36,7 @@ SHOWN, NOT_SHOWN = Rate(810, TRIALS), Rate(700, TRIALS)
 FILES = ("calibration.json", "calibration.md", "calibration.png")
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 
-CELL = Cell("both", 10, GOOD, GOOD, GOOD, COVERED, SHOWN, GOOD, COVERED)
+CELL = Cell("both", 10, GOOD, GOOD, GOOD, COVERED, SHOWN, GOOD, COVERED, COVERED)
 SAID = {
     "false": GOOD, "coverage": COVERED, "bounds": COVERED, "candidate": COVERED, "good": GOOD,
     "false_good": GOOD,
@@ -141,6 +141,16 @@ def test_what_a_cell_calls_wrong_is_what_the_product_would_say_of_one_contrast(n
             assert outcome.false is (pair.holm <= 0.05)
 
 
+def test_the_bound_of_a_collapse_rate_is_held_against_the_true_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert _cells(BY_NAME["collapsed 0.3"], 10)[0].bounded == Rate(20, 20)
+    assert _cells(BY_NAME["one collapsed"], 10)[0].bounded == Rate(10, 10)
+    assert _cells(BY_NAME["both"], 2)[0].bounded == Rate(0, 0)
+    monkeypatch.setattr(failures, "rate_at_most", lambda *_: 0.2)
+    assert _cells(BY_NAME["collapsed 0.3"], 10)[0].bounded == Rate(0, 20)
+
+
 def test_statistics_that_claim_everything_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cells, "retrained", lambda paired: Claim(paired.difference, 1e-9, 10.0))
     monkeypatch.setattr(failures, "irregular", lambda *_: False)
@@ -224,6 +234,7 @@ def test_a_broken_promise_of_seven_is_listed(broken: dict[str, Any], words: str)
         ({"coverage": UNCOVERED}, "with a difference of 5 points, the interval of means holds in"),
         ({"fixed_noncoverage": BAD}, "fixed models misses its truth in 9.0 %"),
         ({"fixed_coverage": UNCOVERED}, "the interval for fixed models holds in 90.0 %"),
+        ({"bounded": UNCOVERED}, "the bound of the collapse rate holds in 90.0 %"),
     ],
 )
 def test_a_broken_promise_of_two_is_listed(broken: dict[str, Any], words: str) -> None:
