@@ -66,7 +66,7 @@ train-all: setup  ## train all fusions and seeds, several at a time; ENGINE=ray 
 	@dvc repro split check_inputs
 	@python src/train_all.py $(if $(ENGINE),--engine $(ENGINE)) $(if $(ADDRESS),--address $(ADDRESS))
 
-calibration: setup  ## simulate how often the statistics err (several minutes)
+calibration: setup  ## simulate how often the statistics err (a quarter of an hour)
 	@python studies/calibrate.py
 
 confirm: setup  ## open the holdout, once, at the very end: recorded in git, then measured; YES=1: without asking

@@ -1,186 +1,219 @@
 """The calibration as a page to read: docs/calibration.md."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-
-import pandas as pd
 
 from fusebench.files import write_json, write_text
 from fusebench.report.drawing import save
 from fusebench.statistics.estimates import FEWEST_SEEDS
-from studies.calibration.calibration import USUAL, Calibration, Cell, Effect, Rate
+from studies.calibration.calibration import Calibration
+from studies.calibration.cells import EFFECT, USUAL
 from studies.calibration.picture import calibration_picture
-from studies.calibration.scenarios import SCENARIOS, TITLES, Scenario
-from studies.calibration.shortfalls import often, said, shortfalls, too_few
-from studies.calibration.simulation import MAJORITY, MINORITY
+from studies.calibration.plans import TESTS
+from studies.calibration.rates import Rate
+from studies.calibration.scenarios import TITLES
+from studies.calibration.shortfalls import bought, shortfalls, too_few
+from studies.calibration.simulation import MARGIN, PART
+from studies.calibration.tables import (
+    by_means_table,
+    cells_table,
+    collapse_table,
+    families_table,
+    plans_table,
+    scenarios_table,
+    worlds_table,
+)
 
 _NAME = "calibration"
 
-_HEAD = """# How often the statistics are wrong
+_PROMISED = """# How often the statistics are wrong
 
 Written by `make calibration`, all of it; every number is in [calibration.json](calibration.json).
+What is counted is described in [statistics.md](statistics.md).
 
-Two fusions are simulated on a test part like the default one: {majority:,} samples of one class and
-{minority} of the other, each in a group (of the same id) with one of the first. The truth is known,
-so wrong claims can be counted. In seed s, fusion f is right on sample j if
+## What is promised
+
+Of seven fusions compared at once, with {fewest} seeds or more and {tests} planned contrasts, in
+each world below:
+
+- A contrast is wrongly said to be better or worse in at most 5 % of studies. Wrong is what is not
+  so in truth of what the contrast compares, means or shares of seeds that succeed.
+- The simultaneous intervals of all contrasts that compare means hold together in 95 %.
+- The bounds to the best of all fusions whose seeds are not called irregular hold together in 95 %,
+  and the best in truth is not shown to be worse in 95 %.
+- A fusion that is more than {margin:g} points below the best is called as good as it in at most
+  5 %.
+- The collapse rate that is said not to be ruled out is not exceeded in 95 % of fusions.
+
+Of two fusions: a single contrast is wrongly shown in at most 5 %, and the intervals of both claims
+hold in 95 %. A study of as many seeds as `show.py plan` says shows the difference in 80 %.
+
+"""
+
+_SIMULATED = """
+## What is simulated
+
+Fusions on a test part like the default one: {majority:,} samples of one class and {minority} of the
+other, each in a group (of the same id) with one of the first. In seed s, fusion f is right on
+sample j if
 
     mean of f and the class + shared_s + own_fs + difficulty_j + own_fj + noise_fsj > 0
 
-with normal terms: *shared_s* is a seed's draw of training data, *own_fs* the fusion's own luck with
-it, *difficulty_j* what is hard for both, *own_fj* what is hard for one fusion in all of its seeds,
-*noise_fsj* the interaction of seed and id. Collapsed seeds answer the larger class for each sample.
-A fusion is made worse by missing more of the smaller class; all expected values have closed forms.
+*shared_s* is a seed's draw of training data, *own_fs* the fusion's own luck with it, *difficulty_j*
+what is hard for all, *own_fj* what is hard for one fusion in all of its seeds, *noise_fsj* the
+interaction of seed and id. All are normal, but for own_fs where it says so: *skewed* is 1 − an
+exponential variable, *two heaps* two normal distributions. Collapsed seeds answer the larger class
+for each sample. A fusion is made worse by missing more of the smaller class. All expected values
+have closed forms.
+
+The worlds of seven fusions, which are named as those of the project, so that the same contrasts are
+planned; balanced accuracy in %, ± standard deviation over the seeds that did not collapse, and the
+share of seeds that collapse:
+
 """
 
-_EXPLAINED = """{trials:,} studies in each line; in brackets exact binomial 95 % intervals.
+_FAMILIES = """
+## Seven fusions at once
 
-- *Type I error*: the fusions have the same expected balanced accuracy, and a difference is claimed
-  of the fusions, retrained, all the same (p ≤ 5 %). Bold: more than 5 %, beyond chance.
-- *Minimum detectable*: the difference that is said to be shown with 80 % power, median of those
-  studies. It is made of how much the two differ by now; a worse fusion, farther from 100 %, varies
-  more.
-- Then the second fusion is worse by that difference, and by *twice* that. *Power*: how often it is
-  shown. *Coverage*: how often the 95 % interval contains it. –: more than a fusion can lose.
-- *Fixed models*: non-coverage of the claim about these trained models. Its truth is what these very
-  models differ by over all samples, which is not 0 where fusions are alike.
+{trials:,} studies in each line, which go through the functions that make metrics/pairs.csv,
+metrics/best.csv and the words of a verdict. In brackets exact binomial 95 % intervals; bold: a
+promise is broken beyond chance. *Power*: share of the planned contrasts that differ by more than
+{margin:g} points of means that is shown; –: there is none. *As good*: studies in which any fusion
+is called as good as the best.
+
 """
 
-_PROMISED = """## Where it falls short
+_BY_MEANS = """
+Where seeds are called irregular, a contrast compares successes, and a fusion is not called as good.
+The same studies without that rule, so that means are always compared:
 
-Promised, with {fewest} seeds or more: type I error of at most 5 %, coverage of 95 %, power of 80 %
-at the minimum detectable difference, and with {usual} seeds at twice that. Listed is what breaks
-this beyond chance.
+"""
+
+_COLLAPSE = """
+Worlds in which seeds collapse. *Hidden*: fusions that collapse in 1 seed of 10 and show no such
+seed. No test can know of that: a mean over seeds speaks for seeds like those that were seen. *Bound
+holds*: fusions whose true rate of collapse is not above what is said not to be ruled out; up to 28
+seeds rule out no rate as low as this, so the table of two fusions tells more. Then studies in which
+some collapse is hidden, apart from those in which every fusion that collapses shows it. *By means*:
+false claims if means were always compared.
+
+"""
+
+_CELLS = """
+## Two fusions
+
+{trials:,} studies in each line. *Wrongly shown*: the fusions have the same expected balanced
+accuracy, and a difference is claimed of what is compared that is not so. *By means*: if means were
+always compared. Then the second fusion is worse by {effect:g} points: *interval holds*, *shown*
+(of means, p ≤ 5 %). *Fixed models*: the same interval for these trained models. Its truth is what
+these very models differ by over all samples, which is not 0 where fusions are alike.
+
+{scenarios}
 """
 
 _TOO_FEW = """
-With fewer than {fewest} seeds nothing is claimed of fusions, retrained. {reason}
+With fewer than {fewest} seeds nothing is claimed of fusions, retrained.{reason}
 """
 
-_UNSEEN = """
-What no test can know is a failure so rare that no seed shows it. After n seeds without one it may
-still befall 1 − 0.05^(1/n) of seeds: 26 % after 10, 14 % after 20. A mean over seeds includes such
-failures, so a claim holds for seeds like those that were seen.
-"""
+_PLANS = """
+## Plans
 
-_MANY = """## Many pairs, and the bootstrap
+{trials:,} pilots in each line, of two fusions one of which is worse. From each the seeds of a new
+study are planned, in the first of Holm's steps over {tests} contrasts; the study is then simulated,
+with other seeds and ids. *None*: pilots that say that more than 1,000 seeds would be needed; no
+study follows. *Shown*: of the studies that follow, by means. *As printed*: the same, but where
+seeds are called irregular, the verdict does not compare means, so it is not counted.
 
-Seven fusions that are all alike, so 21 pairs, {usual} seeds: studies with any type I error after
-Holm's correction.
 """
 
 _BOOTSTRAP = """
-The two-way bootstrap of two like fusions, {usual} seeds: coverage of its 95 % interval.
+## The two-way bootstrap
+
+Two like fusions, {usual} seeds: how often its 95 % interval holds.
+
+"""
+
+_REFERENCES = """
+## References
+
+- Clopper & Pearson, Biometrika 26 (1934): exact intervals of rates
+- Holm, Scandinavian Journal of Statistics 6 (1979)
+- Hsu, Multiple Comparisons: Theory and Methods (1996)
+- O'Hagan, Stevens & Campbell, Pharmaceutical Statistics 4 (2005): power as a mean over what a
+  variance may be
+- Owen, Annals of Applied Statistics 1 (2007): the two-way bootstrap
 """
 
 
 def write_calibration(calibration: Calibration, folder: Path) -> None:
     """Write calibration.json, calibration.md and calibration.png into a folder."""
-    write_json(folder / f"{_NAME}.json", calibration.as_json())
+    numbers = {"shortfalls": shortfalls(calibration), **calibration.as_json()}
+    write_json(folder / f"{_NAME}.json", numbers)
     write_text(folder / f"{_NAME}.md", page(calibration))
     save(calibration_picture(calibration), folder / f"{_NAME}.png")
 
 
 def page(calibration: Calibration) -> str:
     """Return docs/calibration.md."""
-    first = calibration.cells[0]
-    return "\n".join(
+    broken = shortfalls(calibration)
+    return "".join(
         [
-            _HEAD.format(majority=MAJORITY, minority=MINORITY),
-            _markdown([_scenario(scenario) for scenario in SCENARIOS]),
-            f"![Type I error and coverage by scenario and number of seeds]({_NAME}.png)\n",
-            _EXPLAINED.format(trials=first.type_1_error.trials),
-            _markdown([_cell(cell) for cell in calibration.cells]),
-            _short(calibration),
-            _others(calibration),
+            _PROMISED.format(fewest=FEWEST_SEEDS, tests=TESTS, margin=MARGIN),
+            f"![False claims and coverage by world and number of seeds]({_NAME}.png)\n",
+            "\n## Where it falls short\n\nListed is what breaks a promise beyond chance.\n\n",
+            _listed(broken) if broken else "Nothing does.\n",
+            _SIMULATED.format(majority=PART.majority, minority=PART.minority),
+            worlds_table(),
+            _of_families(calibration),
+            _of_cells(calibration),
+            _PLANS.format(trials=_most(one.impossible for one in calibration.plans), tests=TESTS),
+            plans_table(calibration.plans),
+            _BOOTSTRAP.format(usual=USUAL),
+            _rates(calibration.bootstrap),
+            _REFERENCES,
         ]
     )
 
 
-def _markdown(rows: Sequence[Mapping[str, str]]) -> str:
-    table: str = pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
-    return table + "\n"
-
-
-def _scenario(scenario: Scenario) -> dict[str, str]:
-    fusions = scenario.fusions
-    return {
-        "what varies": scenario.title,
-        "expected balanced accuracy (%)": _both([f"{fusion.expected:.1f}" for fusion in fusions]),
-        "deviation over seeds (points)": _both([f"{value:.1f}" for value in scenario.deviations()]),
-        "collapsed (%)": _both([f"{100 * fusion.collapsed:.0f}" for fusion in fusions]),
-        "shared": f"{scenario.shared:g}",
-        "own_f": _both([f"{fusion.seed:g}" for fusion in fusions]),
-        "difficulty": f"{scenario.difficulty:g}",
-        "own_fj": f"{scenario.own:g}",
-        "noise": f"{scenario.noise:g}",
-    }
-
-
-def _both(values: Sequence[str]) -> str:
-    """Return what holds for both fusions, once where it is the same."""
-    return values[0] if len(set(values)) == 1 else ", ".join(values)
-
-
-def _cell(cell: Cell) -> dict[str, str]:
-    return {
-        "what varies": TITLES[cell.scenario],
-        "seeds": str(cell.seeds),
-        "type I error (%)": _marked(cell.type_1_error),
-        "minimum detectable (points)": f"{cell.minimum_detectable:.1f}",
-        **_effect("", cell.once),
-        **_effect("twice: ", cell.twice),
-        "fixed models: non-coverage (%)": _marked(cell.fixed_noncoverage),
-    }
-
-
-def _effect(prefix: str, effect: Effect | None) -> dict[str, str]:
-    return {
-        f"{prefix}power (%)": f"{effect.power.percent:.1f}" if effect else "–",
-        f"{prefix}coverage (%)": f"{effect.coverage.percent:.1f}" if effect else "–",
-    }
-
-
-def _marked(rate: Rate) -> str:
-    low, high = rate.interval
-    words = f"{rate.percent:.1f}"
-    return f"{f'**{words}**' if often(rate) else words} ({low:.1f}–{high:.1f})"
-
-
-def _short(calibration: Calibration) -> str:
-    broken, few = shortfalls(calibration), too_few(calibration)
-    reason = (
-        "Else:"
-        if few
-        else "The type I error of these cells is not above 5 %, but they rest on a guess of the "
-        "spread."
-    )
+def _of_families(calibration: Calibration) -> str:
+    counted = calibration.families
+    trials = _most(family.irregular for family in counted)
+    collapsing = [family for family in counted if family.hidden.trials]
     return "".join(
         [
-            _PROMISED.format(fewest=FEWEST_SEEDS, usual=USUAL),
-            "\n",
-            _listed(broken) if broken else "Nothing does.\n",
+            _FAMILIES.format(trials=trials, margin=MARGIN),
+            families_table(counted),
+            _BY_MEANS,
+            by_means_table(counted),
+            f"\n{sentence}\n" if (sentence := bought(counted)) else "",
+            _COLLAPSE if collapsing else "",
+            collapse_table(collapsing),
+        ]
+    )
+
+
+def _of_cells(calibration: Calibration) -> str:
+    few = too_few(calibration)
+    trials = _most(cell.irregular for cell in calibration.cells)
+    head = _CELLS.format(trials=trials, effect=EFFECT, scenarios=scenarios_table())
+    reason = " Else:" if few else ""
+    return "".join(
+        [
+            head,
+            cells_table(calibration.cells),
             _TOO_FEW.format(fewest=FEWEST_SEEDS, reason=reason),
             "\n" if few else "",
             _listed(few),
-            _UNSEEN,
         ]
     )
 
 
-def _others(calibration: Calibration) -> str:
-    return "\n".join(
-        [
-            _MANY.format(usual=USUAL),
-            _rates(calibration.families) + _BOOTSTRAP.format(usual=USUAL),
-            _rates(calibration.bootstrap),
-        ]
-    )
+def _most(rates: Iterable[Rate]) -> int:
+    return max((rate.trials for rate in rates), default=0)
 
 
 def _rates(rates: Mapping[str, Rate]) -> str:
-    return _listed(
-        [f"{TITLES[name]}: {said(rate)} of {rate.trials:,}" for name, rate in rates.items()]
-    )
+    return _listed([f"{TITLES[name]}: {rate} of {rate.trials:,}" for name, rate in rates.items()])
 
 
 def _listed(lines: Sequence[str]) -> str:

@@ -4,8 +4,8 @@ A model in the manner of probit: in seed s, fusion f is right on sample j if
 
     mean of f and the class + shared_s + own_fs + difficulty_j + own_fj + noise_fsj > 0,
 
-all terms but the mean normal with mean 0. Sums of normals are normal, so every expectation has a
-closed form: the truth is known, not estimated. A seed of a fusion may also collapse: then it
+all terms but the mean normal with mean 0, but that own_fs may have another shape. Every expectation
+has a closed form: the truth is known, not estimated. A seed of a fusion may also collapse: then it
 answers the majority class for every sample.
 """
 
@@ -14,12 +14,17 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
 from fusebench.statistics.paired import Floats
+from studies.calibration.shapes import Normal, Shape
 
-# Enough for functions as smooth as these to all digits shown.
-_NODES = 64
+# What an answer reaches that does not look at the sample, in percent.
+CHANCE = 50.0
+# No latent value is farther from 0.
+_FAR = 60.0
+_NORMAL = Normal()
 
 
 @dataclass(frozen=True)
@@ -35,12 +40,15 @@ class ScenarioFusion:
         Deviation of own_fs, on the latent scale.
     collapsed : float
         Share of seeds that collapse to the majority class.
+    shape : Shape
+        Of own_fs.
     """
 
     majority: float = 0.998
     minority: float = 0.95
     seed: float = 0.0
     collapsed: float = 0.0
+    shape: Shape = _NORMAL
 
     @property
     def expected(self) -> float:
@@ -67,6 +75,29 @@ class ScenarioFusion:
         if not self.can_lose(points):
             raise ValueError(f"{self} cannot lose {points:.1f} points")
         return replace(self, minority=self.minority - points / (50 * (1 - self.collapsed)))
+
+    def at(self, expected: float) -> "ScenarioFusion":
+        """Return the fusion that misses so much of the minority class that this is expected."""
+        return self.worse(self.expected - expected)
+
+    def level(self, share: float, spread: float) -> float:
+        """Return the latent mean at which such a share of samples is right.
+
+        Parameters
+        ----------
+        spread : float
+            Deviation of all terms but own_fs.
+        """
+        if isinstance(self.shape, Normal):
+            return float(ndtri(share)) * math.hypot(self.seed, spread)
+        return float(
+            brentq(
+                lambda mean: self.shape.right(mean, self.seed, spread) - share,
+                -_FAR,
+                _FAR,
+                xtol=1e-13,
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -105,10 +136,10 @@ class Scenario:
     @cached_property
     def means(self) -> Floats:
         """Latent mean of each fusion and class, shape (f, 2)."""
+        spread = math.hypot(self.shared, self._samples)
         return np.array(
             [
-                ndtri([fusion.majority, fusion.minority])
-                * math.hypot(self.shared, fusion.seed, self._samples)
+                [fusion.level(share, spread) for share in (fusion.majority, fusion.minority)]
                 for fusion in self.fusions
             ]
         )
@@ -138,13 +169,37 @@ class Scenario:
     def deviations(self) -> list[float]:
         """Return how much seeds that did not collapse differ, of each fusion, in percentage points.
 
-        The standard deviation of `given` over seeds, by Gauss–Hermite quadrature.
+        The standard deviation of `given` over seeds, by Gaussian quadrature.
         """
-        nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
-        scales = np.array([math.hypot(self.shared, fusion.seed) for fusion in self.fusions])
-        given = self.given(scales[:, None] * nodes)
-        variances = np.average(given**2, 1, weights) - np.average(given, 1, weights) ** 2
-        return [math.sqrt(max(0.0, variance)) for variance in variances]
+        return [self._deviation(place) for place in range(len(self.fusions))]
+
+    def _deviation(self, place: int) -> float:
+        fusion = self.fusions[place]
+        own, own_weights = fusion.shape.nodes()
+        shared, shared_weights = _NORMAL.nodes()
+        effects = np.add.outer(fusion.seed * own, self.shared * shared).ravel()
+        weights = np.outer(own_weights, shared_weights).ravel()
+        given = self._percent(effects, place)
+        mean = np.average(given, weights=weights)
+        return math.sqrt(float(np.average((given - mean) ** 2, weights=weights)))
+
+    def _percent(self, effects: Floats, place: int) -> Floats:
+        latent = effects[..., None] + self.means[place]
+        percent: Floats = 50 * ndtr(latent / self._samples).sum(axis=-1)
+        return percent
+
+    def success(self, place: int, beyond: float) -> float:
+        """Return how likely a seed of a fusion is above a balanced accuracy, over all samples."""
+        fusion = self.fusions[place]
+        collapsed = fusion.collapsed * (beyond < CHANCE)
+        if not self._percent(np.array(_FAR), place) > beyond:
+            return collapsed
+        edge = brentq(
+            lambda effect: float(self._percent(np.array(effect), place)) - beyond, -_FAR, _FAR
+        )
+        return collapsed + (1 - fusion.collapsed) * fusion.shape.right(
+            -edge, fusion.seed, self.shared
+        )
 
     def worse(self, points: float) -> "Scenario":
         """Return the scenario in which the second fusion is worse by so many points."""
@@ -160,10 +215,10 @@ def _twice(fusion: ScenarioFusion) -> tuple[ScenarioFusion, ScenarioFusion]:
     return fusion, fusion
 
 
-_COLLAPSING = ScenarioFusion(seed=0.6, collapsed=0.1)
-_OTHER = replace(_COLLAPSING, collapsed=0.0)
-_BOTH = Scenario(
-    "both", "seeds and ids differ", _twice(_OTHER),
+COLLAPSING = ScenarioFusion(seed=0.6, collapsed=0.1)
+OTHER = replace(COLLAPSING, collapsed=0.0)
+BOTH = Scenario(
+    "both", "seeds and ids differ", _twice(OTHER),
     shared=0.3, difficulty=1.0, own=1.0, noise=0.5,
 )  # fmt: skip
 
@@ -181,18 +236,18 @@ SCENARIOS = (
         "interaction", "seed × id differs most", _twice(ScenarioFusion(seed=0.05)),
         shared=0.05, difficulty=0.5, own=0.1, noise=1.5,
     ),
-    _BOTH,
+    BOTH,
     Scenario(
         "saturated", "both near 100 %", _twice(ScenarioFusion(0.9998, 0.995, seed=0.3)),
         shared=0.2, difficulty=1.0, own=0.5, noise=0.5,
     ),
     replace(
-        _BOTH, name="collapsed 0.1", title="1 seed in 10 collapsed", fusions=_twice(_COLLAPSING),
+        BOTH, name="collapsed 0.1", title="1 seed in 10 collapsed", fusions=_twice(COLLAPSING),
         stream="stuck 0.1",
     ),
     replace(
-        _BOTH, name="collapsed 0.3", title="3 seeds in 10 collapsed",
-        fusions=_twice(replace(_COLLAPSING, collapsed=0.3)), stream="stuck 0.3",
+        BOTH, name="collapsed 0.3", title="3 seeds in 10 collapsed",
+        fusions=_twice(replace(COLLAPSING, collapsed=0.3)), stream="stuck 0.3",
     ),
     Scenario(
         "uneven", "seeds differ, in one fusion only", (ScenarioFusion(seed=1.2), ScenarioFusion()),
@@ -200,16 +255,9 @@ SCENARIOS = (
     ),
     # The second is worse whenever the first has not collapsed, so that the means are the same.
     replace(
-        _BOTH, name="one collapsed", title="1 seed in 10 collapsed, in one fusion only",
-        fusions=(_COLLAPSING, _OTHER.worse(_OTHER.expected - _COLLAPSING.expected)),
+        BOTH, name="one collapsed", title="1 seed in 10 collapsed, in one fusion only",
+        fusions=(COLLAPSING, OTHER.worse(OTHER.expected - COLLAPSING.expected)),
         stream="one stuck",
     ),
 )  # fmt: skip
 TITLES = {scenario.name: scenario.title for scenario in SCENARIOS}
-
-
-def of_seven(name: str) -> Scenario:
-    """Return a scenario with seven fusions that are all like its first: 21 pairs, no difference."""
-    scenario = next(scenario for scenario in SCENARIOS if scenario.name == name)
-    stream = f"{scenario.stream or name}, seven"
-    return replace(scenario, fusions=scenario.fusions[:1] * 7, stream=stream)

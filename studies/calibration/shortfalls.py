@@ -2,140 +2,176 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL, POWER
-from studies.calibration.calibration import USUAL, Calibration, Cell, Rate
-from studies.calibration.scenarios import TITLES
+from fusebench.statistics.estimates import FEWEST_SEEDS
+from studies.calibration.calibration import Calibration
+from studies.calibration.cells import EFFECT, Cell
+from studies.calibration.counts import Family
+from studies.calibration.plans import Planned
+from studies.calibration.rates import Rate
+from studies.calibration.scenarios import TITLES as SCENARIO_TITLES
+from studies.calibration.worlds import TITLES as WORLD_TITLES
 
-
-def often(rate: Rate) -> bool:
-    """Tell whether it happens in more than 5 % of studies, beyond what chance explains."""
-    return rate.interval[0] > 100 * (1 - LEVEL)
-
-
-def seldom(rate: Rate) -> bool:
-    """Tell whether it happens in less than 95 % of studies, beyond what chance explains."""
-    return rate.interval[1] < 100 * LEVEL
-
-
-def weak(rate: Rate) -> bool:
-    """Tell whether a difference is shown in less than 80 % of studies, beyond chance."""
-    return rate.interval[1] < 100 * POWER
-
-
-def said(rate: Rate) -> str:
-    """Return a rate with its interval."""
-    low, high = rate.interval
-    return f"{rate.percent:.1f} % ({low:.1f}–{high:.1f})"
+_Counted = TypeVar("_Counted", Family, Cell, Planned)
 
 
 @dataclass(frozen=True)
-class _Promise:
-    """Something that is to hold in every cell of enough seeds.
+class _Promise(Generic[_Counted]):
+    """Something that is to hold of everything that is counted.
 
     Attributes
     ----------
     words : str
         What is wrong where it is broken; the rates follow.
     rate : callable
-        Of a cell; None where it was not counted.
+        Of what is counted.
     broken : callable
         Whether a rate breaks it.
-    seeds : sequence of int
-        Where it is given; empty: from as many seeds on as a claim needs.
     """
 
     words: str
-    rate: Callable[[Cell], Rate | None]
+    rate: Callable[[_Counted], Rate]
     broken: Callable[[Rate], bool]
-    seeds: Sequence[int] = ()
 
-    def breaks(self, cell: Cell) -> bool:
-        """Tell whether a cell breaks it."""
-        given = cell.seeds in self.seeds if self.seeds else cell.seeds >= FEWEST_SEEDS
-        rate = self.rate(cell)
-        return given and rate is not None and self.broken(rate)
-
-    def sentences(self, cells: Sequence[Cell]) -> list[str]:
-        """Return the sentence on the cells of one scenario; none where all keep the promise."""
-        rates = [(cell, self.rate(cell)) for cell in cells if self.breaks(cell)]
-        broken = [f"{said(rate)} with {cell.seeds} seeds" for cell, rate in rates if rate]
-        return [f"{_title(cells[0].scenario)}: {self.words} {', '.join(broken)}."] if broken else []
+    def sentence(self, title: str, counted: Sequence[tuple[str, _Counted]]) -> list[str]:
+        """Return the sentence on what is counted under one title; none where it is kept."""
+        rates = [(where, self.rate(one)) for where, one in counted]
+        broken = [f"{rate} with {where}" for where, rate in rates if self.broken(rate)]
+        return [f"{capitalized(title)}: {self.words} {', '.join(broken)}."] if broken else []
 
 
-_PROMISES = (
-    _Promise("type I error is", lambda cell: cell.type_1_error, often),
+def _often(rate: Rate) -> bool:
+    return rate.often
+
+
+def _seldom(rate: Rate) -> bool:
+    return rate.seldom
+
+
+def _weak(rate: Rate) -> bool:
+    return rate.weak
+
+
+def _of_said(what: str, words: str, broken: Callable[[Rate], bool]) -> list[_Promise[Family]]:
+    """Return a promise of all studies, and of those in which a collapse is not seen."""
+    return [
+        _Promise(words, lambda family: family.said[what], broken),
+        _Promise(
+            f"in studies in which a fusion that collapses shows no such seed, {words}",
+            lambda family: family.unseen[what], broken,
+        ),
+    ]  # fmt: skip
+
+
+_OF_FAMILIES: list[_Promise[Family]] = [
+    *_of_said("false", "a claim among the planned contrasts is false in", _often),
+    *_of_said("coverage", "all simultaneous intervals of means hold in", _seldom),
+    *_of_said("bounds", "all bounds to the best hold in", _seldom),
+    *_of_said("candidate", "the best in truth is not shown to be worse in", _seldom),
+    *_of_said("false_good", "a fusion is wrongly called as good as the best in", _often),
+    _Promise("the bound of the collapse rate holds in", lambda family: family.bounded, _seldom),
+]
+_OF_CELLS: tuple[_Promise[Cell], ...] = (
+    _Promise("a single contrast is wrongly shown in", lambda one: one.type_1_error, _often),
     _Promise(
-        "the interval for fixed models misses its truth in", lambda cell: cell.fixed_noncoverage,
-        often,
+        f"with a difference of {EFFECT:g} points, the interval of means holds in",
+        lambda one: one.coverage, _seldom,
     ),
     _Promise(
-        "at the minimum detectable difference, coverage is",
-        lambda cell: cell.once.coverage if cell.once else None, seldom,
+        "the interval for fixed models misses its truth in",
+        lambda one: one.fixed_noncoverage, _often,
     ),
     _Promise(
-        "at twice the minimum detectable difference, coverage is",
-        lambda cell: cell.twice.coverage if cell.twice else None, seldom,
+        f"with a difference of {EFFECT:g} points, the interval for fixed models holds in",
+        lambda one: one.fixed_coverage, _seldom,
     ),
+    _Promise("the bound of the collapse rate holds in", lambda one: one.bounded, _seldom),
+)  # fmt: skip
+_OF_PLANS: tuple[_Promise[Planned], ...] = (
+    _Promise("by means, a planned study shows it in", lambda one: one.power, _weak),
     _Promise(
-        "at the minimum detectable difference, coverage of the interval for fixed models is",
-        lambda cell: cell.once.fixed_coverage if cell.once else None, seldom,
-    ),
-    _Promise(
-        "at twice the minimum detectable difference, coverage of the interval for fixed models is",
-        lambda cell: cell.twice.fixed_coverage if cell.twice else None, seldom,
-    ),
-    _Promise(
-        "at the minimum detectable difference, power is",
-        lambda cell: cell.once.power if cell.once else None, weak,
-    ),
-    _Promise(
-        "at twice the minimum detectable difference, power is",
-        lambda cell: cell.twice.power if cell.twice else None,
-        lambda rate: rate.percent < 100 * POWER, (USUAL,),
+        "as printed, with successes compared where seeds are irregular, a planned study shows it "
+        "in", lambda one: one.as_printed, _weak,
     ),
 )  # fmt: skip
 
 
 def shortfalls(calibration: Calibration) -> list[str]:
-    """Return a sentence for each promise and scenario that breaks it; none where all were kept."""
-    by_scenario = _by_scenario(calibration)
-    sentences = [sentence for cells in by_scenario for sentence in _of_scenario(cells)]
-    sentences += [
-        f"{_title(name)}, seven like fusions: any type I error after Holm in {said(rate)}."
-        for name, rate in calibration.families.items()
-        if often(rate)
-    ]
-    return sentences + [
-        f"{_title(name)}: coverage of the two-way bootstrap's interval is {said(rate)}."
-        for name, rate in calibration.bootstrap.items()
-        if seldom(rate)
-    ]
-
-
-def _of_scenario(cells: Sequence[Cell]) -> list[str]:
-    sentences = [sentence for promise in _PROMISES for sentence in promise.sentences(cells)]
-    beyond = [str(cell.seeds) for cell in cells if cell.seeds >= FEWEST_SEEDS and not cell.once]
-    if beyond:
-        sentences.append(
-            f"{_title(cells[0].scenario)}: the minimum detectable difference is more than a fusion "
-            f"can lose, so nothing can be shown, with {', '.join(beyond)} seeds."
+    """Return a sentence for each promise and world that breaks it; none where all were kept."""
+    sentences: list[str] = []
+    for name in dict.fromkeys(family.world for family in calibration.families):
+        families = [
+            (f"{family.seeds} seeds", family)
+            for family in calibration.families
+            if family.world == name
+        ]
+        for family_promise in _OF_FAMILIES:
+            sentences += family_promise.sentence(WORLD_TITLES[name], families)
+    for name in dict.fromkeys(cell.scenario for cell in calibration.cells):
+        cells = [
+            (f"{cell.seeds} seeds", cell)
+            for cell in calibration.cells
+            if cell.scenario == name and cell.seeds >= FEWEST_SEEDS
+        ]
+        for cell_promise in _OF_CELLS:
+            sentences += cell_promise.sentence(f"two fusions, {SCENARIO_TITLES[name]}", cells)
+    for plan in dict.fromkeys(planned.plan for planned in calibration.plans):
+        plans = [
+            (f"pilots of {planned.pilot} seeds", planned)
+            for planned in calibration.plans
+            if planned.plan == plan
+        ]
+        title = (
+            f"plans for {plan.points:g} points with {said_ids(plan.ids)}, "
+            f"{SCENARIO_TITLES[plan.name]}"
         )
-    return sentences
+        for plan_promise in _OF_PLANS:
+            sentences += plan_promise.sentence(title, plans)
+    return sentences + [
+        f"Two fusions, {SCENARIO_TITLES[name]}: the two-way bootstrap's interval holds in {rate}."
+        for name, rate in calibration.bootstrap.items()
+        if rate.seldom
+    ]
 
 
 def too_few(calibration: Calibration) -> list[str]:
     """Return what would be wrong, had a claim so few seeds that none is made."""
-    promise = _Promise(
-        "type I error would be", lambda cell: cell.type_1_error, often, range(FEWEST_SEEDS)
-    )
-    return [line for cells in _by_scenario(calibration) for line in promise.sentences(cells)]
+    return [
+        f"{capitalized(SCENARIO_TITLES[cell.scenario])}: a single contrast would wrongly be shown "
+        f"in {cell.type_1_error} with {cell.seeds} seeds."
+        for cell in calibration.cells
+        if cell.seeds < FEWEST_SEEDS and cell.type_1_error.often
+    ]
 
 
-def _by_scenario(calibration: Calibration) -> list[list[Cell]]:
-    names = dict.fromkeys(cell.scenario for cell in calibration.cells)
-    return [[cell for cell in calibration.cells if cell.scenario == name] for name in names]
+def bought(families: Sequence[Family]) -> str:
+    """Return what comparing successes of irregular seeds gains and costs at most; may be empty."""
+    if not families:
+        return ""
+    gain = max(families, key=lambda one: one.by_means["false"].percent - one.said["false"].percent)
+    sentences = []
+    if gain.by_means["false"].hits > gain.said["false"].hits:
+        sentences.append(
+            f"The most that the rule gains: false claims in {gain.said['false'].percent:.1f} % in "
+            f"place of {gain.by_means['false'].percent:.1f} % ({WORLD_TITLES[gain.world]}; "
+            f"{gain.seeds} seeds)."
+        )
+    different = [one for one in families if one.power < one.power_by_means]
+    if different:
+        cost = max(different, key=lambda one: one.power_by_means - one.power)
+        sentences.append(
+            f"The most that it costs: power of {cost.power:.1f} % in place of "
+            f"{cost.power_by_means:.1f} % ({WORLD_TITLES[cost.world]}; {cost.seeds} seeds)."
+        )
+    return " ".join(sentences)
 
 
-def _title(name: str) -> str:
-    return TITLES[name][0].upper() + TITLES[name][1:]
+def said_ids(times: int) -> str:
+    """Return how many test ids a plan has."""
+    return "the test ids as they are" if times == 1 else f"{times} times the test ids"
+
+
+def capitalized(words: str) -> str:
+    """Return words as a sentence begins."""
+    return words[:1].upper() + words[1:]

@@ -7,58 +7,61 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from PIL import Image
 from scipy.stats import binomtest
 
+from fusebench.report import pairs, study
+from fusebench.statistics import failures
 from fusebench.statistics.estimates import FEWEST_SEEDS, Claim, fixed_models, retrained
 from studies import calibrate as script
 from studies.calibration import calibration as counting
-from studies.calibration.calibration import (
-    FAMILIES,
-    SEEDS,
-    Calibration,
-    Cell,
-    Effect,
-    Rate,
-    cells_of,
-    family_rate,
-)
+from studies.calibration import cells, families
+from studies.calibration.calibration import Calibration, calibrate
+from studies.calibration.cells import SEEDS, Cell, cell_of, outcomes
+from studies.calibration.counts import Family
 from studies.calibration.page import page, write_calibration
-from studies.calibration.scenarios import SCENARIOS, of_seven
-from studies.calibration.shortfalls import shortfalls, too_few
-from studies.calibration.simulation import simulate
+from studies.calibration.plans import PLANS, Planned
+from studies.calibration.rates import Rate
+from studies.calibration.scenarios import SCENARIOS, Scenario
+from studies.calibration.shortfalls import bought, shortfalls, too_few
+from studies.calibration.simulation import seeds_of, simulate
+from studies.calibration.work import Job, spread
+from studies.calibration.worlds import WORLDS
 
 TRIALS = 1000
 GOOD, BAD = Rate(50, TRIALS), Rate(90, TRIALS)
 COVERED, UNCOVERED = Rate(950, TRIALS), Rate(900, TRIALS)
-ONCE = Effect(4.0, Rate(810, TRIALS), COVERED, COVERED)
-TWICE = Effect(8.0, Rate(990, TRIALS), COVERED, COVERED)
+SHOWN, NOT_SHOWN = Rate(810, TRIALS), Rate(700, TRIALS)
 FILES = ("calibration.json", "calibration.md", "calibration.png")
+BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
 
-
-def _cell(seeds: int = 10, **changed: Any) -> Cell:
-    return replace(Cell("both", seeds, GOOD, GOOD, 4.0, ONCE, TWICE), **changed)
-
-
-def _shortfalls(*cells: Cell, **others: dict[str, Rate]) -> list[str]:
-    families, bootstrap = others.get("families", {}), others.get("bootstrap", {})
-    return shortfalls(Calibration(cells, families, bootstrap))
+CELL = Cell("both", 10, GOOD, GOOD, GOOD, COVERED, SHOWN, GOOD, COVERED, COVERED)
+SAID = {
+    "false": GOOD, "coverage": COVERED, "bounds": COVERED, "candidate": COVERED, "good": GOOD,
+    "false_good": GOOD,
+}  # fmt: skip
+FAMILY = Family(
+    "alike, collapsing", 10, SAID, SAID, SAID, SAID, SAID, SAID, GOOD, 60.0, 60.0,
+    Rate(350, TRIALS), COVERED,
+)  # fmt: skip
+PLANNED = Planned(PLANS[0], 10, GOOD, 12.0, 40.0, SHOWN, SHOWN)
+KEPT = Calibration([FAMILY], [CELL], [PLANNED], {"ids": COVERED})
 
 
 @pytest.fixture(scope="module", autouse=True)
 def few_resamples() -> Iterator[None]:
-    """Draw few resamples."""
+    """Draw few resamples, and look at few seeds."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(counting, "RESAMPLES", 50)
+        patch.setattr(families, "SEEDS", (5, 6))
         yield
 
 
 @pytest.fixture(scope="module")
 def counted() -> Calibration:
-    """All that two trials per cell come to."""
-    return counting.calibrate(2, lambda _: None)
+    """All that two trials per scenario come to."""
+    return calibrate(2, lambda _: None)
 
 
 # --- Rates ---
@@ -81,179 +84,268 @@ def _tail(hits: int, trials: int, percent: float, side: str) -> float:
     return float(binomtest(hits, trials, percent / 100, alternative=side).pvalue)
 
 
-# --- Counting ---
+def test_a_rate_of_nothing_breaks_no_promise() -> None:
+    nothing = Rate(0, 0)
+    assert not any((nothing.often, nothing.seldom, nothing.weak))
+    assert str(nothing) == "–"
+    assert nothing.as_json()["percent"] is None
+
+
+def test_a_promise_is_broken_beyond_chance_only() -> None:
+    assert not Rate(6, 100).often
+    assert Rate(600, 10_000).often
+    assert not Rate(94, 100).seldom
+    assert Rate(9400, 10_000).seldom
+    assert Rate(7000, 10_000).weak
+
+
+# --- Two fusions ---
+
+
+def _cells(scenario: Scenario, trials: int, seeds: tuple[int, ...] = (5,)) -> list[Cell]:
+    found = outcomes(scenario, seeds, trials, 0)
+    return [cell_of(scenario, count, one) for count, one in zip(seeds, found, strict=True)]
 
 
 def test_a_cell_counts_what_the_statistics_say_of_its_trials() -> None:
-    scenario = SCENARIOS[-1]
-    cells = {cell.seeds: cell for cell in cells_of(scenario, 12)}
-    trials = [study.trial(scenario, 5) for study in simulate(scenario, max(SEEDS), 12, "null")]
+    scenario = BY_NAME["one collapsed"]
+    (cell,) = _cells(scenario, 12)
+    trials = [study.trial(scenario, 5) for study in simulate(scenario, 5, 12, "pair")]
     claims = [retrained(trial.paired) for trial in trials]
-    assert cells[5].type_1_error == Rate.of(claim.p <= 0.05 for claim in claims)
+    assert cell.by_means == Rate.of(claim.p <= 0.05 for claim in claims)
     intervals = [fixed_models(trial.paired).interval() for trial in trials]
-    assert cells[5].fixed_noncoverage == Rate.of(
+    assert cell.fixed_noncoverage == Rate.of(
         not low <= trial.truth <= high for trial, (low, high) in zip(trials, intervals, strict=True)
     )
-    median = np.median([claim.minimum_detectable(1) for claim in claims])
-    assert cells[5].minimum_detectable == pytest.approx(median, abs=1e-4)
 
 
-def test_counts_are_those_of_the_code_before_it_was_rewritten() -> None:
-    # Commit 729d475, 24 trials: the streams of random numbers are the same.
-    scenario = next(scenario for scenario in SCENARIOS if scenario.name == "one collapsed")
-    cells = {cell.seeds: cell for cell in cells_of(scenario, 24)}
-    assert [cells[seeds].type_1_error.hits for seeds in SEEDS] == [1, 2, 3, 3, 2]
-    assert [cells[seeds].minimum_detectable for seeds in SEEDS] == [
-        25.3265,
-        26.4449,
-        20.4948,
-        17.0596,
-        12.2571,
-    ]
+@pytest.mark.parametrize("name", ["both", "one collapsed", "collapsed 0.3"])
+def test_what_a_cell_calls_wrong_is_what_the_product_would_say_of_one_contrast(name: str) -> None:
+    scenario = BY_NAME[name]
+    for simulated in simulate(scenario, 10, 8, "pair"):
+        rights = dict(zip(("a", "b"), simulated.rights(scenario, 10), strict=True))
+        values = seeds_of(rights)
+        paired = simulated.trial(scenario, 10).paired
+        row = {
+            "metric": "balanced_accuracy", "role": "planned", "first": "a", "second": "b",
+            "difference": paired.difference, **study.by_components(paired, None),
+            **study.by_seeds(values["a"], values["b"], higher_is_better=True),
+        }  # fmt: skip
+        (pair,) = pairs.pair_rows(pairs.correct(pairs.frame_of([row])))
+        outcome = cells.examine(simulated, scenario, 10)
+        assert outcome.irregular is (pair.compares == "successes")
+        if not outcome.irregular:
+            # Means are equal in truth, so any claim is wrong.
+            assert outcome.false is outcome.claimed is (pair.holm <= 0.05)
+        elif name != "one collapsed":
+            assert outcome.false is (pair.holm <= 0.05)
 
 
-def test_effects_are_one_and_two_times_the_minimum_detectable(counted: Calibration) -> None:
-    effects = [cell for cell in counted.cells if cell.once and cell.twice]
-    assert len(effects) > 20
-    for cell in effects:
-        assert cell.once
-        assert cell.twice
-        assert cell.once.points == pytest.approx(cell.minimum_detectable)
-        assert cell.twice.points == pytest.approx(2 * cell.minimum_detectable, abs=1e-3)
-
-
-def test_what_no_fusion_can_lose_is_not_simulated() -> None:
-    collapsing = next(scenario for scenario in SCENARIOS if scenario.name == "collapsed 0.3")
-    three = cells_of(collapsing, 10)[0]
-    assert three.minimum_detectable > 50
-    assert three.once is None
-    assert three.twice is None
-    assert three.as_json()["at_minimum_detectable"] is None
-
-
-def test_numbers_of_a_scenario_do_not_depend_on_the_others(counted: Calibration) -> None:
-    scenario = SCENARIOS[3]
-    expected = [cell for cell in counted.cells if cell.scenario == scenario.name]
-    assert cells_of(scenario, 2) == expected
+def test_the_bound_of_a_collapse_rate_is_held_against_the_true_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert _cells(BY_NAME["collapsed 0.3"], 10)[0].bounded == Rate(20, 20)
+    assert _cells(BY_NAME["one collapsed"], 10)[0].bounded == Rate(10, 10)
+    assert _cells(BY_NAME["both"], 2)[0].bounded == Rate(0, 0)
+    monkeypatch.setattr(failures, "rate_at_most", lambda *_: 0.2)
+    assert _cells(BY_NAME["collapsed 0.3"], 10)[0].bounded == Rate(0, 20)
 
 
 def test_statistics_that_claim_everything_are_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "retrained", lambda paired: Claim(paired.difference, 1e-9, 10.0))
-    cells = cells_of(SCENARIOS[3], 5)
-    assert all(cell.type_1_error == Rate(5, 5) for cell in cells)
-    assert all(cell.once is None or cell.once.coverage.hits == 0 for cell in cells)
-    assert "type I error is 100.0 %" in _shortfalls(*cells)[0]
-    assert family_rate(of_seven("both"), 2) == Rate(2, 2)
+    monkeypatch.setattr(cells, "retrained", lambda paired: Claim(paired.difference, 1e-9, 10.0))
+    monkeypatch.setattr(failures, "irregular", lambda *_: False)
+    (cell,) = _cells(BY_NAME["both"], 5)
+    assert cell.type_1_error == cell.by_means == Rate(5, 5)
+    assert cell.coverage.hits == 0
+    assert (
+        "a single contrast is wrongly shown in 100.0 %"
+        in shortfalls(replace(KEPT, cells=[cell]))[0]
+    )
 
 
 def test_a_claim_in_the_wrong_direction_is_no_power(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "retrained", lambda _: Claim(-1.0, 1e-9, 4.0))
-    assert all(cell.once and cell.once.power.hits == 0 for cell in cells_of(SCENARIOS[0], 2))
+    monkeypatch.setattr(cells, "retrained", lambda _: Claim(-1.0, 1e-9, 4.0))
+    (cell,) = _cells(SCENARIOS[0], 2)
+    assert cell.power.hits == 0
+
+
+# --- All of it ---
+
+
+def test_numbers_do_not_depend_on_others_nor_on_pieces(counted: Calibration) -> None:
+    scenario = SCENARIOS[3]
+    expected = [cell for cell in counted.cells if cell.scenario == scenario.name]
+    assert _cells(scenario, 2, SEEDS) == expected
+    jobs = [Job(outcomes, (scenario, (5, 6)), 3)]
+    (whole,) = spread(jobs, 1)
+    assert whole == [
+        [*first, *second]
+        for first, second in zip(
+            outcomes(scenario, (5, 6), 2, 0), outcomes(scenario, (5, 6), 1, 2), strict=True
+        )
+    ]
+
+
+def test_processes_count_the_same() -> None:
+    jobs = [Job(outcomes, (scenario, (5,)), 60) for scenario in (SCENARIOS[0],)]
+    assert len(jobs[0].pieces) == 2
+    assert list(spread(jobs, 2)) == list(spread(jobs, 1))
 
 
 # --- What falls short ---
 
 
 def test_promises_that_are_kept_are_not_listed() -> None:
-    assert _shortfalls(_cell(), families={"both": GOOD}, bootstrap={"both": COVERED}) == []
+    assert shortfalls(KEPT) == []
+    assert "Nothing does." in page(KEPT)
+    assert "**" not in page(KEPT)
 
 
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
-        ({"type_1_error": BAD}, "type I error is 9.0 % (7.3–10.9)"),
-        ({"fixed_noncoverage": BAD}, "fixed models misses its truth in 9.0 %"),
-        ({"once": replace(ONCE, coverage=UNCOVERED)}, "at the minimum detectable difference, cov"),
-        ({"twice": replace(TWICE, coverage=UNCOVERED)}, "at twice the minimum detectable diff"),
-        ({"once": replace(ONCE, fixed_coverage=UNCOVERED)}, "at the minimum detectable"),
-        ({"twice": replace(TWICE, fixed_coverage=UNCOVERED)}, "interval for fixed models is 90"),
-        ({"once": replace(ONCE, power=Rate(700, TRIALS))}, "difference, power is 70.0 %"),
-        ({"twice": replace(TWICE, power=Rate(799, TRIALS))}, "at twice the minimum detectable"),
-        ({"once": None, "twice": None}, "more than a fusion can lose"),
+        ({"said": SAID | {"false": BAD}}, "a claim among the planned contrasts is false in 9.0 %"),
+        ({"said": SAID | {"coverage": UNCOVERED}}, "all simultaneous intervals of means hold in"),
+        ({"said": SAID | {"bounds": UNCOVERED}}, "all bounds to the best hold in 90.0 %"),
+        ({"said": SAID | {"candidate": UNCOVERED}}, "the best in truth is not shown to be worse"),
+        ({"said": SAID | {"false_good": BAD}}, "a fusion is wrongly called as good as the best in"),
+        ({"unseen": SAID | {"false": BAD}}, "shows no such seed, a claim among the planned contr"),
+        ({"unseen": SAID | {"false_good": BAD}}, "shows no such seed, a fusion is wrongly called"),
+        ({"unseen": SAID | {"candidate": UNCOVERED}}, "shows no such seed, the best in truth is"),
+        ({"bounded": UNCOVERED}, "the bound of the collapse rate holds in 90.0 % (88.0–91.8)"),
     ],
 )
-def test_a_broken_promise_is_listed(broken: dict[str, Any], words: str) -> None:
-    (sentence,) = _shortfalls(_cell(), _cell(**broken))
-    assert sentence.startswith("Seeds and ids differ: ")
+def test_a_broken_promise_of_seven_is_listed(broken: dict[str, Any], words: str) -> None:
+    changed = replace(KEPT, families=[FAMILY, replace(FAMILY, seeds=20, **broken)])
+    (sentence,) = shortfalls(changed)
+    assert sentence.startswith("Seven alike, 1 seed in 10 of each collapsed: ")
     assert words in sentence
-    assert "10 seeds" in sentence
+    assert "20 seeds" in sentence
+    assert "10 seeds" not in sentence
+    assert f"- {sentence}\n" in page(changed)
+    assert "Nothing does." not in page(changed)
+    assert "| **9" in page(changed)
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        ({"type_1_error": BAD}, "a single contrast is wrongly shown in 9.0 % (7.3–10.9)"),
+        ({"coverage": UNCOVERED}, "with a difference of 5 points, the interval of means holds in"),
+        ({"fixed_noncoverage": BAD}, "fixed models misses its truth in 9.0 %"),
+        ({"fixed_coverage": UNCOVERED}, "the interval for fixed models holds in 90.0 %"),
+        ({"bounded": UNCOVERED}, "the bound of the collapse rate holds in 90.0 %"),
+    ],
+)
+def test_a_broken_promise_of_two_is_listed(broken: dict[str, Any], words: str) -> None:
+    changed = replace(KEPT, cells=[replace(CELL, seeds=5, **broken), CELL])
+    (sentence,) = shortfalls(changed)
+    assert sentence.startswith("Two fusions, seeds and ids differ: ")
+    assert words in sentence
+    assert sentence.endswith("with 5 seeds.")
+    assert "| **9" in page(changed)
+
+
+@pytest.mark.parametrize("broken", ["power", "as_printed"])
+def test_a_plan_that_shows_too_little_is_listed(broken: str) -> None:
+    rates: dict[str, Any] = {broken: NOT_SHOWN}
+    changed = replace(KEPT, plans=[replace(PLANNED, **rates)])
+    (sentence,) = shortfalls(changed)
+    assert "5 points" in sentence
+    assert sentence.endswith("in 70.0 % (67.1–72.8) with pilots of 10 seeds.")
+    assert ("as printed" in sentence) is (broken == "as_printed")
 
 
 def test_one_sentence_names_every_number_of_seeds_that_breaks_a_promise() -> None:
-    (sentence,) = _shortfalls(_cell(5, type_1_error=BAD), _cell(8), _cell(20, type_1_error=BAD))
+    bad = [replace(CELL, seeds=seeds, type_1_error=BAD) for seeds in (5, 20)]
+    (sentence,) = shortfalls(replace(KEPT, cells=[bad[0], CELL, bad[1]]))
     assert "with 5 seeds, " in sentence
     assert "with 20 seeds." in sentence
-    assert "8 seeds" not in sentence
 
 
-def test_power_at_twice_is_promised_for_ten_seeds_only() -> None:
-    assert _shortfalls(_cell(5, twice=replace(TWICE, power=Rate(500, TRIALS)))) == []
+def test_what_irregular_seeds_buy_and_cost_is_said_of_the_worlds_where_it_is_most() -> None:
+    assert bought([FAMILY]) == ""
+    other = replace(FAMILY, world="alike", by_means=SAID | {"false": BAD}, power_by_means=75.0)
+    sentences = bought([FAMILY, other])
+    assert "false claims in 5.0 % in place of 9.0 % (seven alike; 10 seeds)" in sentences
+    assert "power of 60.0 % in place of 75.0 % (seven alike; 10 seeds)" in sentences
+    assert sentences in page(replace(KEPT, families=[FAMILY, other]))
 
 
 def test_cells_of_too_few_seeds_promise_nothing_and_are_told_apart() -> None:
-    few = _cell(FEWEST_SEEDS - 1, type_1_error=BAD)
-    assert _shortfalls(few, _cell()) == []
-    (sentence,) = too_few(Calibration([few, _cell(type_1_error=BAD)], {}, {}))
+    few = replace(CELL, seeds=FEWEST_SEEDS - 1, type_1_error=BAD)
+    changed = replace(KEPT, cells=[few, replace(CELL, type_1_error=BAD)])
+    assert shortfalls(replace(KEPT, cells=[few, CELL])) == []
+    (sentence,) = too_few(changed)
     assert "with 4 seeds" in sentence
+    assert f"- {sentence}\n" in page(changed)
 
 
-def test_families_and_bootstraps_that_fall_short_are_listed() -> None:
-    family, bootstrap = _shortfalls(_cell(), families={"both": BAD}, bootstrap={"ids": UNCOVERED})
-    assert family.startswith("Seeds and ids differ, seven like fusions")
-    assert bootstrap.startswith("Ids differ most: coverage of the two-way bootstrap")
+def test_a_bootstrap_that_falls_short_is_listed() -> None:
+    (sentence,) = shortfalls(replace(KEPT, bootstrap={"ids": UNCOVERED}))
+    assert sentence.startswith("Two fusions, ids differ most: the two-way bootstrap's interval")
 
 
 # --- What is written ---
 
 
-def test_the_page_lists_the_broken_cell_or_says_that_there_is_none() -> None:
-    kept = page(Calibration([_cell()], {"both": GOOD}, {}))
-    assert "Nothing does." in kept
-    assert "**" not in kept
-    broken = page(Calibration([_cell(type_1_error=BAD)], {"both": GOOD}, {}))
-    assert "Nothing does." not in broken
-    assert "- Seeds and ids differ: type I error is 9.0 %" in broken
-    assert "| **9.0** (7.3–10.9) " in broken
-
-
-def test_page_and_json_hold_every_cell_and_the_picture_fits_a_page(
+def test_page_and_json_hold_all_and_the_picture_fits_a_page(
     counted: Calibration, tmp_path: Path
 ) -> None:
     for folder in ("one", "two"):
         write_calibration(counted, tmp_path / folder)
     for name in FILES:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    cells = json.loads((tmp_path / "one/calibration.json").read_text("utf-8"))["cells"]
-    assert [(cell["scenario"], cell["seeds"]) for cell in cells] == [
+    numbers = json.loads((tmp_path / "one/calibration.json").read_text("utf-8"))
+    assert numbers["shortfalls"] == shortfalls(counted)
+    assert [(cell["scenario"], cell["seeds"]) for cell in numbers["cells"]] == [
         (scenario.name, seeds) for scenario in SCENARIOS for seeds in SEEDS
     ]
+    assert [(family["world"], family["seeds"]) for family in numbers["families"]] == [
+        (world.name, seeds) for world in WORLDS for seeds in (5, 6)
+    ]
+    assert len(numbers["plans"]) == 2 * len(PLANS)
     lines = (tmp_path / "one/calibration.md").read_text("utf-8").splitlines()
     for scenario in SCENARIOS:
         rows = [line for line in lines if line.split("|")[1:2] and
                 line.split("|")[1].strip() == scenario.title]  # fmt: skip
-        assert len(rows) == 1 + len(SEEDS)
-    assert set(counted.families) == set(FAMILIES)
+        plans = sum(plan.name == scenario.name for plan in PLANS)
+        assert len(rows) == 1 + len(SEEDS) + 2 * plans, scenario.name
     with Image.open(tmp_path / "one/calibration.png") as picture:
         assert picture.width <= 2000
         assert picture.height < picture.width
 
 
-def test_the_script_writes_three_files_and_reports_each_scenario(
+def test_the_script_writes_three_files_and_reports_what_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(counting, "SEEDS", (3, 5))
-    monkeypatch.setattr(sys, "argv", ["calibrate.py", "--trials", "1", "--folder", str(tmp_path)])
+    monkeypatch.setattr(cells, "SEEDS", (3, 5))
+    folder = str(tmp_path)
+    arguments = ["calibrate.py", "--trials", "1", "--workers", "1", "--folder", folder]
+    monkeypatch.setattr(sys, "argv", arguments)
     script.main()
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(FILES)
     shown = capsys.readouterr().out
-    assert not [scenario.name for scenario in SCENARIOS if f"{scenario.name}: " not in shown]
+    names = [scenario.name for scenario in SCENARIOS] + [world.name for world in WORLDS]
+    assert not [name for name in names if f"{name}: 1 studies of" not in shown]
 
 
-def test_the_script_refuses_no_trials(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("option", ["--trials", "--workers"])
+def test_the_script_refuses_none(
+    option: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["calibrate.py", "--trials", "0"])
+    monkeypatch.setattr(sys, "argv", ["calibrate.py", option, "0"])
     with pytest.raises(SystemExit) as caught:
         script.main()
     assert caught.value.code == 2
     assert "1 or more" in capsys.readouterr().err
+
+
+def test_the_library_knows_nothing_of_the_studies() -> None:
+    source = Path(__file__).resolve().parents[2] / "src"
+    assert not [path for path in source.rglob("*.py") if "studies" in _imports(path)]
+
+
+def _imports(path: Path) -> str:
+    lines = path.read_text("utf-8").splitlines()
+    return "\n".join(line for line in lines if line.lstrip().startswith(("import ", "from ")))

@@ -4,21 +4,24 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.metrics import balanced_accuracy_score
 
 from fusebench.evaluation.metrics import METRICS
 from fusebench.statistics.paired import pair
-from studies.calibration.scenarios import SCENARIOS, Scenario, ScenarioFusion, of_seven
+from studies.calibration.scenarios import SCENARIOS, Scenario, ScenarioFusion
+from studies.calibration.shapes import Shape, Skewed, TwoHeaps
 from studies.calibration.simulation import (
     GROUPED,
-    IDS,
-    LABELS,
-    MAJORITY,
-    MINORITY,
+    PART,
+    collapsed_of,
     pair_right,
     simulate,
+    values_of,
 )
+from studies.calibration.worlds import WORLDS
 
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}
+LABELS, IDS, MAJORITY, MINORITY = PART.labels, PART.ids, PART.majority, PART.minority
 
 
 def plain(*fusions: ScenarioFusion, **changed: float) -> Scenario:
@@ -113,7 +116,7 @@ def test_deviation_over_seeds_is_that_of_many_seeds() -> None:
     assert scenario.deviations() == pytest.approx(
         list(scenario.given(effects).std(axis=1)), rel=0.05
     )
-    assert BY_NAME["uneven"].deviations()[1] == 0
+    assert BY_NAME["uneven"].deviations()[1] == pytest.approx(0, abs=1e-9)
 
 
 # --- What varies ---
@@ -194,13 +197,30 @@ def test_fewer_seeds_are_the_first_of_more() -> None:
     assert np.array_equal(few.contributions, many.contributions[:3])
 
 
+def test_studies_may_be_drawn_in_pieces() -> None:
+    scenario = BY_NAME["collapsed 0.1"]
+    whole = list(simulate(scenario, 2, 5, "test"))
+    pieces = [*simulate(scenario, 2, 2, "test"), *simulate(scenario, 2, 3, "test", 2)]
+    for one, other in zip(whole, pieces, strict=True):
+        assert np.array_equal(one.latent, other.latent)
+        assert np.array_equal(one.collapsed, other.collapsed)
+
+
 def test_any_two_of_seven_fusions_can_be_paired() -> None:
-    scenario = of_seven("both")
-    assert len(set(scenario.fusions)) == 1
+    scenario = WORLDS[0].scenario
     study = next(simulate(scenario, 2, 1, "test"))
     one, other = study.trial(scenario, 2, 1, 6), study.trial(scenario, 2, 6, 1)
     assert np.array_equal(one.paired.contributions, -other.paired.contributions)
     assert one.truth == pytest.approx(-other.truth)
+
+
+def test_a_part_may_have_more_ids() -> None:
+    twice = PART.times(2)
+    assert np.bincount(twice.labels).tolist() == [4000, 300]
+    study = next(simulate(BY_NAME["both"], 3, 1, "test", part=twice))
+    paired = study.trial(BY_NAME["both"], 3).paired
+    assert paired.contributions.shape == (3, 4000)
+    assert paired.weights.tolist() == [100 / 8000, 100 / 600]
 
 
 def test_simulated_pairs_are_what_pairing_values_gives() -> None:
@@ -216,3 +236,64 @@ def test_simulated_pairs_are_what_pairing_values_gives() -> None:
     np.testing.assert_allclose(paired.weights, expected.weights)
     assert np.array_equal(paired.counts, expected.counts)
     assert paired.discordant == expected.discordant > 0
+
+
+def test_values_and_collapse_are_those_of_the_metric() -> None:
+    scenario = BY_NAME["collapsed 0.3"]
+    study = next(simulate(scenario, 10, 1, "test"))
+    right = study.right(scenario, 0, 10)
+    answers = np.where(right, LABELS, 1 - LABELS)
+    expected = [100 * balanced_accuracy_score(LABELS, row) for row in answers]
+    np.testing.assert_allclose(values_of(right), expected)
+    assert collapsed_of(right).tolist() == [len(set(row.tolist())) == 1 for row in answers]
+    assert collapsed_of(right).any()
+
+
+# --- Shapes of a fusion's own luck ---
+
+SHAPES = (Skewed(), TwoHeaps(0.4, 6.0))
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_a_shape_has_mean_0_and_its_nodes_are_of_it(shape: Shape) -> None:
+    drawn = shape.of(np.random.default_rng(0).standard_normal(200_000))
+    points, weights = shape.nodes()
+    assert weights.sum() == pytest.approx(1)
+    assert weights @ points == pytest.approx(0, abs=1e-9)
+    assert drawn.mean() == pytest.approx(0, abs=0.03)
+    assert drawn.std() == pytest.approx(math.sqrt(weights @ points**2), rel=0.02)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("spread", [0.0, 0.7])
+@pytest.mark.parametrize("mean", [-1.0, 0.0, 2.0])
+def test_how_likely_a_sum_is_above_0_has_a_closed_form(
+    shape: Shape, spread: float, mean: float
+) -> None:
+    source = np.random.default_rng(1)
+    total = mean + 0.5 * shape.of(source.standard_normal(200_000))
+    total = total + spread * source.standard_normal(200_000)
+    assert shape.right(mean, 0.5, spread) == pytest.approx((total > 0).mean(), abs=0.006)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_shares_hold_whatever_the_shape(shape: Shape) -> None:
+    fusion = ScenarioFusion(0.99, 0.9, seed=0.6, shape=shape)
+    scenario = plain(fusion, fusion, noise=0.5, shared=0.2)
+    rates = [study.right(scenario, 1, 4)[:, LABELS == 1].mean()
+             for study in simulate(scenario, 4, 300, "test")]  # fmt: skip
+    assert near(rates, 0.9)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_deviation_and_success_are_those_of_many_seeds(shape: Shape) -> None:
+    fusion = ScenarioFusion(0.998, 0.85, seed=0.6, shape=shape, collapsed=0.1)
+    scenario = plain(fusion, noise=1.0, shared=0.3)
+    source = np.random.default_rng(2)
+    effects = 0.6 * shape.of(source.standard_normal(100_000))
+    effects = effects + 0.3 * source.standard_normal(100_000)
+    given = scenario.given(effects[None])[0]
+    assert scenario.deviations()[0] == pytest.approx(given.std(), rel=0.03)
+    for beyond in (49.0, 75.0, 90.0, 100.0):
+        expected = 0.9 * (given > beyond).mean() + 0.1 * (beyond < 50)
+        assert scenario.success(0, beyond) == pytest.approx(expected, abs=0.006)

@@ -12,7 +12,7 @@ from fusebench.evaluation.measure import constant_answer
 from fusebench.evaluation.metrics import METRICS
 from fusebench.prediction.predictions import FusionPredictions, PartPredictions
 from fusebench.statistics.estimates import LEVEL, Claim, deviations, fixed_models, retrained
-from fusebench.statistics.failures import SeedValues, irregular, paired_p, success_beyond
+from fusebench.statistics.failures import SeedValues, paired_p, seed_values
 from fusebench.statistics.paired import Ints, Paired, pair, strata
 from fusebench.statistics.resampling import RESAMPLES, Resamples, of_means, percentiles
 
@@ -90,18 +90,12 @@ class Study:
             name: np.array([function(part, positive) for part in self.parts[name]])
             for name in names
         }
-        higher = METRICS[metric].higher_is_better
-        middle = success_beyond(list(values.values()), chance, higher_is_better=higher)
-        return {
-            name: SeedValues(
-                seeds,
-                np.array([constant_answer(part) is not None for part in self.parts[name]]),
-                seeds > middle if higher else seeds < middle,
-                chance,
-                irregular(seeds, margin or 0.0),
-            )
-            for name, seeds in values.items()
+        collapsed = {
+            name: np.array([constant_answer(part) is not None for part in self.parts[name]])
+            for name in names
         }
+        higher = METRICS[metric].higher_is_better
+        return seed_values(values, collapsed, chance, margin, higher_is_better=higher)
 
     def differences(self, metric: str, pairs: Sequence[tuple[str, str]]) -> Iterator[Figures]:
         """Yield what is known of some pairs on a mean over samples, under the names of `Pair`."""

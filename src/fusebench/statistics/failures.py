@@ -6,7 +6,9 @@ share of seeds that succeed is compared. And a failure that no seed shows may st
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +39,7 @@ def irregular(values: Floats, relevant: float) -> bool:
     return bool(shapiro(values).pvalue < _IRREGULAR)
 
 
+@cache
 def rate_at_most(failures: int, seeds: int) -> float:
     """Return the largest share of failing seeds that is not ruled out, between 0 and 1.
 
@@ -103,6 +106,37 @@ class SeedValues:
         healthy = float(self.values[~self.collapsed].mean())
         level = float(self.values[self.collapsed].mean()) if self.collapsed.any() else self.chance
         return (1 - self.collapse_rate) * healthy + self.collapse_rate * level
+
+
+def seed_values(
+    values: Mapping[str, Floats],
+    collapsed: Mapping[str, Bools],
+    chance: float,
+    margin: float | None,
+    *,
+    higher_is_better: bool,
+) -> dict[str, SeedValues]:
+    """Return what is known of the seeds of several fusions, compared with each other.
+
+    Parameters
+    ----------
+    values, collapsed : mapping of str to array, shape (s,)
+        Of each fusion, as in `SeedValues`; the best seed of all tells what success is.
+    chance : float
+    margin : float or None
+        Seeds that differ by no more are not called irregular.
+    """
+    middle = success_beyond(list(values.values()), chance, higher_is_better=higher_is_better)
+    return {
+        name: SeedValues(
+            seeds,
+            collapsed[name],
+            seeds > middle if higher_is_better else seeds < middle,
+            chance,
+            irregular(seeds, margin or 0.0),
+        )
+        for name, seeds in values.items()
+    }
 
 
 def success_beyond(values: list[Floats], chance: float, *, higher_is_better: bool) -> float:
