@@ -12,6 +12,7 @@ from fusebench.evaluation.metrics import METRICS
 from fusebench.files import parse_table, read_table
 from fusebench.prediction.predictions import FusionPredictions
 from fusebench.report.pairs import Pair, primary_pairs
+from fusebench.report.study import SUCCESSES
 from fusebench.statistics.best import ToBest, to_best
 from fusebench.statistics.estimates import FEWEST_SEEDS
 from fusebench.statistics.failures import SeedValues, success_beyond
@@ -41,7 +42,8 @@ class Best(NamedTuple):
     margin : float
         What was declared to be as good as the best: `compare.margin` of the metric.
     irregular : str
-        "yes": its seeds are visibly skewed or fall apart, so means tell too little of it.
+        "yes": its differences to a fusion that may be the best are visibly skewed or fall apart
+        over seeds, so that its bound is not calibrated.
     succeeded : int
         Seeds beyond `success_beyond`, the middle between chance and the best seed of all fusions.
     success_beyond : float
@@ -82,7 +84,7 @@ class Best(NamedTuple):
 
     @property
     def is_irregular(self) -> bool:
-        """Whether its seeds are visibly skewed or fall apart."""
+        """Whether its bound is not calibrated."""
         return self.irregular == _YES
 
     @property
@@ -122,7 +124,10 @@ def best_of(
         The columns of `Best`.
     """
     metric, names = METRICS[primary], list(seeds)
-    found = _to_best(names, primary_pairs(pairs), sign=1 if metric.higher_is_better else -1)
+    compared = primary_pairs(pairs)
+    found = _to_best(names, compared, sign=1 if metric.higher_is_better else -1)
+    maybe = [name for name, may in zip(names, found.candidate, strict=True) if may]
+    apart = _irregular(compared, maybe)
     values = [seeds[name].values for name in names]
     middle = success_beyond(
         values, seeds[names[0]].chance, higher_is_better=metric.higher_is_better
@@ -131,7 +136,7 @@ def best_of(
         Best(
             primary, name, " ".join(infos[name]["inputs"]), of.mean, below,
             _YES if candidate else _NO, math.nan if margin is None else margin,
-            _YES if of.irregular else _NO, int(of.succeeded.sum()), middle,
+            _YES if name in apart else _NO, int(of.succeeded.sum()), middle,
             int(of.collapsed.sum()), of.collapse_rate, of.mean_at_collapse_rate, draws,
             len(of.values),
         )
@@ -149,6 +154,16 @@ def draws_of(fusions: Mapping[str, FusionPredictions]) -> str:
     first = seeds[0]["val"].digests
     same = all(np.array_equal(parts["val"].digests, first) for parts in seeds)
     return FIXED if same and len(seeds) > 1 else ANEW
+
+
+def _irregular(pairs: Sequence[Pair], maybe: Sequence[str]) -> set[str]:
+    """Return the fusions whose means cannot be compared with one that may be the best."""
+    found = set()
+    for pair in pairs:
+        if pair.compares == SUCCESSES:
+            found |= {pair.first} if pair.second in maybe else set()
+            found |= {pair.second} if pair.first in maybe else set()
+    return found
 
 
 def _to_best(names: Sequence[str], pairs: Sequence[Pair], sign: int) -> ToBest:

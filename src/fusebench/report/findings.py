@@ -115,7 +115,7 @@ def compare_fusions(
         known[THRESHOLD] = threshold
         pairs[BASELINE] = [(name, THRESHOLD) for name in fusions]
     study, margin = Study.of(known), params.primary_margin
-    seeds = study.by_seed(params.primary, list(fusions), margin)
+    seeds = study.by_seed(params.primary, list(fusions))
     others = [name for name in means() if name != params.primary]
-    table = correct(estimate_pairs(study, seeds, params.primary, pairs, others))
+    table = correct(estimate_pairs(study, seeds, params.primary, pairs, margin, others))
     return table, best_of(table, seeds, infos, params.primary, margin, draws or draws_of(fusions))

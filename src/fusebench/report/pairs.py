@@ -44,7 +44,8 @@ class Pair(NamedTuple):
     retrained_p : float
         Its p: of the means.
     compares : str
-        "means", or "successes" where seeds are visibly skewed or fall apart; empty: not asked.
+        "means", or "successes" where the seeds' differences are visibly skewed or fall apart;
+        empty: not asked.
     first_succeeded, second_succeeded : float
         Seeds that are beyond the middle between chance and the best seed of all fusions.
     success_p : float
@@ -129,6 +130,7 @@ def estimate_pairs(
     seeds: Mapping[str, SeedValues],
     primary: str,
     pairs: Mapping[str, Sequence[tuple[str, str]]],
+    margin: float | None = None,
     descriptive: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Estimate the difference of some pairs, without a correction for their number.
@@ -141,6 +143,8 @@ def estimate_pairs(
         The metric that decides, a mean over samples.
     pairs : mapping of str to sequence of pairs
         By their role.
+    margin : float or None
+        Of the primary metric, as in `study.by_seeds`.
     descriptive : sequence of str
         Other metrics, on which the planned and unplanned pairs are described.
 
@@ -150,7 +154,7 @@ def estimate_pairs(
         The columns of `Pair`; what `correct` adds is missing.
     """
     rows = [
-        {"metric": primary, "role": role, **figures, **_seed_figures(seeds, figures, primary)}
+        {"metric": primary, "role": role} | figures | _seed_figures(seeds, figures, primary, margin)
         for role in DECIDING
         for figures in study.differences(primary, pairs.get(role, ()))
     ]
@@ -164,12 +168,16 @@ def estimate_pairs(
 
 
 def _seed_figures(
-    seeds: Mapping[str, SeedValues], figures: Mapping[str, object], metric: str
+    seeds: Mapping[str, SeedValues],
+    figures: Mapping[str, object],
+    metric: str,
+    margin: float | None,
 ) -> dict[str, object]:
     first, second = (seeds.get(str(figures[side])) for side in ("first", "second"))
     if first is None or second is None:
         return {}
-    return by_seeds(first, second, higher_is_better=METRICS[metric].higher_is_better)
+    higher = METRICS[metric].higher_is_better
+    return by_seeds(first, second, margin, higher_is_better=higher)
 
 
 def frame_of(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:

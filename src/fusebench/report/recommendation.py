@@ -146,11 +146,10 @@ def _irregular(rows: Sequence[Best]) -> list[str]:
     metric, seeds = METRICS[rows[0].metric], rows[0].seeds
     side = "above" if metric.higher_is_better else "below"
     shares = [f"{row.fusion} {row.succeeded}" for row in rows]
-    maybe = [row.fusion for row in found if row.may_be_best]
-    bounds = f", nor is any bound, since {listed(maybe, 'or')} may be the best" if maybe else ""
     return [
-        f"The seeds of {listed([row.fusion for row in found])} are visibly skewed or fall apart: "
-        f"means are not calibrated there{bounds}; contrasts compare how often seeds succeed. Of "
+        f"The differences of {listed([row.fusion for row in found])} to fusions that may be the "
+        "best are visibly skewed over seeds or fall apart: these bounds are not calibrated, and "
+        "such contrasts compare how often seeds succeed instead of means. Of "
         f"{seeds} seeds {side} {metric.text(rows[0].success_beyond)}, midway from chance to the "
         f"best seed: {listed(shares)}."
     ]
@@ -164,7 +163,8 @@ def _collapse(rows: Sequence[Best]) -> list[str]:
     return [
         f"That {top.collapsed} of {top.seeds} seeds of {top.fusion} collapsed to one class rules "
         f"out no more than rates above {100 * top.collapse_rate:.0f} %: at that rate its mean "
-        f"would be {fallen} instead of {top.mean:.{digits}f}, and what is said of it would not hold."
+        f"would be {fallen} instead of {top.mean:.{digits}f}, and what is said of it would not "
+        "hold."
     ]
 
 

@@ -12,7 +12,7 @@ from fusebench.evaluation.measure import constant_answer
 from fusebench.evaluation.metrics import METRICS
 from fusebench.prediction.predictions import FusionPredictions, PartPredictions
 from fusebench.statistics.estimates import LEVEL, Claim, deviations, fixed_models, retrained
-from fusebench.statistics.failures import SeedValues, paired_p, seed_values
+from fusebench.statistics.failures import SeedValues, irregular, paired_p, seed_values
 from fusebench.statistics.paired import Ints, Paired, pair, strata
 from fusebench.statistics.resampling import RESAMPLES, Resamples, of_means, percentiles
 
@@ -71,17 +71,13 @@ class Study:
         """Draw seeds and ids anew."""
         return Resamples.make(self.seeds, strata(self.ids, self.reference.labels), count)
 
-    def by_seed(
-        self, metric: str, names: Sequence[str], margin: float | None
-    ) -> dict[str, SeedValues]:
+    def by_seed(self, metric: str, names: Sequence[str]) -> dict[str, SeedValues]:
         """Return a metric of each fusion, seed by seed.
 
         Parameters
         ----------
         names : sequence of str
             The fusions; the best seed of theirs tells what success is.
-        margin : float or None
-            Seeds that differ by no more are not called irregular.
         """
         function, positive = METRICS[metric].function, self.positive
         counts = np.bincount(self.reference.labels, minlength=self.reference.logits.shape[1])
@@ -95,7 +91,7 @@ class Study:
             for name in names
         }
         higher = METRICS[metric].higher_is_better
-        return seed_values(values, collapsed, chance, margin, higher_is_better=higher)
+        return seed_values(values, collapsed, chance, higher_is_better=higher)
 
     def differences(self, metric: str, pairs: Sequence[tuple[str, str]]) -> Iterator[Figures]:
         """Yield what is known of some pairs on a mean over samples, under the names of `Pair`."""
@@ -165,13 +161,21 @@ def _of_retrained(claim: Claim) -> Figures:
     }  # fmt: skip
 
 
-def by_seeds(first: SeedValues, second: SeedValues, *, higher_is_better: bool) -> Figures:
-    """Return what the seeds of two fusions tell beside their means, under the names of `Pair`."""
+def by_seeds(
+    first: SeedValues, second: SeedValues, margin: float | None, *, higher_is_better: bool
+) -> Figures:
+    """Return what the seeds of two fusions tell beside their means, under the names of `Pair`.
+
+    Parameters
+    ----------
+    margin : float or None
+        Differences over seeds that are within a range of so much are not called irregular.
+    """
     ahead = (first.mean >= second.mean) is higher_is_better
     means = [first.mean, second.mean]
     means[0 if ahead else 1] = (first if ahead else second).mean_at_collapse_rate
     return {
-        "compares": SUCCESSES if first.irregular or second.irregular else MEANS,
+        "compares": SUCCESSES if irregular(first.values - second.values, margin) else MEANS,
         "first_collapsed": int(first.collapsed.sum()),
         "second_collapsed": int(second.collapsed.sum()),
         "collapse_rate": (first if ahead else second).collapse_rate,

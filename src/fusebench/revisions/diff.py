@@ -133,8 +133,9 @@ def _estimate(sides: Mapping[str, FusionPredictions], params: CompareParams) -> 
     """Return the estimated difference of a fusion after and before."""
     after, before = sides
     study = Study.of(sides)
-    seeds = study.by_seed(params.primary, [after, before], params.primary_margin)
-    return estimate_pairs(study, seeds, params.primary, {PLANNED: [(after, before)]})
+    seeds = study.by_seed(params.primary, [after, before])
+    pairs = {PLANNED: [(after, before)]}
+    return estimate_pairs(study, seeds, params.primary, pairs, params.primary_margin)
 
 
 def within_bounds(pair: Pair) -> Pair:

@@ -19,24 +19,27 @@ from fusebench.statistics.paired import Floats
 
 Bools = npt.NDArray[np.bool_]
 
-# Normal seeds are called irregular about once in a hundred fusions.
+# Normal differences are called irregular about once in a hundred pairs.
 _IRREGULAR = 0.01
 
 
-def irregular(values: Floats, relevant: float) -> bool:
-    """Tell whether seeds are visibly skewed or fall apart (Shapiro & Wilk, Biometrika 52, 1965).
+def irregular(differences: Floats, margin: float | None) -> bool:
+    """Tell whether the seeds of two fusions differ in a way that is visibly skewed, or in heaps.
+
+    By the differences and not by each fusion's values: what both have, such as a ceiling, does no
+    harm to Student's t (Shapiro & Wilk, Biometrika 52, 1965).
 
     Parameters
     ----------
-    values : array, shape (s,)
-        The metric of each seed.
-    relevant : float
-        Seeds that differ by no more than this, in the metric's unit, do no harm.
+    differences : array, shape (s,)
+        The metric of each seed, first − second fusion.
+    margin : float or None
+        Differences that are within a range of so much, in the metric's unit, do no harm.
     """
-    spread = float(np.ptp(values))
-    if len(values) < FEWEST_SEEDS or spread <= relevant:
+    spread = float(np.ptp(differences))
+    if len(differences) < FEWEST_SEEDS or spread <= (margin or 0.0):
         return False
-    return bool(shapiro(values).pvalue < _IRREGULAR)
+    return bool(shapiro(differences).pvalue < _IRREGULAR)
 
 
 @cache
@@ -78,15 +81,12 @@ class SeedValues:
         Whether it is beyond the middle between chance and the best seed of all fusions.
     chance : float
         What an answer reaches that does not look at the sample.
-    irregular : bool
-        Whether the seeds are visibly skewed or fall apart.
     """
 
     values: Floats
     collapsed: Bools
     succeeded: Bools
     chance: float
-    irregular: bool
 
     @property
     def mean(self) -> float:
@@ -112,7 +112,6 @@ def seed_values(
     values: Mapping[str, Floats],
     collapsed: Mapping[str, Bools],
     chance: float,
-    margin: float | None,
     *,
     higher_is_better: bool,
 ) -> dict[str, SeedValues]:
@@ -123,8 +122,6 @@ def seed_values(
     values, collapsed : mapping of str to array, shape (s,)
         Of each fusion, as in `SeedValues`; the best seed of all tells what success is.
     chance : float
-    margin : float or None
-        Seeds that differ by no more are not called irregular.
     """
     middle = success_beyond(list(values.values()), chance, higher_is_better=higher_is_better)
     return {
@@ -133,7 +130,6 @@ def seed_values(
             collapsed[name],
             seeds > middle if higher_is_better else seeds < middle,
             chance,
-            irregular(seeds, margin or 0.0),
         )
         for name, seeds in values.items()
     }
