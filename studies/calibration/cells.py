@@ -11,7 +11,14 @@ from fusebench.statistics.failures import SeedValues, success_beyond
 from fusebench.statistics.resampling import Resamples, of_means, percentiles
 from studies.calibration.rates import Rate, within
 from studies.calibration.scenarios import CHANCE, Scenario
-from studies.calibration.simulation import PART, Simulated, pair_right, seeds_of, simulate
+from studies.calibration.simulation import (
+    MARGIN,
+    PART,
+    Simulated,
+    pair_right,
+    seeds_of,
+    simulate,
+)
 
 SEEDS = (3, 5, 10, 20)
 USUAL = 10
@@ -72,7 +79,7 @@ def examine(simulated: Simulated, scenario: Scenario, count: int) -> Outcome:
     paired = pair_right(first, second, simulated.part)
     claim, fixed = retrained(paired), fixed_models(paired)
     values = seeds_of({"first": first, "second": second}, simulated.part)
-    figures = study.by_seeds(values["first"], values["second"], higher_is_better=True)
+    figures = study.by_seeds(values["first"], values["second"], MARGIN, higher_is_better=True)
     claimed = claim.p <= 1 - LEVEL
     irregular = figures["compares"] == study.SUCCESSES
     return Outcome(
@@ -112,7 +119,7 @@ class Cell:
     scenario : str
     seeds : int
     irregular : Rate
-        With no difference of means: seeds are called irregular, so successes are compared.
+        With no difference of means: successes are compared, the differences being irregular.
     type_1_error : Rate
         With no difference of means: one is claimed of what is compared that is not so.
     by_means : Rate

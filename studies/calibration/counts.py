@@ -33,7 +33,7 @@ class Family:
     unseen_by_means, seen_by_means : dict of str to Rate
         The same if means were always compared.
     irregular : Rate
-        Studies in which seeds of any fusion are called irregular.
+        Studies in which a planned contrast is called irregular.
     power, power_by_means : float
         Share of the planned contrasts that differ by more than the margin that is shown, in
         percent; NaN where there is none.

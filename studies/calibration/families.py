@@ -4,11 +4,12 @@ Each simulated study goes through the functions that make metrics/pairs.csv, met
 the words of a verdict; here it is only held against the truth.
 """
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from fusebench.report import best, pairs, study, verdict
+from fusebench.report import best, pairs, roles, study, verdict
 from fusebench.report.verdict import State
 from fusebench.statistics.failures import SeedValues, success_beyond
 from studies.calibration.rates import within
@@ -18,7 +19,7 @@ from studies.calibration.worlds import INFOS, NAMES, OTHER_PAIRS, PLANNED_PAIRS,
 
 SEEDS = (5, 10, 20)
 _PRIMARY = "balanced_accuracy"
-_ROLES = ((pairs.PLANNED, PLANNED_PAIRS), (pairs.UNPLANNED, OTHER_PAIRS))
+_ROLES = ((roles.PLANNED, PLANNED_PAIRS), (roles.UNPLANNED, OTHER_PAIRS))
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Outcome:
         Planned contrasts whose means differ by more than the margin that are shown, rightly: as it
         is printed, of means; and if means were always compared.
     irregular : bool
-        The seeds of a fusion are called irregular.
+        Planned contrasts are called irregular, and compare successes.
     collapsing, unseen, bounded : int
         Fusions that collapse in some seeds; of them, those that show no such seed here, and those
         whose true rate is not above what is said not to be ruled out.
@@ -111,12 +112,11 @@ def examine(simulated: Simulated, world: World, count: int) -> Outcome:
         for role, chosen in _ROLES
         for first, second in chosen
     ]  # fmt: skip
-    said, shown = _said(estimated, seeds, world)
-    irregular = any(of.irregular for of in seeds.values())
+    said, shown, irregular = _said(estimated, seeds, world, MARGIN)
     by_means, shown_by_means = said, shown
     if irregular:
-        regular = {name: replace(of, irregular=False) for name, of in seeds.items()}
-        by_means, shown_by_means = _said(estimated, regular, world)
+        # No differences are beyond this, so none are called irregular.
+        by_means, shown_by_means, _ = _said(estimated, seeds, world, math.inf)
     rates = dict(zip(NAMES, (fusion.collapsed for fusion in world.scenario.fusions), strict=True))
     collapsing = [name for name in NAMES if rates[name]]
     return Outcome(
@@ -132,16 +132,26 @@ def examine(simulated: Simulated, world: World, count: int) -> Outcome:
 
 
 def _said(
-    estimated: Sequence[Mapping[str, Any]], seeds: Mapping[str, SeedValues], world: World
-) -> tuple[Said, int]:
-    """Return what is said, and how many differences are shown that are there."""
+    estimated: Sequence[Mapping[str, Any]],
+    seeds: Mapping[str, SeedValues],
+    world: World,
+    margin: float,
+) -> tuple[Said, int, bool]:
+    """Return what is said, how many true differences are shown, and whether any are irregular.
+
+    Parameters
+    ----------
+    margin : float
+        Differences over seeds within a range of so much are not called irregular.
+    """
     rows = [
-        row | study.by_seeds(seeds[row["first"]], seeds[row["second"]], higher_is_better=True)
+        row
+        | study.by_seeds(seeds[row["first"]], seeds[row["second"]], margin, higher_is_better=True)
         for row in map(dict, estimated)
     ]
     table = pairs.correct(pairs.frame_of(rows))
     ranked = best.best_rows(best.best_of(table, seeds, INFOS, _PRIMARY, MARGIN))
-    contrasts = pairs.pair_rows(table, pairs.PLANNED)
+    contrasts = pairs.pair_rows(table, roles.PLANNED)
     beyond = success_beyond([of.values for of in seeds.values()], CHANCE, higher_is_better=True)
     states = [verdict.state(pair) for pair in contrasts]
     means = [pair for pair in contrasts if pair.compares == study.MEANS]
@@ -160,11 +170,12 @@ def _said(
         bool(good),
         any(to_best[name] > MARGIN for name in good),
     )
-    return said, sum(
+    shown = sum(
         _claims(state) * world.difference(pair.first, pair.second) > MARGIN
         for pair, state in zip(contrasts, states, strict=True)
         if pair.compares == study.MEANS
     )
+    return said, shown, len(means) < len(contrasts)
 
 
 def contradicts(pair: pairs.Pair, state: State, world: World, beyond: float) -> bool:

@@ -39,7 +39,7 @@ each world below:
 - A contrast is wrongly said to be better or worse in at most 5 % of studies. Wrong is what is not
   so in truth of what the contrast compares, means or shares of seeds that succeed.
 - The simultaneous intervals of all contrasts that compare means hold together in 95 %.
-- The bounds to the best of all fusions whose seeds are not called irregular hold together in 95 %,
+- The bounds to the best of all fusions that are not called irregular hold together in 95 %,
   and the best in truth is not shown to be worse in 95 %.
 - A fusion that is more than {margin:g} points below the best is called as good as it in at most
   5 %.
@@ -84,7 +84,7 @@ is called as good as the best.
 """
 
 _BY_MEANS = """
-Where seeds are called irregular, a contrast compares successes, and a fusion is not called as good.
+Where differences over seeds are irregular, a contrast compares successes, and no bound is trusted.
 The same studies without that rule, so that means are always compared:
 
 """
@@ -122,7 +122,7 @@ _PLANS = """
 study are planned, in the first of Holm's steps over {tests} contrasts; the study is then simulated,
 with other seeds and ids. *None*: pilots that say that more than 1,000 seeds would be needed; no
 study follows. *Shown*: of the studies that follow, by means. *As printed*: the same, but where
-seeds are called irregular, the verdict does not compare means, so it is not counted.
+differences over seeds are irregular, the verdict does not compare means: those are not counted.
 
 """
 

@@ -14,9 +14,11 @@ from fusebench.report.pairs import PAIR_KINDS, Pair
 from fusebench.report.plan import pilot_of
 from fusebench.statistics import planning
 from fusebench.statistics.estimates import LEVEL, retrained
+from fusebench.statistics.failures import irregular
 from studies.calibration.rates import Rate
 from studies.calibration.scenarios import SCENARIOS, Scenario
 from studies.calibration.simulation import (
+    MARGIN,
     PART,
     Simulated,
     pair_right,
@@ -127,7 +129,7 @@ def _outcome(new: Simulated, scenario: Scenario, seeds: int) -> Outcome:
     return Outcome(
         seeds,
         claim.difference > 0 and claim.p <= (1 - LEVEL) / TESTS,
-        any(of.irregular for of in values.values()),
+        irregular(values["first"], values["second"], MARGIN),
     )
 
 

@@ -157,7 +157,6 @@ def seeds_of(rights: dict[str, Bools], part: Part = PART) -> dict[str, SeedValue
         {name: values_of(right, part) for name, right in rights.items()},
         {name: collapsed_of(right, part) for name, right in rights.items()},
         CHANCE,
-        MARGIN,
         higher_is_better=True,
     )
 

@@ -4,18 +4,21 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 from tests.parts import study
+from tests.report.made_up import PAIR, pairs_table
 
 from fusebench.errors import ArtifactError
 from fusebench.evaluation.metrics import means
 from fusebench.files import write_table
 from fusebench.prediction.predictions import FusionPredictions
-from fusebench.report.best import BEST_KINDS, best_rows, draws_of, parse_best, read_best
+from fusebench.report.best import BEST_KINDS, best_of, best_rows, draws_of, parse_best, read_best
 from fusebench.report.findings import compare_fusions
 from fusebench.report.settings import CompareParams
+from fusebench.statistics.failures import SeedValues
 
 
 def _fusions(seeds: int) -> dict[str, FusionPredictions]:
@@ -64,10 +67,31 @@ def test_one_fusion_is_compared_with_nothing() -> None:
     assert not row.as_good
 
 
-def test_irregular_seeds_are_never_called_as_good() -> None:
+def test_irregular_differences_are_never_called_as_good() -> None:
     row = best_rows(_best(5, margin=100.0))[0]
     assert row.as_good
     assert not row._replace(irregular="yes").as_good
+
+
+def test_irregular_is_what_a_pair_with_one_that_may_be_the_best_is() -> None:
+    names = ("late", "concat", "add")
+    calm = SeedValues(np.full(10, 99.0), np.zeros(10, bool), np.ones(10, bool), 50.0)
+    seeds = dict.fromkeys(names, calm)
+    infos = {name: {"inputs": ["rgb"]} for name in names}
+    even = PAIR._replace(difference=0.0, first_mean=99.0, second_mean=99.0)
+    worse = PAIR._replace(difference=-20.0)
+    pairs = pairs_table(
+        even._replace(first="concat", second="add", compares="successes"),
+        worse._replace(first="late", second="concat", compares="successes"),
+        worse._replace(first="late", second="add"),
+    )
+    rows = {row.fusion: row for row in best_rows(best_of(pairs, seeds, infos, "accuracy", 2.0))}
+    assert [rows[name].may_be_best for name in names] == [False, True, True]
+    assert [rows[name].is_irregular for name in names] == [True, True, True]
+    away = pairs.assign(compares=["means", "successes", "means"])
+    rows = {row.fusion: row for row in best_rows(best_of(away, seeds, infos, "accuracy", 2.0))}
+    # late may not be the best, so that what it does harms no bound but its own.
+    assert [rows[name].is_irregular for name in names] == [True, False, False]
 
 
 @pytest.mark.parametrize("primary", means())

@@ -234,8 +234,8 @@ def test_the_family_is_all_that_is_corrected_together(five: pd.DataFrame) -> Non
     estimates = []
     for names in NAMES:
         compared = Study.of({name: fusions[name] for name in names})
-        seeds = Study.of(fusions).by_seed(PRIMARY, list(fusions), 2.0)
-        estimates.append(estimate_pairs(compared, seeds, PRIMARY, {PLANNED: [names]}))
+        seeds = Study.of(fusions).by_seed(PRIMARY, list(fusions))
+        estimates.append(estimate_pairs(compared, seeds, PRIMARY, {PLANNED: [names]}, 2.0))
     together = correct(pd.concat(estimates, ignore_index=True))
     assert_frame_equal(together, five[:3])
     alone = primary_pairs(correct(estimates[1]))[0]

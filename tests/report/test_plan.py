@@ -60,7 +60,7 @@ def test_a_difference_that_is_none_is_refused(difference: float) -> None:
 
 def test_without_a_margin_a_difference_is_asked_for() -> None:
     best = best_table(BEST._replace(margin=math.nan))
-    with pytest.raises(ParamsError, match="^--difference: must be given, since compare.margin"):
+    with pytest.raises(ParamsError, match=r"^--difference: must be given, since compare\.margin"):
         plan_text(PAIRS, best, None, 100)
 
 

@@ -121,8 +121,8 @@ def test_words_for_saturated() -> None:
 def test_words_for_seeds_that_fall_apart() -> None:
     assert state(APART) is State.WORSE
     means = (
-        "seeds are visibly not normal, so the difference of means, -4.7 points of balanced "
-        "accuracy (95 % interval -14.1 to +4.7), is not calibrated and decides nothing."
+        "differences over seeds are visibly not normal, so the difference of means, -4.7 points of "
+        "balanced accuracy (95 % interval -14.1 to +4.7), is not calibrated and decides nothing."
     )
     assert sentence(APART, 6) == (
         "late is worse than hadamard by how often it succeeds: 3 and 9 of 10 seeds (p = 0.031 by "

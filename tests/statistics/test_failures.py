@@ -16,6 +16,7 @@ from fusebench.statistics.failures import (
     rate_at_most,
     success_beyond,
 )
+from fusebench.statistics.paired import Floats
 
 
 def test_nothing_seen_in_ten_seeds_allows_a_quarter() -> None:
@@ -50,32 +51,61 @@ def test_seeds_that_succeed_in_one_fusion_alone_are_shown_from_six_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "seen"),
+    ("differences", "seen"),
     [
-        ([97.1, 98.0, 97.6, 98.4, 97.3, 97.9, 98.1, 97.5, 97.7, 50.0], True),
-        ([50.0, 50.1, 99.2, 99.3, 99.1, 50.2, 99.4, 50.0, 99.3, 99.2], True),
-        ([93.1, 98.0, 95.6, 99.4, 92.3, 97.9, 96.1, 97.5, 95.7, 94.0], False),
+        ([0.1, -0.4, 0.6, 0.4, -0.3, 0.9, 0.1, 0.5, -0.7, -47.0], True),
+        ([-48.0, -47.5, 0.2, 0.3, 0.1, -48.2, 0.4, -48.0, 0.3, 0.2], True),
+        ([3.1, 8.0, 5.6, 9.4, 2.3, 7.9, 6.1, 7.5, 5.7, 4.0], False),
         # Apart, but by no more than matters.
-        ([99.0, 99.0, 99.0, 99.0, 99.0, 99.0, 99.0, 99.0, 99.0, 100.0], False),
-        ([100.0] * 10, False),
-        ([50.0, 99.0, 99.1, 99.2], False),
+        ([0.0] * 9 + [1.0], False),
+        ([0.0] * 10, False),
+        ([-48.0, 0.0, 0.1, 0.2], False),
+        # So many that their mean is near enough to a normal one.
+        ([0.1, -0.4, 0.6] * 10 + [-47.0], False),
     ],
-    ids=["one collapsed", "two heaps", "normal", "close", "equal", "few"],
+    ids=["one collapsed", "two heaps", "normal", "close", "equal", "few", "many"],
 )
-def test_what_is_visible_of_irregular_seeds(values: list[float], seen: bool) -> None:
-    assert irregular(np.array(values), 2.0) is seen
+def test_what_is_visible_of_irregular_differences(differences: list[float], seen: bool) -> None:
+    assert _irregular(np.array(differences), 2.0) is seen
 
 
-def test_normal_seeds_are_rarely_called_irregular() -> None:
+def _irregular(differences: Floats, margin: float | None, *, mixed: bool = True) -> bool:
+    """Ask of a fusion with some seeds that fail, beside one that is always the same."""
+    none, every = np.zeros(len(differences), bool), np.ones(len(differences), bool)
+    some = every & (np.arange(len(differences)) > 0)
+    first = SeedValues(99 + differences, none, some if mixed else every, 50.0)
+    second = SeedValues(np.full(len(differences), 99.0), none, every, 50.0)
+    asked = irregular(first, second, margin)
+    assert irregular(second, first, margin) is asked
+    return asked
+
+
+def test_without_a_margin_any_difference_may_be_irregular() -> None:
+    close = np.array([0.0] * 9 + [1.0])
+    assert _irregular(close, None)
+    assert not _irregular(close, 1.0)
+    assert not _irregular(np.zeros(10), None)
+
+
+def test_where_no_seed_fails_or_none_succeeds_means_are_compared() -> None:
+    apart = np.array([0.0] * 9 + [-9.0])
+    assert _irregular(apart, 2.0)
+    assert not _irregular(apart, 2.0, mixed=False)
+    none = np.zeros(10, bool)
+    failed = SeedValues(apart, none, none, 50.0)
+    assert not irregular(failed, SeedValues(np.zeros(10), none, none, 50.0), 2.0)
+
+
+def test_normal_differences_are_rarely_called_irregular() -> None:
     source = np.random.default_rng(7)
-    called = [irregular(source.normal(95, 3, 10), 2.0) for _ in range(2000)]
+    called = [_irregular(source.normal(1, 3, 10), 2.0) for _ in range(2000)]
     # 1 % of 2,000: 20 ± 4.4.
     assert 5 <= sum(called) <= 40
 
 
 def _seeds(values: list[float], collapsed: list[int] | None = None) -> SeedValues:
     failed = np.isin(np.arange(len(values)), collapsed or [])
-    return SeedValues(np.array(values), failed, ~failed, 50.0, False)
+    return SeedValues(np.array(values), failed, ~failed, 50.0)
 
 
 def test_a_mean_at_the_rate_that_is_not_ruled_out() -> None:

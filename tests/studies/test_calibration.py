@@ -25,7 +25,7 @@ from studies.calibration.plans import PLANS, Planned
 from studies.calibration.rates import Rate
 from studies.calibration.scenarios import SCENARIOS, Scenario
 from studies.calibration.shortfalls import bought, shortfalls, too_few
-from studies.calibration.simulation import seeds_of, simulate
+from studies.calibration.simulation import MARGIN, seeds_of, simulate
 from studies.calibration.work import Job, spread
 from studies.calibration.worlds import WORLDS
 
@@ -129,7 +129,7 @@ def test_what_a_cell_calls_wrong_is_what_the_product_would_say_of_one_contrast(n
         row = {
             "metric": "balanced_accuracy", "role": "planned", "first": "a", "second": "b",
             "difference": paired.difference, **study.by_components(paired, None),
-            **study.by_seeds(values["a"], values["b"], higher_is_better=True),
+            **study.by_seeds(values["a"], values["b"], MARGIN, higher_is_better=True),
         }  # fmt: skip
         (pair,) = pairs.pair_rows(pairs.correct(pairs.frame_of([row])))
         outcome = cells.examine(simulated, scenario, 10)

@@ -42,8 +42,8 @@ class Best(NamedTuple):
     margin : float
         What was declared to be as good as the best: `compare.margin` of the metric.
     irregular : str
-        "yes": its differences to a fusion that may be the best are visibly skewed or fall apart
-        over seeds, so that its bound is not calibrated.
+        "yes": to a fusion that may be the best it is compared by successes, so that its bound,
+        which is one of means, is not calibrated.
     succeeded : int
         Seeds beyond `success_beyond`, the middle between chance and the best seed of all fusions.
     success_beyond : float

@@ -44,8 +44,8 @@ class Pair(NamedTuple):
     retrained_p : float
         Its p: of the means.
     compares : str
-        "means", or "successes" where the seeds' differences are visibly skewed or fall apart;
-        empty: not asked.
+        "means", or "successes" where some seeds succeed and some do not, and the differences over
+        seeds are visibly not normal; empty: not asked.
     first_succeeded, second_succeeded : float
         Seeds that are beyond the middle between chance and the best seed of all fusions.
     success_p : float

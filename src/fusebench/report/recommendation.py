@@ -147,9 +147,9 @@ def _irregular(rows: Sequence[Best]) -> list[str]:
     side = "above" if metric.higher_is_better else "below"
     shares = [f"{row.fusion} {row.succeeded}" for row in rows]
     return [
-        f"The differences of {listed([row.fusion for row in found])} to fusions that may be the "
-        "best are visibly skewed over seeds or fall apart: these bounds are not calibrated, and "
-        "such contrasts compare how often seeds succeed instead of means. Of "
+        f"Seeds fall apart, so that means do not describe how {listed([r.fusion for r in found])} "
+        "differ from what may be the best: these bounds are not calibrated, and such contrasts "
+        "compare how often seeds succeed. That is, of "
         f"{seeds} seeds {side} {metric.text(rows[0].success_beyond)}, midway from chance to the "
         f"best seed: {listed(shares)}."
     ]
@@ -172,11 +172,12 @@ def _scope(row: Best) -> str:
     if row.draws == FIXED:
         return (
             "All seeds have the same train and val samples (split.draws: fixed): claims are about "
-            "these fusions trained again on them; nothing was redrawn."
+            "these fusions trained again on them; nothing was redrawn. How often claims err: "
+            "docs/calibration.md."
         )
     return (
         "Claims are about these fusions trained again, on other draws of this archive; they say "
-        "nothing of other archives."
+        "nothing of other archives. How often they err: docs/calibration.md."
     )
 
 

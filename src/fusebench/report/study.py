@@ -175,7 +175,7 @@ def by_seeds(
     means = [first.mean, second.mean]
     means[0 if ahead else 1] = (first if ahead else second).mean_at_collapse_rate
     return {
-        "compares": SUCCESSES if irregular(first.values - second.values, margin) else MEANS,
+        "compares": SUCCESSES if irregular(first, second, margin) else MEANS,
         "first_collapsed": int(first.collapsed.sum()),
         "second_collapsed": int(second.collapsed.sum()),
         "collapse_rate": (first if ahead else second).collapse_rate,

@@ -111,8 +111,9 @@ def _by_successes(pair: Pair, tests: int) -> str:
     """Say how many seeds of each succeed, and what the means would say."""
     return (
         f"{pair.first_succeeded:.0f} and {pair.second_succeeded:.0f} of {pair.seeds} seeds "
-        f"({_p(pair.holm)} by an exact paired test{_after_holm(tests)}); seeds are visibly not "
-        f"normal, so the difference of means, {amount(pair)}, is not calibrated and decides nothing"
+        f"({_p(pair.holm)} by an exact paired test{_after_holm(tests)}); differences over seeds "
+        f"are visibly not normal, so the difference of means, {amount(pair)}, is not calibrated "
+        "and decides nothing"
     )
 
 

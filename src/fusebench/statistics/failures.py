@@ -21,25 +21,7 @@ Bools = npt.NDArray[np.bool_]
 
 # Normal differences are called irregular about once in a hundred pairs.
 _IRREGULAR = 0.01
-
-
-def irregular(differences: Floats, margin: float | None) -> bool:
-    """Tell whether the seeds of two fusions differ in a way that is visibly skewed, or in heaps.
-
-    By the differences and not by each fusion's values: what both have, such as a ceiling, does no
-    harm to Student's t (Shapiro & Wilk, Biometrika 52, 1965).
-
-    Parameters
-    ----------
-    differences : array, shape (s,)
-        The metric of each seed, first − second fusion.
-    margin : float or None
-        Differences that are within a range of so much, in the metric's unit, do no harm.
-    """
-    spread = float(np.ptp(differences))
-    if len(differences) < FEWEST_SEEDS or spread <= (margin or 0.0):
-        return False
-    return bool(shapiro(differences).pvalue < _IRREGULAR)
+_MANY = 30
 
 
 @cache
@@ -89,6 +71,11 @@ class SeedValues:
     chance: float
 
     @property
+    def mixed(self) -> bool:
+        """Whether some seeds succeed and some do not."""
+        return bool(self.succeeded.any() and not self.succeeded.all())
+
+    @property
     def mean(self) -> float:
         """The mean over seeds."""
         return float(self.values.mean())
@@ -106,6 +93,26 @@ class SeedValues:
         healthy = float(self.values[~self.collapsed].mean())
         level = float(self.values[self.collapsed].mean()) if self.collapsed.any() else self.chance
         return (1 - self.collapse_rate) * healthy + self.collapse_rate * level
+
+
+def irregular(first: SeedValues, second: SeedValues, margin: float | None) -> bool:
+    """Tell whether two fusions differ over seeds in a way that their means do not describe.
+
+    So they do where some seeds of a fusion succeed and some do not, and the differences are visibly
+    skewed or in heaps (Shapiro & Wilk, Biometrika 52, 1965). By the differences and not by each
+    fusion's values: what both have, such as a ceiling, does no harm to Student's t. From 30 seeds
+    on a mean is near enough to a normal one.
+
+    Parameters
+    ----------
+    margin : float or None
+        Differences that are within a range of so much, in the metric's unit, do no harm.
+    """
+    differences = first.values - second.values
+    spread = float(np.ptp(differences))
+    if not FEWEST_SEEDS <= len(differences) < _MANY or spread <= (margin or 0.0):
+        return False
+    return (first.mixed or second.mixed) and bool(shapiro(differences).pvalue < _IRREGULAR)
 
 
 def seed_values(
