@@ -413,8 +413,9 @@ def test_distances_are_drawn_up_to_their_bounds_with_the_margin(comparison: Comp
     assert bars == [(0, 1.8), (0, 3.4), (0, 10.7), (2.0, 2.0)]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["late", "add", "hadamard"]
     assert [text.get_text() for text in axes.texts] == ["margin 2"]
-    legend = axes.get_legend()
-    assert legend is not None
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == [
         "as good as the best", "may be the best", "shown not to be the best"
     ]  # fmt: skip

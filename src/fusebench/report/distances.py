@@ -105,7 +105,8 @@ def best_figure(comparison: Comparison, best: pd.DataFrame) -> Figure:
         figure.suptitle(_title(rows[0]), fontsize=11)
         handles, labels = axes.get_legend_handles_labels()
         if len(labels) > 1:
-            axes.legend(handles, labels, loc="lower right", fontsize=9)
+            # Outside of the axes, where it hides no bar.
+            figure.legend(handles, labels, loc="outside lower left", ncols=3, fontsize=9)
         note(figure, comparison)
     return figure
 
@@ -116,7 +117,7 @@ def _draw(axes: Axes, position: int, row: Distance) -> None:
     axes.plot(row.below, position, marker="|", ms=11, mew=2, color=colour, linestyle="none")
     named = {text.get_label() for text in axes.get_lines()}
     axes.plot(
-        row.distance, position, marker=_MARKERS[row.said], ms=6, color=colour, linestyle="none",
+        row.distance, position, marker=_MARKERS[row.said], ms=8, color=colour, linestyle="none", mec="white",
         clip_on=False, zorder=3, label="_" if row.said in named else row.said,
     )  # fmt: skip
 

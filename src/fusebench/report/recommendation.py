@@ -108,9 +108,9 @@ def _to_best(rows: Sequence[Best]) -> list[str]:
     said = []
     if not math.isnan(margin):
         within = f"{margin:g}{unit} of {metric.label}"
+        near = [f"{row.fusion} (at most {row.below:.{digits}f} {side} it)" for row in good]
         said.append(
-            f"As good as the best, to within {within}: {listed([row.fusion for row in good])} (at "
-            f"most {at_most(good)}{unit} {side} it)."
+            f"As good as the best, to within {within}: {listed(near)}."
             if good
             else f"No fusion is shown to be within {within} of the best."
         )
@@ -120,7 +120,10 @@ def _to_best(rows: Sequence[Best]) -> list[str]:
         )
     if out:
         said.append(f"Shown not to be the best, and {side} it by at most: {at_most(out)}{unit}.")
-    said.append(f"These bounds hold together with {100 * LEVEL:.0f} % confidence.")
+    said.append(
+        f"These bounds hold together with {100 * LEVEL:.0f} % confidence, as long as no fusion "
+        "collapses more often than its seeds show."
+    )
     return said
 
 
@@ -196,7 +199,7 @@ def _easy(pairs: Sequence[Pair], rows: Sequence[Best]) -> list[str]:
     reached = f"{metric.label} {pair.second_mean:.{digits}f} {metric.unit}".rstrip()
     return [
         f"A threshold on LiDAR hits × smallest range², fitted on train, has {reached}; the best "
-        f"fusion, {pair.first}, {signed(pair.difference, pair)} against it ({100 * LEVEL:.0f} % "
+        f"fusion, {pair.first}, differs by {signed(pair.difference, pair)} ({100 * LEVEL:.0f} % "
         f"interval {low:+.{digits}f} to {high:+.{digits}f}). Samples as easy as these need no "
         "fusion: read the pairs as a comparison of fusions, not as a case for one."
     ]
