@@ -6,6 +6,7 @@ from pathlib import Path
 from fusebench.files import write_json, write_text
 from fusebench.report.drawing import save
 from fusebench.statistics.estimates import FEWEST_SEEDS
+from fusebench.statistics.planning import FEWEST_AT_HAND
 from studies.calibration.calibration import Calibration
 from studies.calibration.cells import EFFECT, USUAL
 from studies.calibration.picture import calibration_picture
@@ -123,6 +124,7 @@ study are planned, in the first of Holm's steps over {tests} contrasts; the stud
 with other seeds and ids. *None*: pilots that say that more than 1,000 seeds would be needed; no
 study follows. *Shown*: of the studies that follow, by means. *As printed*: the same, but where
 differences over seeds are irregular, the verdict does not compare means: those are not counted.
+Pilots of fewer than {fewest_at_hand} seeds show why `show.py plan` refuses them.
 
 """
 
@@ -166,7 +168,11 @@ def page(calibration: Calibration) -> str:
             worlds_table(),
             _of_families(calibration),
             _of_cells(calibration),
-            _PLANS.format(trials=_most(one.impossible for one in calibration.plans), tests=TESTS),
+            _PLANS.format(
+                trials=_most(one.impossible for one in calibration.plans),
+                tests=TESTS,
+                fewest_at_hand=FEWEST_AT_HAND,
+            ),
             plans_table(calibration.plans),
             _BOOTSTRAP.format(usual=USUAL),
             _rates(calibration.bootstrap),

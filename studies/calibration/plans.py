@@ -27,7 +27,8 @@ from studies.calibration.simulation import (
 )
 from studies.calibration.worlds import PLANNED_PAIRS
 
-PILOTS = (5, 10)
+PILOTS = (5, 10, 20)
+"""Seeds at hand; the first are fewer than a plan is made of."""
 TESTS = len(PLANNED_PAIRS)
 
 

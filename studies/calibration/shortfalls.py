@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from fusebench.statistics.estimates import FEWEST_SEEDS
+from fusebench.statistics.planning import FEWEST_AT_HAND
 from studies.calibration.calibration import Calibration
 from studies.calibration.cells import EFFECT, Cell
 from studies.calibration.counts import Family
@@ -89,11 +90,7 @@ _OF_CELLS: tuple[_Promise[Cell], ...] = (
     _Promise("the bound of the collapse rate holds in", lambda one: one.bounded, _seldom),
 )  # fmt: skip
 _OF_PLANS: tuple[_Promise[Planned], ...] = (
-    _Promise("by means, a planned study shows it in", lambda one: one.power, _weak),
-    _Promise(
-        "as printed, with successes compared where seeds are irregular, a planned study shows it "
-        "in", lambda one: one.as_printed, _weak,
-    ),
+    _Promise("a planned study shows it in", lambda one: one.as_printed, _weak),
 )  # fmt: skip
 
 
@@ -120,7 +117,7 @@ def shortfalls(calibration: Calibration) -> list[str]:
         plans = [
             (f"pilots of {planned.pilot} seeds", planned)
             for planned in calibration.plans
-            if planned.plan == plan
+            if planned.plan == plan and planned.pilot >= FEWEST_AT_HAND
         ]
         title = (
             f"plans for {plan.points:g} points with {said_ids(plan.ids)}, "

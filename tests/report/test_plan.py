@@ -69,3 +69,5 @@ def test_without_contrasts_or_seeds_there_is_no_plan() -> None:
         _text(2.0, pairs_table(UNPLANNED))
     with pytest.raises(ArtifactError, match=r"pairs\.csv: 3 seed\(s\) are too few to plan with"):
         _text(2.0, pairs_table(PAIR._replace(seeds=3)))
+    with pytest.raises(ArtifactError, match=r"9 seed\(s\) are too few to plan with; from 10 on"):
+        _text(2.0, pairs_table(PAIR._replace(seeds=9)))

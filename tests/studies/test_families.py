@@ -1,5 +1,6 @@
 """Seven fusions at once: what is counted is what the project would print."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from fusebench.report import best, pairs, study, verdict
 from fusebench.report.best import Best
 from fusebench.report.settings import CompareParams, planned
 from fusebench.report.study import Study
-from fusebench.statistics import estimates, failures
+from fusebench.statistics import estimates
 from fusebench.statistics.best import ToBest
 from fusebench.statistics.estimates import Claim
 from studies.calibration import families
@@ -152,7 +153,7 @@ def test_simultaneous_intervals_are_those_of_the_product(monkeypatch: pytest.Mon
 def test_irregular_seeds_are_told_by_the_product_and_left_out_by_means(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(failures, "irregular", lambda *_: True)
+    monkeypatch.setattr(study, "irregular", lambda _first, _second, margin: margin < math.inf)
     family = counted(BY_NAME["measured"], seeds=10)
     assert family.irregular == Rate(2, 2)
     assert family.said["good"].hits == 0

@@ -117,8 +117,8 @@ def _draw(axes: Axes, position: int, row: Distance) -> None:
     axes.plot(row.below, position, marker="|", ms=11, mew=2, color=colour, linestyle="none")
     named = {text.get_label() for text in axes.get_lines()}
     axes.plot(
-        row.distance, position, marker=_MARKERS[row.said], ms=8, color=colour, linestyle="none", mec="white",
-        clip_on=False, zorder=3, label="_" if row.said in named else row.said,
+        row.distance, position, marker=_MARKERS[row.said], ms=8, color=colour, mec="white",
+        linestyle="none", clip_on=False, zorder=3, label="_" if row.said in named else row.said,
     )  # fmt: skip
 
 

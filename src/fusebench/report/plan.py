@@ -13,7 +13,7 @@ from fusebench.report.best import best_rows
 from fusebench.report.pairs import Pair, pair_rows
 from fusebench.report.roles import PLANNED
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
-from fusebench.statistics.planning import MOST_SEEDS, POWER, Pilot, seeds_needed
+from fusebench.statistics.planning import FEWEST_AT_HAND, MOST_SEEDS, POWER, Pilot, seeds_needed
 
 _IDS = {1: "test ids as they are", 2: "twice the test ids", 4: "4 times the test ids"}
 
@@ -49,10 +49,10 @@ def plan_text(pairs: pd.DataFrame, best: pd.DataFrame, difference: float | None,
             "metrics/pairs.csv: no planned contrast among these fusions; compare.contrasts of "
             "params.yaml declares them"
         )
-    if planned[0].seeds < FEWEST_SEEDS:
+    if planned[0].seeds < FEWEST_AT_HAND:
         raise ArtifactError(
             f"metrics/pairs.csv: {planned[0].seeds} seed(s) are too few to plan with; from "
-            f"{FEWEST_SEEDS} on (make verdict trains 10; then make plan)"
+            f"{FEWEST_AT_HAND} on (make verdict trains 10; then make plan)"
         )
     metric = METRICS[planned[0].metric]
     if difference is None:

@@ -21,6 +21,8 @@ from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
 POWER = 0.8
 MOST_SEEDS = 1000
 """More are not looked at."""
+FEWEST_AT_HAND = 10
+"""Fewer seeds say too little of their variance: plans made of 5 fell short of 80 %."""
 # Equally likely values of the seeds' variance that stand for all of them.
 _VALUES = (np.arange(100) + 0.5) / 100
 
