@@ -313,7 +313,7 @@ def test_page_and_json_hold_all_and_the_picture_fits_a_page(
         rows = [line for line in lines if line.split("|")[1:2] and
                 line.split("|")[1].strip() == scenario.title]  # fmt: skip
         plans = sum(plan.name == scenario.name for plan in PLANS)
-        assert len(rows) == 1 + len(SEEDS) + 2 * plans, scenario.name
+        assert len(rows) == 1 + len(SEEDS) + len(PILOTS) * plans, scenario.name
     with Image.open(tmp_path / "one/calibration.png") as picture:
         assert picture.width <= 2000
         assert picture.height < picture.width
