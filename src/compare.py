@@ -22,7 +22,7 @@ def main() -> None:
     from fusebench.device import RuntimeParams, present_environment
     from fusebench.models.registry import FusionParams
     from fusebench.report.results import SOURCES, read_comparison
-    from fusebench.report.settings import CompareParams
+    from fusebench.report.settings import CompareParams, empty_contrasts
 
     fusions = load_keys(PARAMS_FILE, FusionParams).fusions
     params = load_section(PARAMS_FILE, "compare", CompareParams)
@@ -46,10 +46,12 @@ def main() -> None:
     write_plots(comparison, findings, curves, Path("plots"))
     write_json(SOURCES, comparison.sources(params.declared))
 
+    infos = {name: of.info for name, of in comparison.fusions.items()}
     cli.show(screen_table(findings.table, findings.pairs))
     sentences = [
         findings.answer,
         *findings.remarks,
+        *empty_contrasts(params.contrasts, infos),
         *differences(comparison.trainings, present_environment(runtime.wanted_threads)),
     ]
     cli.show(on_screen(sentences, SCREEN_WIDTH))

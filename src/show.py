@@ -114,13 +114,13 @@ def plan(rev: str | None, difference: float | None) -> None:
     python src/show.py plan metrics/verdict --difference 5   a difference of 5 points
     python src/show.py plan verdict                          an experiment
     """
-    from fusebench.report.export import exported
+    from fusebench.report.export import exported, is_exported
     from fusebench.report.plan import plan_text
     from fusebench.report.table import SCREEN_WIDTH
     from fusebench.report.verdict import on_screen
     from fusebench.stale import Stale, stale
 
-    if rev and Path(rev).is_dir():
+    if rev and is_exported(Path(rev)):
         findings, state = exported(Path(rev)), Stale()
     else:
         read = _reader(rev)

@@ -300,7 +300,8 @@ def test_what_an_interrupt_leaves_is_said_as_far_as_it_is_so(
 # --- Colours ---
 
 SENTENCES = """\
-Use any of a and b: none is shown to be worse than another.
+Shown to be better than each sensor alone: a. As good as
+the best, to within 2 points: a.
 a is better than [b]: +1.0 points (95 % interval +0.1 to +1.9; p = 0.01). A long line that no terminal of 80 columns has room for.
 c is worse
 than b: -3.0 points. Collapsed to one class, which the means include: c in 2 of 3 seeds.
@@ -333,7 +334,10 @@ def test_words_are_coloured_on_a_terminal_and_nothing_else_changes(terminal: Ter
     shown = terminal.getvalue()
     assert re.sub(r"\x1b\[[\d;]*m", "", shown) == f"{SENTENCES}\n"
     words = " ".join(" ".join(coloured(shown)).split())
-    assert words == ("Use any of a and b is better than is worse than Collapsed warning: stale:")
+    assert words == (
+        "Shown to be better than each sensor alone As good as the best is better than is worse "
+        "than Collapsed warning: stale:"
+    )
 
 
 @pytest.mark.parametrize("variable", ["NO_COLOR", "pipe"])

@@ -113,7 +113,7 @@ these very models differ by over all samples, which is not 0 where fusions are a
 """
 
 _TOO_FEW = """
-With fewer than {fewest} seeds nothing is claimed of fusions, retrained.{reason}
+With fewer than {fewest} seeds nothing is claimed of fusions, trained again.{reason}
 """
 
 _PLANS = """

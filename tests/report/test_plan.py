@@ -25,7 +25,7 @@ def test_each_planned_contrast_has_the_seeds_that_the_statistics_give() -> None:
     rows = {line[:16].strip(): line for line in text.splitlines() if " − " in line}
     assert set(rows) == set(pilots)
     for name, pilot in pilots.items():
-        needed = [seeds_needed(pilot, 5.0, 2, ids) for ids in (1, 2, 4)]
+        needed = [seeds_needed(pilot, 5.0, 2, ids) for ids in (1, 2, 4, 10)]
         assert rows[name].split()[3:] == [
             f"{pilot.seed:.1f}", f"{pilot.id:.1f}",
             *(word for count in needed for word in (str(count), "seeds")),
@@ -33,7 +33,7 @@ def test_each_planned_contrast_has_the_seeds_that_the_statistics_give() -> None:
     said = " ".join(text.split())
     assert said.startswith(
         "Seeds that show a difference of 5 points of balanced accuracy with 80 %, in the first of "
-        "Holm's steps over 2 contrasts (95 %)."
+        "Holm's steps over 2 contrasts (95 %), by how many test ids there are."
     )
     assert "From 10 seeds and 60 test ids at hand" in said
     assert max(map(len, text.splitlines())) <= 100
@@ -45,7 +45,18 @@ def test_the_margin_is_the_default() -> None:
 
 def test_what_cannot_be_reached_says_so() -> None:
     ids = PAIR._replace(id_deviation=9.0)
-    assert "over 1,000" in _text(1.0, pairs_table(ids))
+    text = _text(1.0, pairs_table(ids))
+    assert "> 1,000" in text
+    assert "a difference of 1 point of balanced accuracy" in " ".join(text.split())
+    assert "over 1 contrast (95 %)" in " ".join(text.split())
+    assert "60 ids  120 ids  240 ids  600 ids" in text
+
+
+def test_contrasts_that_compare_successes_are_marked() -> None:
+    apart = _text(5.0, pairs_table(PAIR._replace(compares="successes"), ADD))
+    assert "late − hadamard* " in apart
+    assert "\n*: seeds fall apart, so successes are compared; the plan is of means.\n" in apart
+    assert "*" not in _text(5.0)
 
 
 def test_a_pilot_is_made_of_the_pair() -> None:

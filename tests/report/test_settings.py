@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fusebench.models import registry
 from fusebench.models.base import fusion_class
-from fusebench.report.settings import GROUPS, CompareParams, planned, unplanned
+from fusebench.report.settings import GROUPS, CompareParams, empty_contrasts, planned, unplanned
 
 
 def _infos() -> dict[str, dict[str, Any]]:
@@ -22,7 +22,8 @@ def _infos() -> dict[str, dict[str, Any]]:
 
 INFOS = _infos()
 SIDES = st.sampled_from([*INFOS, *GROUPS])
-CONTRASTS = st.lists(st.tuples(SIDES, SIDES).map("/".join), max_size=6)
+BOTH = st.tuples(SIDES, SIDES).filter(lambda both: both[0] != both[1] or both[0] in GROUPS)
+CONTRASTS = st.lists(BOTH.map("/".join), max_size=6)
 
 
 def test_no_fusion_is_called_as_a_group_is() -> None:
@@ -51,6 +52,16 @@ def test_fusions_that_are_not_compared_come_to_nothing() -> None:
     assert planned(["concat/any", "late/any"], few) == [("late", "add")]
 
 
+def test_contrasts_that_come_to_no_pair_are_named() -> None:
+    few = {name: INFOS[name] for name in ("late", "add")}
+    contrasts = ["late/add", "hadamard/rgb_only", "fused/single", "any/any"]
+    assert empty_contrasts(contrasts, few) == [
+        f"compare.contrasts: '{name}' comes to no pair of these fusions."
+        for name in ("hadamard/rgb_only", "fused/single")
+    ]
+    assert empty_contrasts(contrasts, INFOS) == []
+
+
 @given(CONTRASTS)
 def test_every_pair_is_planned_once_or_not_at_all(contrasts: list[str]) -> None:
     chosen = planned(contrasts, INFOS)
@@ -68,7 +79,7 @@ def test_params_take_every_contrast_of_known_names(contrasts: list[str]) -> None
 
 
 @pytest.mark.parametrize(
-    "contrast", ["late", "late/", "late/none", "late/add/concat", "", "late add"]
+    "contrast", ["late", "late/", "late/none", "late/add/concat", "", "late add", "late/late"]
 )
 def test_params_refuse_any_other(contrast: str) -> None:
     with pytest.raises(ValueError, match="must be two of add, concat"):

@@ -122,19 +122,23 @@ def test_words_for_seeds_that_fall_apart() -> None:
     assert state(APART) is State.WORSE
     means = (
         "differences over seeds are visibly not normal, so the difference of means, -4.7 points of "
-        "balanced accuracy (95 % interval -14.1 to +4.7), is not calibrated and decides nothing."
+        "balanced accuracy (95 % interval -14.1 to +4.7), is not calibrated and decides nothing"
     )
     assert sentence(APART, 6) == (
         "late is worse than hadamard by how often it succeeds: 3 and 9 of 10 seeds (p = 0.031 by "
-        f"an exact paired test after Holm over 6 contrasts); {means}"
+        f"an exact paired test after Holm over 6 contrasts); {means}; the better one may still "
+        "collapse in 26 % of seeds."
     )
     assert state(APART._replace(first_succeeded=9, second_succeeded=3)) is State.BETTER
     open_ = APART._replace(holm=0.2)
     assert state(open_) is State.UNDECIDED
     assert sentence(open_, 1) == (
         "late against hadamard: no difference shown in how often they succeed: 3 and 9 of 10 seeds "
-        f"(p = 0.2 by an exact paired test); {means}"
+        f"(p = 0.2 by an exact paired test); {means}."
     )
+    # Ten seeds of one fusion alone have p = 0.002: too much for 26 contrasts, not for 25.
+    assert "; 10 seeds cannot show one so." in sentence(open_, 26)
+    assert "cannot show" not in sentence(open_, 25)
 
 
 def test_the_share_of_pseudo_samples_is_said_where_it_is_more_than_a_fifth() -> None:

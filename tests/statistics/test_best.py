@@ -55,9 +55,12 @@ def test_two_fusions_are_one_bound_each() -> None:
     found = to_best(np.array([[0, 1.0], [-1.0, 0]]), np.ones((2, 2)), np.full((2, 2), 9.0))
     assert found.below.tolist() == pytest.approx([reach - 1, reach + 1])
     assert found.candidate.tolist() == [True, True]
+    assert np.signbit(found.below).tolist() == [False, False]
     apart = to_best(np.array([[0, 5.0], [-5.0, 0]]), np.ones((2, 2)), np.full((2, 2), 9.0))
     assert apart.below.tolist() == pytest.approx([0, reach + 5])
     assert apart.candidate.tolist() == [True, False]
+    # Not a negative zero, which would be printed so.
+    assert not np.signbit(apart.below).any()
 
 
 def test_equal_without_any_error_each_may_be_the_best() -> None:

@@ -17,9 +17,9 @@ from fusebench.report.results import Comparison
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
 
 AS_GOOD, MAYBE, NOT = "as good as the best", "may be the best", "shown not to be the best"
-UNKNOWN = "too few seeds to say"
-_MARKERS = {AS_GOOD: "o", MAYBE: "D", NOT: "X", UNKNOWN: "o"}
-_COLOURS = {AS_GOOD: SHOWN, MAYBE: GREY, NOT: LIGHT_GREY, UNKNOWN: LIGHT_GREY}
+UNKNOWN, APART = "too few seeds to say", "bound not calibrated"
+_MARKERS = {AS_GOOD: "o", MAYBE: "D", NOT: "X", UNKNOWN: "o", APART: "^"}
+_COLOURS = {AS_GOOD: SHOWN, MAYBE: GREY, NOT: LIGHT_GREY, UNKNOWN: LIGHT_GREY, APART: LIGHT_GREY}
 
 
 class Distance(NamedTuple):
@@ -36,7 +36,8 @@ class Distance(NamedTuple):
     margin : float
         NaN where none is declared.
     said : str
-        "as good as the best", "may be the best", "shown not to be the best" or "too few …".
+        "as good as the best", "may be the best", "shown not to be the best", "bound not
+        calibrated" or "too few seeds to say".
     axis : str
         What the figures are, with their unit.
     seeds : int
@@ -67,6 +68,8 @@ def distances_table(best: pd.DataFrame) -> pd.DataFrame:
         unit = f" ({metric.difference_unit})" if metric.difference_unit else ""
         if math.isnan(row.below):
             said = UNKNOWN
+        elif row.is_irregular:
+            said = APART
         else:
             said = AS_GOOD if row.as_good else MAYBE if row.may_be_best else NOT
         drawn.append(

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fusebench.aside import replace_folder
+from fusebench.errors import ArtifactError
 from fusebench.report.best import BEST
 from fusebench.report.findings import Findings
 from fusebench.report.pairs import PAIRS
@@ -34,9 +35,28 @@ def export(read: Callable[[Path], bytes], folder: Path) -> None:
         (aside / "verdict.md").write_text(verdict_page(Findings.read(read)), "utf-8")
 
 
+def is_exported(folder: Path) -> bool:
+    """Tell whether `export` wrote a folder, of this version or an earlier one."""
+    return (folder / PAIRS.name).is_file() and (folder / "verdict.md").is_file()
+
+
 def exported(folder: Path) -> Findings:
-    """Return the findings that `export` copied to a folder."""
-    return Findings.read(lambda path: (folder / path.name).read_bytes())
+    """Return the findings that `export` copied to a folder.
+
+    Raises
+    ------
+    ArtifactError
+        A file is missing, broken, or of another version of fusebench.
+    """
+    try:
+        return Findings.read(lambda path: (folder / path.name).read_bytes())
+    except (ArtifactError, FileNotFoundError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error).partition(";")[0]
+        name = Path(error.filename).name if isinstance(error, OSError) else ""
+        raise ArtifactError(
+            f"{folder}: {f'{name}: ' if name else ''}{reason}: not a comparison that this version "
+            "exported; 'make verdict' writes metrics/verdict anew"
+        ) from None
 
 
 def verdict_page(findings: Findings) -> str:

@@ -35,13 +35,13 @@ class Interval(NamedTuple):
     difference : float
         Better − other, mean over seeds, in the metric's unit.
     low, high : float
-        Interval of the claim about the fusions, retrained, within what a difference can be.
+        Interval of the claim about the fusions, trained again, within what a difference can be.
     fixed_low, fixed_high : float
         The same of these trained models.
     shown : str
         "shown" (after Holm), "not shown", "not tested" or "too few seeds to say".
     group : str
-        "planned" or "other pairs, not tested".
+        "planned contrasts" or "other pairs, not tested".
     axis : str
         What the figures are, with their unit.
     left, right : str

@@ -180,6 +180,24 @@ def _seed_figures(
     return by_seeds(first, second, margin, higher_is_better=higher)
 
 
+def turned(pair: Pair) -> Pair:
+    """Return a pair from the second fusion's side."""
+    swapped = {
+        name: getattr(
+            pair, name.replace("first", "*").replace("second", "first").replace("*", "second")
+        )
+        for name in Pair._fields
+        if "first" in name or "second" in name
+    }
+    negated = {
+        f"{claim}_{end}": -getattr(pair, f"{claim}_{other}")
+        for claim in ("fixed", "retrained", "simultaneous", "bootstrap")
+        for end, other in (("low", "high"), ("high", "low"))
+    }
+    alone = {name: -getattr(pair, name) for name in ("difference", "difference_at_collapse_rate")}
+    return pair._replace(**swapped, **negated, **alone)
+
+
 def frame_of(rows: Sequence[Mapping[str, object]]) -> pd.DataFrame:
     """Return rows as a table for `correct`; p-values of what is not tested are left out."""
     frame = pd.DataFrame(rows, columns=list(PAIR_KINDS))

@@ -11,11 +11,14 @@ from fusebench.errors import ArtifactError, ParamsError
 from fusebench.evaluation.metrics import METRICS
 from fusebench.report.best import best_rows
 from fusebench.report.pairs import Pair, pair_rows
+from fusebench.report.recommendation import measured
 from fusebench.report.roles import PLANNED
+from fusebench.report.study import SUCCESSES
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
 from fusebench.statistics.planning import FEWEST_AT_HAND, MOST_SEEDS, POWER, Pilot, seeds_needed
 
-_IDS = {1: "test ids as they are", 2: "twice the test ids", 4: "4 times the test ids"}
+_TIMES = (1, 2, 4, 10)
+"""How many times as many test ids are looked at."""
 
 
 def pilot_of(pair: Pair) -> Pilot:
@@ -63,32 +66,38 @@ def plan_text(pairs: pd.DataFrame, best: pd.DataFrame, difference: float | None,
             )
     if not (difference > 0 and math.isfinite(difference)):
         raise ParamsError(f"--difference {difference:g}: must be above 0")
-    tests = len(planned)
+    tests, ids = len(planned), planned[0].ids
     table = Table(box=None, pad_edge=False)
-    table.add_column("planned contrast")
-    for heading in ("over seeds", "over ids", *_IDS.values()):
-        table.add_column(heading, justify="right")
+    table.add_column("planned contrast", no_wrap=True)
+    for heading in ("over seeds", "over ids", *(f"{times * ids:,} ids" for times in _TIMES)):
+        table.add_column(heading, justify="right", no_wrap=True)
+    apart = False
     for pair in planned:
-        pilot = pilot_of(pair)
-        needed = [seeds_needed(pilot, difference, tests, ids) for ids in _IDS]
-        digits = metric.digits - 1
+        pilot, digits = pilot_of(pair), metric.digits - 1
+        needed = [seeds_needed(pilot, difference, tests, times) for times in _TIMES]
+        star = "*" if pair.compares == SUCCESSES else ""
+        apart = apart or bool(star)
         table.add_row(
-            f"{pair.first} − {pair.second}", f"{pilot.seed:.{digits}f}", f"{pilot.id:.{digits}f}",
-            *(f"{count} seeds" if count else f"over {MOST_SEEDS:,}" for count in needed),
+            f"{pair.first} − {pair.second}{star}", f"{pilot.seed:.{digits}f}",
+            f"{pilot.id:.{digits}f}",
+            *(f"{count:,} seeds" if count else f"> {MOST_SEEDS:,}" for count in needed),
         )  # fmt: skip
     console = Console(width=width, color_system=None, highlight=False)
     with console.capture() as capture:
         console.print(table)
-    amount = f"{difference:g} {metric.difference_unit}".rstrip()
+    contrasts = f"{tests} contrasts" if tests > 1 else "1 contrast"
     head = (
-        f"Seeds that show a difference of {amount} of {metric.label} with {100 * POWER:.0f} %, in "
-        f"the first of Holm's steps over {tests} contrasts ({100 * LEVEL:.0f} %)."
+        f"Seeds that show a difference of {measured(difference, metric)} of {metric.label} with "
+        f"{100 * POWER:.0f} %, in the first of Holm's steps over {contrasts} "
+        f"({100 * LEVEL:.0f} %), by how many test ids there are."
     )
     tail = (
-        f"From {planned[0].seeds} seeds and {planned[0].ids} test ids at hand; over seeds, over "
-        f"ids: standard deviations. The seeds' variance is known from {planned[0].seeds} seeds "
-        "only: power is the mean over what it may be. Fewer than "
-        f"{FEWEST_SEEDS} seeds are not planned."
+        f"From {planned[0].seeds} seeds and {ids:,} test ids at hand; over seeds, over ids: "
+        f"standard deviations. The seeds' variance is known from {planned[0].seeds} seeds only: "
+        f"power is the mean over what it may be. Fewer than {FEWEST_SEEDS} seeds are not planned, "
+        f"more than {MOST_SEEDS:,} not looked at."
     )
+    note = "*: seeds fall apart, so successes are compared; the plan is of means." if apart else ""
     lines = [line.rstrip() for line in capture.get().splitlines()]
-    return "\n".join([*textwrap.wrap(head, width), "", *lines, "", *textwrap.wrap(tail, width)])
+    below = [*textwrap.wrap(note, width), *textwrap.wrap(tail, width)]
+    return "\n".join([*textwrap.wrap(head, width), "", *lines, "", *below])

@@ -7,15 +7,18 @@ of all. All facts come from metrics/pairs.csv and metrics/best.csv.
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
-from fusebench.evaluation.metrics import METRICS
+from fusebench.evaluation.metrics import METRICS, Metric
 from fusebench.report.best import FIXED, Best, best_rows
-from fusebench.report.pairs import Pair, pair_rows
+from fusebench.report.pairs import Pair, pair_rows, turned
 from fusebench.report.roles import BASELINE, PLANNED
 from fusebench.report.study import SUCCESSES
 from fusebench.report.verdict import State, amount, signed, state
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
+
+_SURE = f"{100 * LEVEL:.0f} %"
 
 
 def recommendation(pairs: pd.DataFrame, best: pd.DataFrame) -> str:
@@ -40,40 +43,46 @@ def recommendation(pairs: pd.DataFrame, best: pd.DataFrame) -> str:
 
 def _against_single(pairs: Sequence[Pair], rows: Sequence[Best]) -> list[str]:
     """Say which fusions of several sensors are shown to be better than each sensor alone."""
-    fused = {row.fusion: row for row in rows if row.fused}
-    single = [row.fusion for row in rows if not row.fused]
-    against: dict[tuple[str, str], Pair] = {}
-    for pair in pairs:
-        if pair.first in fused and pair.second in single:
-            against[pair.first, pair.second] = pair
-    full = [name for name in fused if all((name, other) in against for other in single)]
+    fused = [row.fusion for row in rows if row.fused]
+    against = _contrasts(pairs, fused, [row.fusion for row in rows if not row.fused])
+    # The sensors that are planned at all, the best mean first.
+    single = [row.fusion for row in rows if any(row.fusion in of for of in against.values())]
+    full = [name for name in fused if set(against.get(name, {})) == set(single)]
     if not single or not full:
         return []
-    nearest = {name: _nearest([against[name, other] for other in single]) for name in full}
     winners = [
-        name
-        for name in full
-        if all(state(against[name, other]) is State.BETTER for other in single)
+        name for name in full if all(state(pair) is State.BETTER for pair in against[name].values())
     ]
     if winners:
-        gains = [f"{name} ({_gain(nearest[name])})" for name in winners]
+        gains = [f"{name} ({_gain(against[name][single[0]])})" for name in winners]
         alone = "each sensor alone" if len(single) > 1 else f"{single[0]} alone"
         return [f"Shown to be better than {alone}: {listed(gains)}."]
     unbeaten = [
         other
         for other in single
-        if not any(state(against[name, other]) is State.BETTER for name in full)
+        if not any(state(against[name][other]) is State.BETTER for name in full)
     ]
-    # The rows stand in the order of their means.
-    pair = nearest[full[0]]
     if not unbeaten:
-        return [
-            f"No fusion of several sensors is shown to be better than each of {listed(single)}."
-        ]
+        alone = listed(single)
+        return [f"No fusion of several sensors is shown to be better than each of {alone}."]
+    # Rows stand in the order of their means.
+    pair = against[full[0]][unbeaten[0]]
     return [
         f"No fusion of several sensors is shown to be better than {listed(unbeaten, 'or')} alone; "
         f"the best of them, {pair.first}, has {amount(pair)} over {pair.second}."
     ]
+
+
+def _contrasts(
+    pairs: Sequence[Pair], fused: Sequence[str], single: Sequence[str]
+) -> dict[str, dict[str, Pair]]:
+    """Return the planned pairs of a fusion and a sensor alone, by both, the fusion first."""
+    found: dict[str, dict[str, Pair]] = {}
+    for pair in pairs:
+        for one in (pair, turned(pair)):
+            if one.first in fused and one.second in single:
+                found.setdefault(one.first, {})[one.second] = one
+    return found
 
 
 def _gain(pair: Pair) -> str:
@@ -85,50 +94,64 @@ def _gain(pair: Pair) -> str:
     return f"{amount(pair)} over {pair.second}"
 
 
-def _nearest(pairs: Sequence[Pair]) -> Pair:
-    """Return the pair whose second fusion has the best mean."""
-    sign = 1 if METRICS[pairs[0].metric].higher_is_better else -1
-    return max(pairs, key=lambda pair: sign * pair.second_mean)
-
-
 def _to_best(rows: Sequence[Best]) -> list[str]:
     """Say how far each fusion can be below the best, at most."""
     metric, margin = METRICS[rows[0].metric], rows[0].margin
-    unit = f" {metric.difference_unit}".rstrip()
     side = "below" if metric.higher_is_better else "above"
-    digits = metric.digits - 1
-    good = [row for row in rows if row.as_good]
-    open_ = [row for row in rows if row.may_be_best and not row.as_good]
-    out = [row for row in rows if not row.may_be_best and not row.as_good]
-
-    def at_most(some: Sequence[Best]) -> str:
-        ordered = sorted(some, key=lambda row: row.below)
-        return listed([f"{row.fusion} {row.below:.{digits}f}" for row in ordered])
-
+    known = [row for row in rows if not row.is_irregular]
+    good = [row for row in known if row.as_good]
     said = []
-    if not math.isnan(margin):
-        within = f"{margin:g}{unit} of {metric.label}"
-        near = [f"{row.fusion} (at most {row.below:.{digits}f} {side} it)" for row in good]
+    if [row.fusion for row in rows if row.may_be_best] == [row.fusion for row in known[:1]]:
+        said.append(f"Shown to be the best: {known[0].fusion}.")
+        known = known[1:]
+    elif not math.isnan(margin) and known:
+        near = [f"{row.fusion} (at most {_bound(row)} {side} it)" for row in good]
+        within = f"{measured(margin, metric)} of {metric.label}"
         said.append(
             f"As good as the best, to within {within}: {listed(near)}."
-            if good
+            if near
             else f"No fusion is shown to be within {within} of the best."
         )
-    if open_:
+    for words, some in (
+        ("Each of these may be the best, or", [row for row in known if row.may_be_best]),
+        ("Shown not to be the best, and", [row for row in known if not row.may_be_best]),
+    ):
+        left = [row for row in some if row not in good]
+        if left:
+            said.append(f"{words} {side} it by at most: {_bounds(left, metric)}.")
+    if said:
         said.append(
-            f"Each of these may be the best, or {side} it by at most: {at_most(open_)}{unit}."
+            f"These bounds hold with {_SURE} confidence together, and so do the tested contrasts, "
+            "but not both at once; all as long as no fusion collapses more often than its seeds "
+            "show."
         )
-    if out:
-        said.append(f"Shown not to be the best, and {side} it by at most: {at_most(out)}{unit}.")
-    said.append(
-        f"These bounds hold together with {100 * LEVEL:.0f} % confidence, as long as no fusion "
-        "collapses more often than its seeds show."
+    return said or ["Seeds fall apart, so no fusion is shown to be near the best by its mean."]
+
+
+def _bound(row: Best) -> str:
+    """Return a bound with the digits of a table, rounded up: it is said to be the most."""
+    digits = METRICS[row.metric].digits
+    scale = 10.0**digits
+    return f"{math.ceil(row.below * scale - 1e-6) / scale:.{digits}f}"
+
+
+def _bounds(rows: Sequence[Best], metric: Metric) -> str:
+    """Return fusions with their bounds, the smallest first."""
+    ordered = sorted(rows, key=lambda row: row.below)
+    named = listed([f"{row.fusion} {_bound(row)}" for row in ordered])
+    return f"{named} {metric.difference_unit}".rstrip()
+
+
+def measured(value: float, metric: Metric) -> str:
+    """Return an amount as it was declared, with the unit of a difference."""
+    unit = metric.difference_unit
+    return (
+        f"{value:g} {unit.removesuffix('s') if value == 1 and unit == 'points' else unit}".strip()
     )
-    return said
 
 
 def remarks(pairs: pd.DataFrame, best: pd.DataFrame) -> list[str]:
-    """Return what limits the recommendation: irregular seeds, unseen collapse, scope, easy samples.
+    """Return what limits the recommendation: easy samples, seeds that fall apart, collapse, scope.
 
     Parameters
     ----------
@@ -150,24 +173,33 @@ def _irregular(rows: Sequence[Best]) -> list[str]:
     side = "above" if metric.higher_is_better else "below"
     shares = [f"{row.fusion} {row.succeeded}" for row in rows]
     return [
-        f"Seeds fall apart, so that means do not describe how {listed([r.fusion for r in found])} "
-        "differ from what may be the best: these bounds are not calibrated, and such contrasts "
-        "compare how often seeds succeed. That is, of "
-        f"{seeds} seeds {side} {metric.text(rows[0].success_beyond)}, midway from chance to the "
-        f"best seed: {listed(shares)}."
+        "Seeds fall apart, so that means do not describe the differences between some fusions: "
+        f"the bounds of {_bounds(found, metric)} are not calibrated, and such contrasts compare "
+        f"how often seeds succeed. That is, of {seeds} seeds {side} "
+        f"{metric.text(rows[0].success_beyond)}, midway from chance to the best seed: "
+        f"{listed(shares)}."
     ]
 
 
 def _collapse(rows: Sequence[Best]) -> list[str]:
-    """Say what a collapse rate that is not ruled out would do to the best mean."""
+    """Say how many seeds collapsed, what rates that does not rule out, and what they would do."""
+    groups: dict[int, list[Best]] = {}
+    for row in rows:
+        groups.setdefault(row.collapsed, []).append(row)
+    counts = [
+        f"{count} of {listed([row.fusion for row in some])} "
+        f"(up to {100 * some[0].collapse_rate:.0f} % are not ruled out)"
+        for count, some in sorted(groups.items())
+    ]
+    said = f"Of {rows[0].seeds} seeds collapsed to one class: {listed(counts)}."
     top = next((row for row in rows if row.as_good), rows[0])
+    if top.collapsed == top.seeds:
+        return [said]
     metric, digits = METRICS[top.metric], METRICS[top.metric].digits - 1
     fallen = f"{top.mean_at_collapse_rate:.{digits}f} {metric.unit}".rstrip()
     return [
-        f"That {top.collapsed} of {top.seeds} seeds of {top.fusion} collapsed to one class rules "
-        f"out no more than rates above {100 * top.collapse_rate:.0f} %: at that rate its mean "
-        f"would be {fallen} instead of {top.mean:.{digits}f}, and what is said of it would not "
-        "hold."
+        f"{said} At that rate the mean of {top.fusion} would be {fallen} instead of "
+        f"{top.mean:.{digits}f}, and what is said of it may not hold."
     ]
 
 
@@ -191,17 +223,27 @@ def _easy(pairs: Sequence[Pair], rows: Sequence[Best]) -> list[str]:
         return []
     pair = against[rows[0].fusion]
     metric = METRICS[pair.metric]
-    ends = (pair.fixed_low, pair.fixed_high, pair.retrained_low, pair.retrained_high)
-    low, high = ends[:2] if math.isnan(ends[2]) else ends[2:]
-    if low > 0 if metric.higher_is_better else high < 0:
+    few = pair.seeds < FEWEST_SEEDS
+    ends = (pair.fixed_low, pair.fixed_high) if few else (pair.retrained_low, pair.retrained_high)
+    # From the threshold's value a difference leads at most to the metric's bounds.
+    least, largest = (bound - pair.second_mean for bound in metric.bounds)
+    low, high = np.clip(ends, least, largest).tolist()
+    worst, most = (low, high) if metric.higher_is_better else (-high, -low)
+    if worst > 0:
         return []
-    digits = metric.digits - 1
+    digits, models = metric.digits - 1, " for these trained models" if few else ""
     reached = f"{metric.label} {pair.second_mean:.{digits}f} {metric.unit}".rstrip()
+    margin = 0.0 if math.isnan(rows[0].margin) else rows[0].margin
+    meaning = (
+        "Samples as easy as these need no fusion: read the pairs as a comparison of fusions, not "
+        "as a case for one."
+        if most <= margin
+        else "No fusion is shown to be better than this rule."
+    )
     return [
         f"A threshold on LiDAR hits × smallest range², fitted on train, has {reached}; the best "
-        f"fusion, {pair.first}, differs by {signed(pair.difference, pair)} ({100 * LEVEL:.0f} % "
-        f"interval {low:+.{digits}f} to {high:+.{digits}f}). Samples as easy as these need no "
-        "fusion: read the pairs as a comparison of fusions, not as a case for one."
+        f"fusion, {pair.first}, differs by {signed(pair.difference, pair)} ({_SURE} interval "
+        f"{low:+.{digits}f} to {high:+.{digits}f}{models}). {meaning}"
     ]
 
 

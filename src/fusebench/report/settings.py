@@ -21,9 +21,11 @@ GROUPS = tuple(_GROUPS)
 _BETWEEN = "/"
 
 
-_Margin = Annotated[float, Field(gt=0)] | None
 # A key for each metric that may decide; one that is left out is empty.
-_FIELDS: dict[str, Any] = dict.fromkeys(means(), (_Margin, None))
+_FIELDS: dict[str, Any] = {
+    name: (Annotated[float, Field(gt=0, lt=METRICS[name].span or None)] | None, None)
+    for name in means()
+}
 _Margins: Any = create_model("Margins", __base__=Section, **_FIELDS)
 
 
@@ -52,7 +54,8 @@ class CompareParams(Section):
         known = (*registry.names(), *GROUPS)
         for contrast in contrasts:
             sides = contrast.split(_BETWEEN)
-            if len(sides) != 2 or not set(sides) <= set(known):
+            same = len(set(sides)) == 1 and sides[0] not in GROUPS
+            if len(sides) != 2 or same or not set(sides) <= set(known):
                 raise ValueError(
                     f"'{contrast}': must be two of {', '.join(known)} with '{_BETWEEN}' between, "
                     "such as fused/single"
@@ -93,6 +96,15 @@ def planned(
                 if one != other:
                     pairs.setdefault(frozenset((one, other)), (one, other))
     return list(pairs.values())
+
+
+def empty_contrasts(contrasts: Sequence[str], infos: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return a line for each contrast that comes to no pair of the fusions that are compared."""
+    return [
+        f"compare.contrasts: '{contrast}' comes to no pair of these fusions."
+        for contrast in contrasts
+        if not planned([contrast], infos)
+    ]
 
 
 def unplanned(names: Sequence[str], chosen: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -90,7 +90,10 @@ def _shown(pair: Pair, tests: int) -> str:
     word = "better" if state(pair) is State.BETTER else "worse"
     head = f"{pair.first} is {word} than {pair.second}"
     if pair.compares == SUCCESSES:
-        return f"{head} by how often it succeeds: {_by_successes(pair, tests)}."
+        return (
+            f"{head} by how often it succeeds: {_by_successes(pair, tests)}; the better one may "
+            f"still collapse in {100 * pair.collapse_rate:.0f} % of seeds."
+        )
     return (
         f"{head}: {amount(pair, f'{_p(pair.holm)}{_after_holm(tests)}')}{_at_collapse(pair)}"
         f"{_pseudo(pair)}."
@@ -113,8 +116,14 @@ def _by_successes(pair: Pair, tests: int) -> str:
         f"{pair.first_succeeded:.0f} and {pair.second_succeeded:.0f} of {pair.seeds} seeds "
         f"({_p(pair.holm)} by an exact paired test{_after_holm(tests)}); differences over seeds "
         f"are visibly not normal, so the difference of means, {amount(pair)}, is not calibrated "
-        "and decides nothing"
+        f"and decides nothing{_too_few_to_tell(pair, tests)}"
     )
+
+
+def _too_few_to_tell(pair: Pair, tests: int) -> str:
+    """Say so where not even seeds of which all succeed in one fusion alone would show it."""
+    least = 2 * 0.5**pair.seeds * tests
+    return f"; {pair.seeds} seeds cannot show one so" if least > 1 - LEVEL else ""
 
 
 def _at_collapse(pair: Pair) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from fusebench.evaluation.metrics import METRICS, Metric
 from fusebench.report.pairs import Pair
+from fusebench.report.study import SUCCESSES
 from fusebench.report.table import SCREEN_WIDTH
 from fusebench.report.verdict import sentence
 from fusebench.revisions.diff import Change, Diff
@@ -58,7 +59,9 @@ def _block(change: Change, tests: int) -> Iterator[str]:
     yield _row(METRICS[pair.metric].label, "difference", "95 % interval", _p_heading(tests))
     for words, claim, p in _CLAIMS:
         if not math.isnan(getattr(pair, f"{claim}_low")):
-            yield _claim(words, pair, claim, getattr(pair, p))
+            # Not of the means that stand beside it, where successes are compared.
+            of_means = claim == "fixed" or pair.compares != SUCCESSES
+            yield _claim(words, pair, claim, getattr(pair, p) if of_means else math.nan)
     yield _wrapped(sentence(pair, tests), "  ")
 
 

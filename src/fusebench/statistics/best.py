@@ -55,5 +55,6 @@ def to_best(differences: Floats, errors: Floats, dfs: Floats) -> ToBest:
     against = others & candidate[None, :]
     lower = np.where(against, differences - reach, np.inf).min(axis=1)
     # No candidate but itself: it is the best.
-    below = np.maximum(0.0, -np.where(np.isinf(lower), 0.0, lower))
+    # Plus 0, which makes 0 of a negative one.
+    below = np.maximum(0.0, -np.where(np.isinf(lower), 0.0, lower)) + 0.0
     return ToBest(below, candidate)

@@ -1,7 +1,7 @@
 """How far a difference between two fusions carries: variance components, intervals.
 
 Two claims are kept apart. *Fixed models*: the seeds are given, the test ids could have been others.
-*Retrained*: seeds, with their draws of training data, and test ids could have been others. The
+*Trained again*: seeds, with their draws of training data, and test ids could have been others. The
 model of the second is crossed and random,
 
     contribution of id j in seed s = mean of j's stratum + seed_s + id_j + (seed × id)_sj,
@@ -96,7 +96,7 @@ def fixed_models(paired: Paired) -> Claim:
 
 
 def retrained(paired: Paired) -> Claim:
-    """Return the claim about the fusions, retrained: seeds, draws and ids vary.
+    """Return the claim about the fusions, trained again: seeds, draws and ids vary.
 
     Raises
     ------
