@@ -132,6 +132,11 @@ def test_the_only_one_that_may_be_the_best_is_shown_to_be_the_best() -> None:
     )
     assert _said([], *rows) == expected
     assert _said([], *(row._replace(margin=NAN) for row in rows)) == expected
+    near = _said([], rows[0], rows[1]._replace(below=1.5), rows[2])
+    assert near.startswith(
+        "Shown to be the best: concat. As good as the best, to within 2 points of balanced "
+        "accuracy: rgb_only (at most 1.50 below it). Shown not"
+    )
     # Not where means do not tell.
     apart = _said([], rows[0]._replace(irregular="yes"), *rows[1:])
     assert "Shown to be the best" not in apart
@@ -306,8 +311,7 @@ def test_each_fusion_is_named_once_and_as_good_within_the_margin_alone(
     assert ("Shown to be the best" in said) is bool(best)
     for row in rows:
         assert said.count(row.fusion) == (not row.is_irregular)
-        if not best:
-            assert (row.fusion in good) is row.as_good
+        assert (row.fusion in good) is (row.as_good and row.fusion != best)
 
 
 def test_names_are_listed_as_in_a_sentence() -> None:

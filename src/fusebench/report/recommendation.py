@@ -99,12 +99,15 @@ def _to_best(rows: Sequence[Best]) -> list[str]:
     metric, margin = METRICS[rows[0].metric], rows[0].margin
     side = "below" if metric.higher_is_better else "above"
     known = [row for row in rows if not row.is_irregular]
-    good = [row for row in known if row.as_good]
+    if not known:
+        return ["Seeds fall apart, so no fusion is shown to be near the best by its mean."]
+    candidates = [row.fusion for row in rows if row.may_be_best]
     said = []
-    if [row.fusion for row in rows if row.may_be_best] == [row.fusion for row in known[:1]]:
-        said.append(f"Shown to be the best: {known[0].fusion}.")
+    if len(candidates) == 1 and candidates == [row.fusion for row in known[:1]]:
+        said.append(f"Shown to be the best: {candidates[0]}.")
         known = known[1:]
-    elif not math.isnan(margin) and known:
+    good = [row for row in known if row.as_good]
+    if not math.isnan(margin) and (good or not said):
         near = [f"{row.fusion} (at most {_bound(row)} {side} it)" for row in good]
         within = f"{measured(margin, metric)} of {metric.label}"
         said.append(
@@ -119,13 +122,11 @@ def _to_best(rows: Sequence[Best]) -> list[str]:
         left = [row for row in some if row not in good]
         if left:
             said.append(f"{words} {side} it by at most: {_bounds(left, metric)}.")
-    if said:
-        said.append(
-            f"These bounds hold with {_SURE} confidence together, and so do the tested contrasts, "
-            "but not both at once; all as long as no fusion collapses more often than its seeds "
-            "show."
-        )
-    return said or ["Seeds fall apart, so no fusion is shown to be near the best by its mean."]
+    said.append(
+        f"These bounds hold with {_SURE} confidence together, and so do the tested contrasts, but "
+        "not both at once; all as long as no fusion collapses more often than its seeds show."
+    )
+    return said
 
 
 def _bound(row: Best) -> str:
