@@ -20,7 +20,7 @@ from studies.calibration.simulation import (
     simulate,
 )
 
-SEEDS = (3, 5, 10, 20)
+SEEDS = (3, 5, 10, 20, 40)
 USUAL = 10
 EFFECT = 5.0
 """By how much the second fusion is made worse, in points."""
