@@ -413,9 +413,8 @@ def test_distances_are_drawn_up_to_their_bounds_with_the_margin(comparison: Comp
     assert bars == [(0, 1.8), (0, 3.4), (0, 10.7), (2.0, 2.0)]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["late", "add", "hadamard"]
     assert [text.get_text() for text in axes.texts] == ["margin 2"]
-    figure = axes.get_figure(root=True)
-    assert figure is not None
-    (legend,) = figure.legends
+    legend = axes.get_legend()
+    assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == [
         "as good as the best", "may be the best", "shown not to be the best"
     ]  # fmt: skip
@@ -440,3 +439,15 @@ def test_pairs_that_are_not_tested_stand_below_and_hollow(comparison: Comparison
     table = intervals.intervals_table(pairs_table(PAIR, unplanned))
     assert table["shown"].tolist() == ["shown", "not tested"]
     assert table["group"].tolist() == ["planned contrasts", "other pairs, not tested"]
+
+
+def test_all_that_is_drawn_of_distances_is_within_the_axes(comparison: Comparison) -> None:
+    for rows in (
+        [GOOD._replace(margin=50.0), MAYBE],
+        [row._replace(seeds=3, below=NAN) for row in (GOOD, NOT_BEST)],
+        [GOOD._replace(below=0.0, margin=NAN), GOOD._replace(below=0.0, margin=NAN)],
+    ):
+        axes = _best(comparison, *rows)
+        ends = np.concatenate([np.asarray(line.get_xdata(), float) for line in axes.lines])
+        low, high = axes.get_xlim()
+        assert low <= np.nanmin(ends) <= np.nanmax(ends) < high

@@ -102,14 +102,15 @@ def best_figure(comparison: Comparison, best: pd.DataFrame) -> Figure:
             )  # fmt: skip
         axes.set_yticks(range(len(rows)), [row.fusion for row in rows])
         axes.set_ylim(len(rows) - 0.5, -0.5)
-        axes.set_xlim(left=0, right=None if axes.get_xlim()[1] > 0 else 1)
+        # With room for the legend, beside the bars.
+        drawn = [end for row in rows for end in (row.distance, row.below, row.margin)]
+        axes.set_xlim(0, 1.45 * max((end for end in drawn if end > 0), default=1))
         axes.grid(visible=False, axis="y")
         axes.set_xlabel(rows[0].axis)
         figure.suptitle(_title(rows[0]), fontsize=11)
         handles, labels = axes.get_legend_handles_labels()
         if len(labels) > 1:
-            # Outside of the axes, where it hides no bar.
-            figure.legend(handles, labels, loc="outside lower left", ncols=3, fontsize=9)
+            axes.legend(handles, labels, loc="upper right", fontsize=9)
         note(figure, comparison)
     return figure
 
