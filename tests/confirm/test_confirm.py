@@ -33,10 +33,11 @@ CONFIRMED = OPENED.parent
 
 @pytest.fixture
 def project(clean: Project) -> Iterator[Project]:
-    """The small project; commits that a test adds go again."""
+    """The small project; commits that a test adds go again, and the reflog forgets them."""
     head = clean.git("rev-parse", "HEAD").strip()
     yield clean
     clean.git("reset", "--quiet", "--hard", head)
+    clean.git("reflog", "expire", "--expire=now", "--all")
     clean.restore()
 
 
