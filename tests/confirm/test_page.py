@@ -47,7 +47,7 @@ def test_few_seeds_are_said_before() -> None:
 def test_earlier_openings_are_a_warning() -> None:
     said = said_before(earlier=(FIRST, SECOND))
     assert (
-        "Warning: this is the 3rd time (before: 2031-05-17T09:30:00Z on aaaaaaa, "
+        "Warning: this is the 3rd time (before: 2031-05-17T09:30:00Z on aaaaaaa and "
         "2031-06-01T00:00:00Z on bbbbbbb); a result chosen after an earlier look is no "
         "confirmation." in said
     )

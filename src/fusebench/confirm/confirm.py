@@ -27,13 +27,13 @@ from fusebench.sealed import file_digest
 
 _SAMPLES, _SPLIT = Path("data/samples"), Path("data/split.csv")
 _MODELS, _PREDICTIONS = Path("models"), Path("predictions")
-PAIRS, BEST, METRICS_TABLE, PAGE = (
+HOLDOUT_PAIRS, HOLDOUT_BEST, HOLDOUT_METRICS, PAGE = (
     OPENED.with_name(name) for name in ("pairs.csv", "best.csv", "metrics.csv", "confirmed.md")
 )
 
 
 @dataclass(frozen=True)
-class Plan:
+class Proposal:
     """All that can be known before the holdout is opened.
 
     Attributes
@@ -114,7 +114,7 @@ class Plan:
         Raises
         ------
         HoldoutError
-            Git has changed since the plan was made, or refuses to commit; nothing was opened.
+            HEAD is another since the question was asked, or refuses to commit; nothing was opened.
         ArtifactError
             Weights or samples are broken, or fusions were trained with other seeds than others.
         """
@@ -126,8 +126,8 @@ class Plan:
         earlier = self.past.of(self.samples)
         confirmation = page.Confirmation(opening, earlier, self.declared.primary, test, holdout)
         # Each by its name: the record beside them stays where it is.
-        with replace_outputs(files=[PAIRS, BEST, METRICS_TABLE, PAGE]) as written:
-            pairs, best, metrics, text = written
+        files = [HOLDOUT_PAIRS, HOLDOUT_BEST, HOLDOUT_METRICS, PAGE]
+        with replace_outputs(files=files) as (pairs, best, metrics, text):
             write_table(pairs, holdout.pairs)
             write_table(best, holdout.best)
             write_table(metrics, metrics_table(test, holdout))

@@ -1,6 +1,6 @@
 """What the holdout says of the fusions: measured and compared by the code that test is.
 
-All that is asked of `report` and `statistics` is asked here.
+Which of their functions those are is said here.
 """
 
 from collections.abc import Mapping
