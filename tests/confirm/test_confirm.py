@@ -72,6 +72,7 @@ def test_opening_is_recorded_in_a_commit_of_its_own(project: Project) -> None:
     said = project.run(*COMMAND, "--yes").stdout
     assert max(map(len, said.splitlines())) <= 100
     assert said.startswith("Holdout: 9 cubes, 6 spheres; one of spheres is worth 8.33 points of")
+    assert "\nWhat size of difference it can show cannot be said from 2 seed(s); from 10" in said
     assert "It was not opened before" in said
     assert project.git("rev-parse", "HEAD~1").strip() == before
     assert project.git("show", "--name-only", "--format=%s").split("\n\n") == [

@@ -28,7 +28,7 @@ def said_before(
     shallow: bool = False,
 ) -> str:
     holdout = Holdout.of(manifest("hhhh"), [0])
-    text = before(holdout, METRICS[PRIMARY], seeds, earlier, others, shallow)
+    text = before(holdout, METRICS[PRIMARY], seeds, "It shows much.", earlier, others, shallow)
     assert max(map(len, text.splitlines())) <= 100
     return " ".join(text.split())
 
@@ -36,7 +36,7 @@ def said_before(
 def test_samples_seeds_and_no_opening_are_said_before() -> None:
     assert said_before() == (
         "Holdout: 3 cubes, 1 spheres; one of spheres is worth 50.00 points of balanced accuracy, "
-        "one of cubes 16.67. 5 seed(s). It was "
+        "one of cubes 16.67. 5 seed(s). It shows much. It was "
         "not opened before, as far as git knows."
     )
 

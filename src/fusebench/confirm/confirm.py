@@ -13,6 +13,7 @@ from fusebench.confirm.holdout import Holdout
 from fusebench.confirm.judged import Judged, held_out, held_out_threshold, metrics_table
 from fusebench.confirm.record import OPENED, Opening, Past, table
 from fusebench.confirm.repository import check_committed, commit_file
+from fusebench.confirm.resolution import resolution
 from fusebench.device import Device
 from fusebench.errors import HoldoutError
 from fusebench.evaluation.metrics import METRICS
@@ -106,6 +107,7 @@ class Proposal:
             self.holdout,
             METRICS[self.declared.primary],
             len(self.seeds),
+            resolution(self.test.pairs, self.holdout.ids),
             earlier,
             others,
             self.past.shallow,

@@ -58,6 +58,11 @@ class Holdout:
         sizes = self.rows.groupby(["label", "class"]).size()
         return {str(name): int(count) for (_, name), count in sizes.items()}
 
+    @property
+    def ids(self) -> int:
+        """How many ids there are."""
+        return int(self.rows["id"].nunique())
+
     def worth(self, metric: Metric) -> str:
         """Return in words what one sample can change of a metric that is a mean over samples."""
         if not metric.span:

@@ -17,8 +17,8 @@ _ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 
 
 def before(
-    holdout: Holdout, metric: Metric, seeds: int, earlier: Sequence[Opening],
-    others: Sequence[Opening], shallow: bool,
+    holdout: Holdout, metric: Metric, seeds: int, resolution: str,
+    earlier: Sequence[Opening], others: Sequence[Opening], shallow: bool,
 ) -> str:  # fmt: skip
     """Return what is to be known before the holdout is opened.
 
@@ -28,12 +28,17 @@ def before(
         The one that decides.
     seeds : int
         How many models of each fusion will answer.
+    resolution : str
+        What size of difference the holdout can show.
     earlier, others : sequence of Opening
         Of this archive, and of others.
     shallow : bool
         Whether there may be earlier ones that this clone does not hold.
     """
-    lines = [f"Holdout: {counts_text(holdout.counts)}; {holdout.worth(metric)}. {seeds} seed(s)."]
+    lines = [
+        f"Holdout: {counts_text(holdout.counts)}; {holdout.worth(metric)}. {seeds} seed(s).",
+        resolution,
+    ]
     if seeds < FEWEST:
         lines.append(
             f"{seeds} seed(s) are too few to say anything of the fusions, trained again (from "
