@@ -30,12 +30,12 @@ def main() -> None:
     params = load(PARAMS_FILE, Params)
     commit = check_ready(params)
 
-    from fusebench.confirm.confirm import Plan
+    from fusebench.confirm.confirm import Proposal
 
-    plan = Plan.read(commit, params.compare, params.fusions, prepare(runtime))
-    cli.show(plan.text())
+    proposal = Proposal.read(commit, params.compare, params.fusions, prepare(runtime))
+    cli.show(proposal.text())
     if _agreed(arguments):
-        cli.show(plan.open(cli.show).screen())
+        cli.show(proposal.open(cli.show).screen())
     else:
         print("Not opened; all is as it was.")
 

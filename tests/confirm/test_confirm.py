@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 from scipy.special import log_softmax
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from tests.project import FUSIONS, Project
 
 import confirm as script
+from fusebench.baselines.threshold import fit_threshold, sizes
 from fusebench.confirm import confirm as module
 from fusebench.confirm.record import OPENED, Opening, parse
 from fusebench.errors import HoldoutError
@@ -22,6 +23,10 @@ from fusebench.inputs.inputs import Inputs
 from fusebench.models import weights
 from fusebench.models.base import build
 from fusebench.models.description import Description
+from fusebench.report.best import read_best
+from fusebench.report.pairs import pair_rows, read_pairs
+from fusebench.report.recommendation import recommendation, remarks
+from fusebench.report.roles import BASELINE
 from fusebench.samples.manifest import HOLDOUT, read_manifest
 from fusebench.samples.samples import open_samples
 from fusebench.sealed import file_digest
@@ -33,10 +38,11 @@ CONFIRMED = OPENED.parent
 
 @pytest.fixture
 def project(clean: Project) -> Iterator[Project]:
-    """The small project; commits that a test adds go again."""
+    """The small project; commits that a test adds go again, and the reflog forgets them."""
     head = clean.git("rev-parse", "HEAD").strip()
     yield clean
     clean.git("reset", "--quiet", "--hard", head)
+    clean.git("reflog", "expire", "--expire=now", "--all")
     clean.restore()
 
 
@@ -66,6 +72,7 @@ def test_opening_is_recorded_in_a_commit_of_its_own(project: Project) -> None:
     said = project.run(*COMMAND, "--yes").stdout
     assert max(map(len, said.splitlines())) <= 100
     assert said.startswith("Holdout: 9 cubes, 6 spheres; one of spheres is worth 8.33 points of")
+    assert "\nWhat size of difference it can show cannot be said from 2 seed(s); from 10" in said
     assert "It was not opened before" in said
     assert project.git("rev-parse", "HEAD~1").strip() == before
     assert project.git("show", "--name-only", "--format=%s").split("\n\n") == [
@@ -121,6 +128,34 @@ def test_results_are_those_of_the_kept_models_on_the_held_out_samples(project: P
     assert int(pair["ids"]) == manifest.part(0, HOLDOUT)["id"].nunique()
     means = [float(rows[pair[side], "nll"]["holdout_mean"]) for side in ("first", "second")]
     assert float(pair["difference"]) == pytest.approx(means[0] - means[1], abs=2e-6)
+
+
+def test_the_threshold_is_compared_on_both_parts_as_make_compare_does(project: Project) -> None:
+    project.run(*COMMAND, "--yes")
+    page = (project.root / CONFIRMED / "confirmed.md").read_text("utf-8")
+    pairs = read_pairs(project.root / "metrics/pairs.csv")
+    best = read_best(project.root / "metrics/best.csv")
+    said = " ".join([recommendation(pairs, best), *remarks(pairs, best)])
+    assert "A threshold on LiDAR hits" in said
+    assert f"\nOn test: {said}\n" in page
+    samples = open_samples(project.root / "data/samples")
+    manifest = read_manifest(project.root / "data/split.csv")
+    dataset, rows = samples.dataset, np.arange(len(samples.table))
+    values, positive = (
+        sizes(samples.ranges(rows), dataset.max_range),
+        dataset.classes.index("spheres"),
+    )
+    reached = []
+    for seed in (0, 1):
+        train, held_out = (manifest.part(seed, part) for part in ("train", HOLDOUT))
+        fitted = fit_threshold(values[train["row"]], train["label"].to_numpy(), positive, 2)
+        answers = fitted.predict(values[held_out["row"]]).argmax(axis=1)
+        reached.append(100 * balanced_accuracy_score(held_out["label"], answers))
+    kept = pair_rows(read_pairs(project.root / CONFIRMED / "pairs.csv"), BASELINE)
+    assert [(pair.metric, pair.first) for pair in kept] == [
+        ("balanced_accuracy", name) for name in FUSIONS
+    ]
+    assert [pair.second_mean for pair in kept] == pytest.approx(len(FUSIONS) * [np.mean(reached)])
 
 
 def test_another_look_is_told_from_the_first_even_if_its_record_was_removed(

@@ -50,7 +50,6 @@ def test_its_digest_is_of_the_samples_alone() -> None:
         ("accuracy", "each is worth 0.09 points of accuracy"),
         ("brier", "each is worth 0.0009 of Brier score"),
         ("nll", "one sample has no largest share of NLL: its loss has no bound"),
-        ("f1", "F1 is no mean over samples: what one is worth depends on the rest"),
     ],
 )  # fmt: skip
 def test_what_one_sample_is_worth_is_said(metric: str, said: str) -> None:

@@ -28,7 +28,7 @@ def said_before(
     shallow: bool = False,
 ) -> str:
     holdout = Holdout.of(manifest("hhhh"), [0])
-    text = before(holdout, METRICS[PRIMARY], seeds, earlier, others, shallow)
+    text = before(holdout, METRICS[PRIMARY], seeds, "It shows much.", earlier, others, shallow)
     assert max(map(len, text.splitlines())) <= 100
     return " ".join(text.split())
 
@@ -36,7 +36,8 @@ def said_before(
 def test_samples_seeds_and_no_opening_are_said_before() -> None:
     assert said_before() == (
         "Holdout: 3 cubes, 1 spheres; one of spheres is worth 50.00 points of balanced accuracy, "
-        "one of cubes 16.67. 5 seed(s). It was not opened before, as far as git knows."
+        "one of cubes 16.67. 5 seed(s). It shows much. It was "
+        "not opened before, as far as git knows."
     )
 
 
@@ -47,7 +48,7 @@ def test_few_seeds_are_said_before() -> None:
 def test_earlier_openings_are_a_warning() -> None:
     said = said_before(earlier=(FIRST, SECOND))
     assert (
-        "Warning: this is the 3rd time (before: 2031-05-17T09:30:00Z on aaaaaaa, "
+        "Warning: this is the 3rd time (before: 2031-05-17T09:30:00Z on aaaaaaa and "
         "2031-06-01T00:00:00Z on bbbbbbb); a result chosen after an earlier look is no "
         "confirmation." in said
     )
@@ -72,18 +73,27 @@ def test_a_number_of_times_is_in_words(number: int, text: str) -> None:
 
 @pytest.fixture(scope="module")
 def confirmation() -> Confirmation:
-    test, holdout = (Judged.of(study(seeds), DECLARED, "anew") for seeds in (6, 5))
+    test, holdout = (
+        Judged.of(study(seeds), DECLARED, study(seeds)["late"], "anew") for seeds in (6, 5)
+    )
     return Confirmation(replace(FIRST, counts="66 cubes; 26 spheres"), (), PRIMARY, test, holdout)
 
 
 def test_statistics_are_those_of_test(confirmation: Confirmation) -> None:
-    pairs, best = compare_fusions(study(5), DECLARED, draws="anew")
+    pairs, best = compare_fusions(study(5), DECLARED, study(5)["late"], draws="anew")
     assert confirmation.holdout.pairs.equals(pairs)
     assert confirmation.holdout.best.equals(best)
     assert confirmation.holdout.sentences == sentences(pairs)
     said = [recommendation(pairs, best), *remarks(pairs, best)]
     assert confirmation.holdout.answer == " ".join(said)
     assert "on other draws of this archive" in confirmation.holdout.answer
+
+
+def test_a_threshold_that_no_fusion_beats_is_remarked_of_both_parts() -> None:
+    judged = [Judged.of(study(seeds), DECLARED, study(seeds)["add"], "anew") for seeds in (6, 5)]
+    page = Confirmation(FIRST, (), PRIMARY, *judged).markdown()
+    assert page.count("A threshold on LiDAR hits × smallest range², fitted on train, has") == 2
+    assert "threshold" not in judged[0].metrics
 
 
 def test_the_page_says_when_on_what_and_what_came_out(confirmation: Confirmation) -> None:
@@ -126,7 +136,7 @@ def test_all_metrics_stand_beside_those_of_test(confirmation: Confirmation) -> N
 
 
 def test_one_seed_has_no_deviation() -> None:
-    judged = Judged.of(study(1), DECLARED, "anew")
+    judged = Judged.of(study(1), DECLARED, study(1)["late"], "anew")
     confirmation = Confirmation(FIRST, (), PRIMARY, judged, judged)
     assert "±" not in confirmation.screen()
     assert metrics_table(judged, judged)["test_deviation"].isna().all()

@@ -38,3 +38,16 @@ def test_openings_of_all_versions_count_once_in_their_order(git: Git) -> None:
     assert past.openings == (ELSEWHERE, FIRST, SECOND)
     assert past.of("samples") == [FIRST, SECOND]
     assert past.of_others("samples") == [ELSEWHERE]
+
+
+def test_a_line_whose_letters_were_broken_is_no_other_opening(git: Git) -> None:
+    whole = replace(FIRST, counts="9 Würfel")
+    commit_file(OPENED, table([whole]), "one")
+    OPENED.write_bytes(table([whole]).encode("latin-1"))
+    git("commit", "--quiet", "--all", "--message", "saved by another program")
+    git("rm", "--quiet", str(OPENED))
+    git("commit", "--quiet", "--message", "removed")
+    past = Past.read()
+    assert past.openings == (whole,)
+    commit_file(OPENED, table([*past.openings, SECOND]), "two")
+    assert Past.read().openings == (whole, SECOND)

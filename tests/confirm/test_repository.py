@@ -142,6 +142,65 @@ def test_every_text_that_a_file_had_anywhere_is_found(git: Git) -> None:
     assert "not committed\n" in versions(FILE)
 
 
+def reset(git: Git) -> None:
+    git("reset", "--quiet", "--hard", "HEAD~1")
+
+
+def forget_a_branch(git: Git) -> None:
+    git("switch", "--quiet", "--create", "other", "HEAD~1")
+    git("branch", "--quiet", "--delete", "--force", "main")
+
+
+def amend(git: Git) -> None:
+    git("rm", "--quiet", str(FILE))
+    git("commit", "--quiet", "--amend", "--allow-empty", "--message", "amended")
+
+
+@pytest.mark.parametrize("hide", [reset, forget_a_branch, amend])
+def test_a_commit_that_no_branch_holds_any_more_is_found(
+    hide: Callable[[Git], None], git: Git
+) -> None:
+    commit_file(FILE, "first\n", "one")
+    hide(git)
+    assert not FILE.exists()
+    assert git("log", "--all", "--format=%H", "--", str(FILE)) == ""
+    assert versions(FILE) == ["first\n"]
+
+
+def test_a_commit_on_no_branch_of_another_worktree_is_found(
+    git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Path.cwd()
+    git("worktree", "add", "--quiet", "--detach", str(tmp_path / "beside"))
+    monkeypatch.chdir(tmp_path / "beside")
+    commit_file(FILE, "beside\n", "one")
+    assert versions(FILE) == ["beside\n"]
+    reset(git)
+    assert versions(FILE) == ["beside\n"]
+    monkeypatch.chdir(root)
+    assert versions(FILE) == ["beside\n"]
+    commit_file(FILE, "here\n", "two")
+    reset(git)
+    monkeypatch.chdir(tmp_path / "beside")
+    assert sorted(versions(FILE)) == ["beside\n", "here\n"]
+
+
+def test_a_file_that_is_no_utf_8_is_refused_in_one_line(git: Git) -> None:
+    commit_file(FILE, "Würfel\n", "one")
+    FILE.write_bytes("Würfel\n".encode("latin-1"))
+    git("commit", "--quiet", "--all", "--message", "saved by another program")
+    for read in (lambda: versions(FILE), lambda: commit_file(FILE, "more\n", "two")):
+        with pytest.raises(HoldoutError) as caught:
+            read()
+        assert str(caught.value) == (
+            f"{FILE}: byte 1 is no UTF-8, so its openings cannot be read; save it as UTF-8 and "
+            f"commit it, or 'git log -- {FILE}' finds a version that is"
+        )
+    # Mended, the commit that holds it is no obstacle.
+    FILE.write_text("Würfel, mended\n", "utf-8")
+    assert sorted(versions(FILE)) == ["Würfel\n", "Würfel, mended\n", "W\ufffdrfel\n"]
+
+
 def test_a_shallow_clone_is_known(
     git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

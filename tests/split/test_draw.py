@@ -464,8 +464,9 @@ def test_a_class_left_out_of_the_holdout_is_refused_by_name(group: str) -> None:
         draw(table, params((0.3, 0.3, 0.3), group=group, holdout=0.01), [7])
     assert str(caught.value) == (
         "params.yaml: split.holdout leaves class 'spheres' (8 samples) without a sample in holdout "
-        "of seed 7; raise split.holdout or add samples"
+        "of seed 7; raise split.holdout, set split.holdout: 0 to hold none out or add samples"
     )
+    assert set(draw(table, params((0.3, 0.3, 0.3), group=group), [7])["seed_7"]) == {*SEEN, UNUSED}
 
 
 def test_two_samples_are_too_few_for_three_parts_and_three_are_enough() -> None:

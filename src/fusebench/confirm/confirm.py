@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Self
 
 from fusebench.aside import replace_outputs
+from fusebench.baselines.predict import THRESHOLD
 from fusebench.confirm import page
 from fusebench.confirm.holdout import Holdout
-from fusebench.confirm.judged import Judged, held_out, metrics_table
+from fusebench.confirm.judged import Judged, held_out, held_out_threshold, metrics_table
 from fusebench.confirm.record import OPENED, Opening, Past, table
 from fusebench.confirm.repository import check_committed, commit_file
+from fusebench.confirm.resolution import resolution
 from fusebench.device import Device
 from fusebench.errors import HoldoutError
 from fusebench.evaluation.metrics import METRICS
@@ -27,13 +29,13 @@ from fusebench.sealed import file_digest
 
 _SAMPLES, _SPLIT = Path("data/samples"), Path("data/split.csv")
 _MODELS, _PREDICTIONS = Path("models"), Path("predictions")
-PAIRS, BEST, METRICS_TABLE, PAGE = (
+HOLDOUT_PAIRS, HOLDOUT_BEST, HOLDOUT_METRICS, PAGE = (
     OPENED.with_name(name) for name in ("pairs.csv", "best.csv", "metrics.csv", "confirmed.md")
 )
 
 
 @dataclass(frozen=True)
-class Plan:
+class Proposal:
     """All that can be known before the holdout is opened.
 
     Attributes
@@ -44,8 +46,12 @@ class Plan:
         The metric that decides, its margin and the planned contrasts.
     models : dict of str to KeptModels
         By fusion.
-    test : dict of str to FusionPredictions
-        The kept predictions of the same models.
+    threshold : FusionPredictions
+        The kept predictions of the baseline.
+    draws : str
+        As in `Best`.
+    test : Judged
+        What the kept predictions of the same models say.
     samples : str
         Digest of the table of samples.
     """
@@ -53,7 +59,9 @@ class Plan:
     commit: str
     declared: CompareParams
     models: Mapping[str, KeptModels]
-    test: Mapping[str, FusionPredictions]
+    threshold: FusionPredictions
+    draws: str
+    test: Judged
     holdout: Holdout
     samples: str
     past: Past
@@ -67,22 +75,25 @@ class Plan:
         Raises
         ------
         ArtifactError
-            Samples, split, models or predictions are missing, broken, or not those of dvc.lock.
+            Samples, split, models or predictions are missing, broken, or not those of dvc.lock; or
+            fusions were trained with other seeds than others.
         HoldoutError
             No sample is held out.
         """
         kept = [folder / name for name in fusions for folder in (_MODELS, _PREDICTIONS)]
-        check_files([_SAMPLES, _SPLIT, *kept])
+        check_files([_SAMPLES, _SPLIT, _PREDICTIONS / THRESHOLD, *kept])
         samples, manifest = open_samples(_SAMPLES), read_manifest(_SPLIT)
         models = {
             name: KeptModels.open(_MODELS / name, name, samples, manifest, device)
             for name in fusions
         }
-        test = {name: read_predictions(_PREDICTIONS / name) for name in fusions}
+        answers = {name: read_predictions(_PREDICTIONS / name) for name in fusions}
+        threshold = read_predictions(_PREDICTIONS / THRESHOLD)
         seeds = list(next(iter(models.values())).description.seeds)
-        holdout = Holdout.of(manifest, seeds)
-        digest = file_digest(_SAMPLES / "samples.csv")
-        return cls(commit, declared, models, test, holdout, digest, Past.read())
+        holdout, past = Holdout.of(manifest, seeds), Past.read()
+        digest, draws = file_digest(_SAMPLES / "samples.csv"), draws_of(answers)
+        test = Judged.of(answers, declared, threshold, draws)
+        return cls(commit, declared, models, threshold, draws, test, holdout, digest, past)
 
     @property
     def seeds(self) -> list[int]:
@@ -96,6 +107,7 @@ class Plan:
             self.holdout,
             METRICS[self.declared.primary],
             len(self.seeds),
+            resolution(self.test.pairs, self.holdout.ids),
             earlier,
             others,
             self.past.shallow,
@@ -114,23 +126,25 @@ class Plan:
         Raises
         ------
         HoldoutError
-            Git has changed since the plan was made, or refuses to commit; nothing was opened.
+            HEAD is another since the question was asked, or git refuses to commit; nothing opened.
         ArtifactError
-            Weights or samples are broken, or fusions were trained with other seeds than others.
+            Weights or samples are broken.
         """
-        draws = draws_of(self.test)
-        test = Judged.of(self.test, self.declared, draws)
         opening = self._record(tell)
         answers = {name: held_out(models) for name, models in self.models.items()}
-        holdout = Judged.of(answers, self.declared, draws)
+        some = next(iter(self.models.values()))
+        threshold = held_out_threshold(some.samples, some.manifest, self.threshold)
+        holdout = Judged.of(answers, self.declared, threshold, self.draws)
         earlier = self.past.of(self.samples)
-        confirmation = page.Confirmation(opening, earlier, self.declared.primary, test, holdout)
+        confirmation = page.Confirmation(
+            opening, earlier, self.declared.primary, self.test, holdout
+        )
         # Each by its name: the record beside them stays where it is.
-        with replace_outputs(files=[PAIRS, BEST, METRICS_TABLE, PAGE]) as written:
-            pairs, best, metrics, text = written
+        files = [HOLDOUT_PAIRS, HOLDOUT_BEST, HOLDOUT_METRICS, PAGE]
+        with replace_outputs(files=files) as (pairs, best, metrics, text):
             write_table(pairs, holdout.pairs)
             write_table(best, holdout.best)
-            write_table(metrics, metrics_table(test, holdout))
+            write_table(metrics, metrics_table(self.test, holdout))
             text.write_text(confirmation.markdown(), "utf-8")
         return confirmation
 

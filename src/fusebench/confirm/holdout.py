@@ -58,10 +58,13 @@ class Holdout:
         sizes = self.rows.groupby(["label", "class"]).size()
         return {str(name): int(count) for (_, name), count in sizes.items()}
 
+    @property
+    def ids(self) -> int:
+        """How many ids there are."""
+        return int(self.rows["id"].nunique())
+
     def worth(self, metric: Metric) -> str:
-        """Return in words what one sample can change of a metric."""
-        if metric.per_sample is None:
-            return f"{metric.label} is no mean over samples: what one is worth depends on the rest"
+        """Return in words what one sample can change of a metric that is a mean over samples."""
         if not metric.span:
             return f"one sample has no largest share of {metric.label}: its loss has no bound"
         weights = metric.weights(self.rows["label"].to_numpy(np.int64)) * metric.span

@@ -1,6 +1,6 @@
 """What the holdout says of the fusions: measured and compared by the code that test is.
 
-All that is asked of `report` and `statistics` is asked here.
+Which of their functions those are is said here.
 """
 
 from collections.abc import Mapping
@@ -9,15 +9,17 @@ from typing import Any, Self
 
 import pandas as pd
 
+from fusebench.baselines.predict import threshold_rule
 from fusebench.evaluation.measure import seed_metrics, summarize
 from fusebench.evaluation.metrics import METRICS
 from fusebench.prediction.predict import KeptModels
-from fusebench.prediction.predictions import FusionPredictions
+from fusebench.prediction.predictions import FusionPredictions, PartPredictions
 from fusebench.report.findings import compare_fusions
 from fusebench.report.recommendation import recommendation, remarks
 from fusebench.report.settings import CompareParams
 from fusebench.report.verdict import sentences
-from fusebench.samples.manifest import HOLDOUT
+from fusebench.samples.manifest import HOLDOUT, Manifest
+from fusebench.samples.samples import Samples
 from fusebench.statistics.estimates import FEWEST_SEEDS
 
 # What measures and compares looks at the part of this name.
@@ -50,7 +52,11 @@ class Judged:
 
     @classmethod
     def of(
-        cls, fusions: Mapping[str, FusionPredictions], declared: CompareParams, draws: str
+        cls,
+        fusions: Mapping[str, FusionPredictions],
+        declared: CompareParams,
+        threshold: FusionPredictions,
+        draws: str,
     ) -> Self:
         """Measure and compare the part that is called test.
 
@@ -58,15 +64,17 @@ class Judged:
         ----------
         declared : CompareParams
             The metric that decides, its margin and the planned contrasts.
+        threshold : FusionPredictions
+            Of the baseline, which is compared with and not measured.
         draws : str
             As in `Best`: whether each seed drew its own train and val samples.
 
         Raises
         ------
         ArtifactError
-            The fusions were not asked for the same samples with the same seeds.
+            They were not asked for the same samples with the same seeds.
         """
-        pairs, best = compare_fusions(fusions, declared, draws=draws)
+        pairs, best = compare_fusions(fusions, declared, threshold, draws=draws)
         metrics = {
             name: summarize(list(seed_metrics(predictions, _MEASURED).values()))
             for name, predictions in fusions.items()
@@ -85,6 +93,25 @@ def held_out(models: KeptModels) -> FusionPredictions:
     """
     seeds = {seed: {_MEASURED: parts[HOLDOUT]} for seed, parts in models.predict([HOLDOUT])}
     return FusionPredictions(models.info, seeds)
+
+
+def held_out_threshold(
+    samples: Samples, manifest: Manifest, kept: FusionPredictions
+) -> FusionPredictions:
+    """Return what the threshold answers for the holdout, fitted on train as stage baseline does.
+
+    Parameters
+    ----------
+    kept : FusionPredictions
+        Its predictions of test, which name the seeds.
+    """
+    rule = threshold_rule(samples)
+    seeds = {}
+    for seed in kept.seeds:
+        answer, _ = rule.fit(manifest.part(seed, "train"))
+        rows = manifest.part(seed, HOLDOUT)
+        seeds[seed] = {_MEASURED: PartPredictions.of(rows, answer(rows))}
+    return FusionPredictions(kept.info, seeds)
 
 
 def metrics_table(test: Judged, holdout: Judged) -> pd.DataFrame:

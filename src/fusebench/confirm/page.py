@@ -1,6 +1,5 @@
 """What is said before and after the holdout is opened, on the screen and in Markdown."""
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,14 +9,16 @@ from fusebench.confirm.holdout import Holdout, counts_text
 from fusebench.confirm.judged import FEWEST, Judged
 from fusebench.confirm.record import Opening
 from fusebench.evaluation.metrics import METRICS, Metric
+from fusebench.report.recommendation import listed
+from fusebench.report.table import SCREEN_WIDTH
+from fusebench.report.verdict import on_screen
 
-WIDTH = 100
 _ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 
 
 def before(
-    holdout: Holdout, metric: Metric, seeds: int, earlier: Sequence[Opening],
-    others: Sequence[Opening], shallow: bool,
+    holdout: Holdout, metric: Metric, seeds: int, resolution: str,
+    earlier: Sequence[Opening], others: Sequence[Opening], shallow: bool,
 ) -> str:  # fmt: skip
     """Return what is to be known before the holdout is opened.
 
@@ -27,12 +28,17 @@ def before(
         The one that decides.
     seeds : int
         How many models of each fusion will answer.
+    resolution : str
+        What size of difference the holdout can show.
     earlier, others : sequence of Opening
         Of this archive, and of others.
     shallow : bool
         Whether there may be earlier ones that this clone does not hold.
     """
-    lines = [f"Holdout: {counts_text(holdout.counts)}; {holdout.worth(metric)}. {seeds} seed(s)."]
+    lines = [
+        f"Holdout: {counts_text(holdout.counts)}; {holdout.worth(metric)}. {seeds} seed(s).",
+        resolution,
+    ]
     if seeds < FEWEST:
         lines.append(
             f"{seeds} seed(s) are too few to say anything of the fusions, trained again (from "
@@ -43,34 +49,27 @@ def before(
     else:
         lines.append("It was not opened before, as far as git knows.")
     if others:
-        lines.append(
-            f"Opened with other samples, some of which may be the same: {_listed(others)}."
-        )
+        lines.append(f"Opened with other samples, some of which may be the same: {_words(others)}.")
     if shallow:
         lines.append("Warning: this clone is shallow; openings before its beginning are not seen.")
-    return wrapped(lines)
+    return on_screen(lines, SCREEN_WIDTH)
 
 
 def _warning(earlier: Sequence[Opening]) -> str:
     return (
-        f"Warning: this is the {ordinal(len(earlier) + 1)} time (before: {_listed(earlier)}); a "
+        f"Warning: this is the {ordinal(len(earlier) + 1)} time (before: {_words(earlier)}); a "
         "result chosen after an earlier look is no confirmation."
     )
 
 
-def _listed(openings: Sequence[Opening]) -> str:
-    return ", ".join(opening.words for opening in openings)
+def _words(openings: Sequence[Opening]) -> str:
+    return listed([opening.words for opening in openings])
 
 
 def ordinal(number: int) -> str:
     """Return "1st", "2nd", "11th", …."""
     teens = 10 < number % 100 < 20
     return f"{number}{'th' if teens else _ENDINGS.get(number % 10, 'th')}"
-
-
-def wrapped(sentences: Sequence[str]) -> str:
-    """Return sentences on lines of their own, none longer than the screen."""
-    return "\n".join(textwrap.fill(sentence, WIDTH) for sentence in sentences)
 
 
 @dataclass(frozen=True)
@@ -94,10 +93,10 @@ class Confirmation:
     holdout: Judged
 
     def screen(self) -> str:
-        """Return all of it for the screen, within 100 columns."""
+        """Return all of it for the screen."""
         figures = self._figures().to_string(index=False)
         said = [*self._head(), *self._both(), *self.holdout.sentences]
-        return "\n".join([wrapped(said), "", figures])
+        return "\n".join([on_screen(said, SCREEN_WIDTH), "", figures])
 
     def markdown(self) -> str:
         """Return all of it as a page."""

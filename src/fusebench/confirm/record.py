@@ -41,6 +41,11 @@ class Opening:
     fusions: str
 
     @property
+    def key(self) -> tuple[str, str, str, str]:
+        """What tells it from other openings."""
+        return self.opened, self.commit, self.samples, self.holdout
+
+    @property
     def words(self) -> str:
         """When and on which commit."""
         return f"{self.opened} on {self.commit[:7]}"
@@ -88,9 +93,19 @@ class Past:
 
     @classmethod
     def read(cls) -> Self:
-        """Take the lines of all versions in git together: one that was removed counts, too."""
-        found = {opening for text in versions(OPENED) for opening in parse(text)}
-        return cls(tuple(sorted(found)), is_shallow())
+        """Take the lines of all versions in git together: one that was removed counts, too.
+
+        Raises
+        ------
+        HoldoutError
+            The present opened.csv is no UTF-8.
+        """
+        lines = {opening for text in versions(OPENED) for opening in parse(text)}
+        # A line that differs only in words, such as one whose letters were broken, is no other.
+        found: dict[tuple[str, ...], Opening] = {}
+        for opening in sorted(lines):
+            found.setdefault(opening.key, opening)
+        return cls(tuple(found.values()), is_shallow())
 
     def of(self, samples: str) -> Sequence[Opening]:
         """Return the openings of an archive by its digest: each has seen some of this holdout."""

@@ -67,16 +67,37 @@ def is_shallow() -> bool:
 
 
 def versions(path: Path) -> list[str]:
-    """Return each text that a file has had in any branch, tag or stash; present ones included."""
-    commits = _git("log", "--all", "--full-history", "--format=%H", "--", str(path)).split()
+    """Return each text that a file has had in any branch, tag, stash or reflog, and has now.
+
+    The reflogs, of this and of other worktrees, still name a commit that 'git reset' took out of
+    its branch. Bytes of those versions that are no UTF-8 are replaced; commits cannot be mended.
+
+    Raises
+    ------
+    HoldoutError
+        The file in the workspace is no UTF-8.
+    """
+    commits = _git(
+        "log", "--all", "--reflog", "--full-history", "--format=%H", "--", str(path)
+    ).split()
     texts: dict[str, None] = {}
     for commit in commits:
         # It is not in a commit that removed it.
         if _git("ls-tree", "--name-only", commit, "--", str(path)).strip():
-            texts[_git("show", f"{commit}:./{path.as_posix()}")] = None
+            texts[_git("show", f"{commit}:./{path.as_posix()}", errors="replace")] = None
     if path.is_file():
-        texts[path.read_text("utf-8")] = None
+        texts[_text(path)] = None
     return list(texts)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise HoldoutError(
+            f"{path}: byte {error.start} is no UTF-8, so its openings cannot be read; save it as "
+            f"UTF-8 and commit it, or 'git log -- {path}' finds a version that is"
+        ) from None
 
 
 def commit_file(path: Path, text: str, message: str) -> str:
@@ -88,7 +109,7 @@ def commit_file(path: Path, text: str, message: str) -> str:
         Git, or a hook of the repository, refused; the file is as it was before.
     """
     head = _git("rev-parse", "HEAD")
-    before = path.read_text("utf-8") if path.is_file() else None
+    before = _text(path) if path.is_file() else None
     try:
         write_text(path, text)
         # Only a file that git knows can be committed by its name.
@@ -112,18 +133,20 @@ def _take_back(path: Path, before: str | None) -> None:
         path.parent.rmdir()
 
 
-def _git(*arguments: str, otherwise: str = "") -> str:
+def _git(*arguments: str, otherwise: str = "", errors: str = "surrogateescape") -> str:
     """Return what git printed.
 
     Parameters
     ----------
     otherwise : str
         What is said where git fails; by default, the command and git's own words.
+    errors : str
+        What becomes of bytes that are no UTF-8; by default they are kept, since paths may be such.
     """
     command = ["git", *arguments]
     try:
         done = subprocess.run(  # noqa: S603
-            command, check=False, capture_output=True, encoding="utf-8", errors="surrogateescape"
+            command, check=False, capture_output=True, encoding="utf-8", errors=errors
         )
     except FileNotFoundError:
         raise HoldoutError(

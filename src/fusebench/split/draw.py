@@ -170,7 +170,8 @@ def _check_classes(manifest: pd.DataFrame, seeds: Sequence[int], params: SplitPa
         empty = row[row == 0]
         if part != UNUSED and getattr(params, part) and len(empty):
             name = empty.index[0]
+            without = ", set split.holdout: 0 to hold none out" if part == HOLDOUT else ""
             raise SplitError(
                 f"params.yaml: split.{part} leaves class '{name}' ({totals[name]} samples) without "
-                f"a sample in {part} of seed {seed}; raise split.{part} or add samples"
+                f"a sample in {part} of seed {seed}; raise split.{part}{without} or add samples"
             )
