@@ -94,4 +94,4 @@ def test_few_seeds_and_no_planned_contrast_are_said() -> None:
     assert resolution(pairs_of(9), IDS) == (
         "What size of difference it can show cannot be said from 9 seed(s); from 10 on it can."
     )
-    assert resolution(pairs_of(10, ["late/late"]), IDS).startswith("No contrast is planned")
+    assert resolution(pairs_of(10, ["hadamard/rgb_only"]), IDS).startswith("No contrast is planned")

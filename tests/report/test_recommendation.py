@@ -43,7 +43,10 @@ def _pairs(*shown: tuple[str, str], **figures: Any) -> list[Pair]:
 
 
 def _said(pairs: list[Pair], *rows: Best) -> str:
-    return recommendation(pairs_table(*pairs), best_table(*(rows or ROWS)))
+    """Return the recommendation, and the bounds where they stand by themselves."""
+    tables = pairs_table(*pairs), best_table(*(rows or ROWS))
+    said = [recommendation(*tables), *remarks(*tables)]
+    return " ".join(line for line in said[:2] if line is said[0] or "These bounds" in line)
 
 
 SURE = (
@@ -55,6 +58,17 @@ TO_BEST = (
     "it). Each of these may be the best, or below it by at most: rgb_only 3.36 and add 3.51 "
     "points. Shown not to be the best, and below it by at most: lidar_only 13.98 points." + SURE
 )
+
+
+def test_what_stands_behind_the_answer_is_the_first_remark() -> None:
+    tables = pairs_table(), best_table(*ROWS)
+    answer = recommendation(*tables)
+    assert answer.endswith("concat (at most 1.84 below it).")
+    assert f" {answer} {remarks(*tables)[0]}" == TO_BEST
+    # Where nothing else answers, they do.
+    bare = best_table(*(row._replace(margin=NAN) for row in ROWS))
+    assert recommendation(pairs_table(), bare).endswith(SURE)
+    assert not any("These bounds" in line for line in remarks(pairs_table(), bare))
 
 
 def test_first_it_says_that_no_fusion_beats_a_sensor_alone() -> None:
@@ -183,7 +197,9 @@ SCOPE = (
 
 
 def _remarks(*rows: Best, pairs: tuple[Pair, ...] = ()) -> list[str]:
-    return remarks(pairs_table(*pairs), best_table(*(rows or ROWS)))
+    """Return what limits the recommendation, without the bounds that stand behind it."""
+    said = remarks(pairs_table(*pairs), best_table(*(rows or ROWS)))
+    return [line for line in said if "These bounds" not in line]
 
 
 def test_what_seeds_cannot_rule_out_is_said_of_each_fusion() -> None:

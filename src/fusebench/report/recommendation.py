@@ -37,8 +37,14 @@ def recommendation(pairs: pd.DataFrame, best: pd.DataFrame) -> str:
             f"No recommendation: {rows[0].seeds} seed(s) are too few to tell fusions from their "
             f"seeds; from {FEWEST_SEEDS} on there is a verdict (make verdict trains 10)."
         )
-    said = [*_against_single(pair_rows(pairs, PLANNED), rows), *_to_best(rows)]
-    return " ".join(said)
+    lead, bounds = _said(pairs, rows)
+    return " ".join(lead or bounds)
+
+
+def _said(pairs: pd.DataFrame, rows: Sequence[Best]) -> tuple[list[str], list[str]]:
+    """Return what answers the question, and the bounds that stand behind it."""
+    lead, bounds = _to_best(rows)
+    return [*_against_single(pair_rows(pairs, PLANNED), rows), *lead], bounds
 
 
 def _against_single(pairs: Sequence[Pair], rows: Sequence[Best]) -> list[str]:
@@ -94,23 +100,23 @@ def _gain(pair: Pair) -> str:
     return f"{amount(pair)} over {pair.second}"
 
 
-def _to_best(rows: Sequence[Best]) -> list[str]:
-    """Say how far each fusion can be below the best, at most."""
+def _to_best(rows: Sequence[Best]) -> tuple[list[str], list[str]]:
+    """Say what is as good as the best, and how far each fusion can be below it, at most."""
     metric, margin = METRICS[rows[0].metric], rows[0].margin
     side = "below" if metric.higher_is_better else "above"
     known = [row for row in rows if not row.is_irregular]
     if not known:
-        return ["Seeds fall apart, so no fusion is shown to be near the best by its mean."]
+        return ["Seeds fall apart, so no fusion is shown to be near the best by its mean."], []
     candidates = [row.fusion for row in rows if row.may_be_best]
-    said = []
+    lead, bounds = [], []
     if len(candidates) == 1 and candidates == [row.fusion for row in known[:1]]:
-        said.append(f"Shown to be the best: {candidates[0]}.")
+        lead.append(f"Shown to be the best: {candidates[0]}.")
         known = known[1:]
     good = [row for row in known if row.as_good]
-    if not math.isnan(margin) and (good or not said):
+    if not math.isnan(margin) and (good or not lead):
         near = [f"{row.fusion} (at most {_bound(row)} {side} it)" for row in good]
         within = f"{measured(margin, metric)} of {metric.label}"
-        said.append(
+        lead.append(
             f"As good as the best, to within {within}: {listed(near)}."
             if near
             else f"No fusion is shown to be within {within} of the best."
@@ -121,12 +127,12 @@ def _to_best(rows: Sequence[Best]) -> list[str]:
     ):
         left = [row for row in some if row not in good]
         if left:
-            said.append(f"{words} {side} it by at most: {_bounds(left, metric)}.")
-    said.append(
+            bounds.append(f"{words} {side} it by at most: {_bounds(left, metric)}.")
+    bounds.append(
         f"These bounds hold with {_SURE} confidence together, and so do the tested contrasts, but "
         "not both at once; all as long as no fusion collapses more often than its seeds show."
     )
-    return said
+    return lead, bounds
 
 
 def _bound(row: Best) -> str:
@@ -152,7 +158,9 @@ def measured(value: float, metric: Metric) -> str:
 
 
 def remarks(pairs: pd.DataFrame, best: pd.DataFrame) -> list[str]:
-    """Return what limits the recommendation: easy samples, seeds that fall apart, collapse, scope.
+    """Return what stands behind the recommendation, and what limits it.
+
+    Bounds to the best, easy samples, seeds that fall apart, collapse, scope.
 
     Parameters
     ----------
@@ -162,6 +170,9 @@ def remarks(pairs: pd.DataFrame, best: pd.DataFrame) -> list[str]:
     rows = best_rows(best)
     said = [*_easy(pair_rows(pairs, BASELINE), rows)]
     if len(rows) > 1 and rows[0].seeds >= FEWEST_SEEDS:
+        lead, bounds = _said(pairs, rows)
+        if lead and bounds:
+            said.insert(0, " ".join(bounds))
         said += [*_irregular(rows), *_collapse(rows), _scope(rows[0])]
     return said
 
