@@ -107,7 +107,7 @@ def plan(rev: str | None, difference: float | None) -> None:
     """Say how many seeds and test ids would show a difference.
 
     From the components of variance in metrics/pairs.csv: per planned contrast, with the test part
-    as it is, twice and four times as large. What is shown in the first of Holm's steps with 80 %,
+    as it is and larger ones. What is shown in the first of Holm's steps with 80 %,
     the seeds' variance being known no better than it is.
 
     python src/show.py plan metrics/verdict                  the margin that is declared

@@ -7,10 +7,10 @@ from typing import Any
 
 from fusebench.report import study
 from fusebench.statistics.estimates import LEVEL, fixed_models, retrained
-from fusebench.statistics.failures import SeedValues, success_beyond
+from fusebench.statistics.failures import SeedValues
 from fusebench.statistics.resampling import Resamples, of_means, percentiles
 from studies.calibration.rates import Rate, within
-from studies.calibration.scenarios import CHANCE, Scenario
+from studies.calibration.scenarios import Scenario
 from studies.calibration.simulation import (
     MARGIN,
     PART,
@@ -105,7 +105,7 @@ def _false_success(
     """Tell whether one is said to succeed more often that does not."""
     if figures["success_p"] > 1 - LEVEL:
         return False
-    beyond = success_beyond([of.values for of in values.values()], CHANCE, higher_is_better=True)
+    beyond = values["first"].success_beyond
     truth = scenario.success(0, beyond) - scenario.success(1, beyond)
     return bool((figures["first_succeeded"] - figures["second_succeeded"]) * truth <= 0)
 

@@ -11,9 +11,8 @@ from typing import Any
 
 from fusebench.report import best, pairs, roles, study, verdict
 from fusebench.report.verdict import State
-from fusebench.statistics.failures import SeedValues, success_beyond
+from fusebench.statistics.failures import SeedValues
 from studies.calibration.rates import within
-from studies.calibration.scenarios import CHANCE
 from studies.calibration.simulation import MARGIN, Simulated, pair_right, seeds_of, simulate
 from studies.calibration.worlds import INFOS, NAMES, OTHER_PAIRS, PLANNED_PAIRS, World
 
@@ -152,7 +151,7 @@ def _said(
     table = pairs.correct(pairs.frame_of(rows))
     ranked = best.best_rows(best.best_of(table, seeds, INFOS, _PRIMARY, MARGIN))
     contrasts = pairs.pair_rows(table, roles.PLANNED)
-    beyond = success_beyond([of.values for of in seeds.values()], CHANCE, higher_is_better=True)
+    beyond = next(iter(seeds.values())).success_beyond
     states = [verdict.state(pair) for pair in contrasts]
     means = [pair for pair in contrasts if pair.compares == study.MEANS]
     to_best = {name: world.difference(world.best, name) for name in NAMES}

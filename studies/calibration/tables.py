@@ -43,16 +43,8 @@ def families_table(counted: Sequence[Family]) -> str:
 
 
 def _family(family: Family) -> dict[str, str]:
-    said = family.said
     return {
-        "world": WORLD_TITLES[family.world],
-        "seeds": str(family.seeds),
-        "false claim (%)": _rate(said["false"], said["false"].often),
-        "all intervals hold (%)": _rate(said["coverage"], said["coverage"].seldom),
-        "all bounds hold (%)": _rate(said["bounds"], said["bounds"].seldom),
-        "best not dismissed (%)": _rate(said["candidate"], said["candidate"].seldom),
-        "wrongly as good (%)": _rate(said["false_good"], said["false_good"].often),
-        "as good (%)": f"{said['good'].percent:.1f}",
+        **_judged(family, family.said),
         "power (%)": _percent(family.power),
         "irregular (%)": f"{family.irregular.percent:.1f}",
     }
@@ -62,21 +54,24 @@ def by_means_table(counted: Sequence[Family]) -> str:
     """Return the same as it would be if means were always compared."""
     return _markdown(
         [
-            {
-                "world": WORLD_TITLES[family.world],
-                "seeds": str(family.seeds),
-                "false claim (%)": _rate(said["false"], said["false"].often),
-                "all intervals hold (%)": _rate(said["coverage"], said["coverage"].seldom),
-                "all bounds hold (%)": _rate(said["bounds"], said["bounds"].seldom),
-                "best not dismissed (%)": _rate(said["candidate"], said["candidate"].seldom),
-                "wrongly as good (%)": _rate(said["false_good"], said["false_good"].often),
-                "as good (%)": f"{said['good'].percent:.1f}",
-                "power (%)": _percent(family.power_by_means),
-            }
+            {**_judged(family, family.by_means), "power (%)": _percent(family.power_by_means)}
             for family in counted
-            for said in [family.by_means]
         ]
     )
+
+
+def _judged(family: Family, said: Mapping[str, Rate]) -> dict[str, str]:
+    """Return how often what is said of a family is wrong, or right."""
+    return {
+        "world": WORLD_TITLES[family.world],
+        "seeds": str(family.seeds),
+        "false claim (%)": _rate(said["false"], said["false"].often),
+        "all intervals hold (%)": _rate(said["coverage"], said["coverage"].seldom),
+        "all bounds hold (%)": _rate(said["bounds"], said["bounds"].seldom),
+        "best not dismissed (%)": _rate(said["candidate"], said["candidate"].seldom),
+        "wrongly as good (%)": _rate(said["false_good"], said["false_good"].often),
+        "as good (%)": f"{said['good'].percent:.1f}",
+    }
 
 
 def collapse_table(counted: Sequence[Family]) -> str:

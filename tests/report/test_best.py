@@ -75,7 +75,7 @@ def test_irregular_differences_are_never_called_as_good() -> None:
 
 def test_irregular_is_what_a_pair_with_one_that_may_be_the_best_is() -> None:
     names = ("late", "concat", "add")
-    calm = SeedValues(np.full(10, 99.0), np.zeros(10, bool), np.ones(10, bool), 50.0)
+    calm = SeedValues(np.full(10, 99.0), np.zeros(10, bool), np.ones(10, bool), 74.5, 50.0)
     seeds = dict.fromkeys(names, calm)
     infos = {name: {"inputs": ["rgb"]} for name in names}
     even = PAIR._replace(difference=0.0, first_mean=99.0, second_mean=99.0)

@@ -29,12 +29,13 @@ from fusebench.report.pairs import (
     parse_pairs,
     primary_pairs,
     read_pairs,
+    turned,
 )
 from fusebench.report.roles import PLANNED, primary_metric
 from fusebench.report.settings import CompareParams
-from fusebench.report.study import Study
+from fusebench.report.study import Study, by_seeds
 from fusebench.statistics.estimates import deviations, fixed_models, holm, retrained
-from fusebench.statistics.failures import paired_p
+from fusebench.statistics.failures import SeedValues, paired_p, rate_at_most
 from fusebench.statistics.paired import Paired
 from fusebench.statistics.resampling import RESAMPLES, Resamples, of_means, percentiles
 
@@ -182,6 +183,33 @@ def test_seeds_tell_how_often_they_succeed_and_collapse(five: pd.DataFrame) -> N
         assert row.difference_at_collapse_rate == pytest.approx(expected, abs=1e-4)
 
 
+def test_the_better_one_is_so_by_what_is_compared() -> None:
+    # The first succeeds in more seeds, and two of its seeds collapsed; the second has the mean.
+    first = np.array([80.0] * 8 + [50.0, 50.0])
+    second = np.array([99.0] * 6 + [74.0] * 4)
+    none, collapsed = np.zeros(10, bool), first == 50
+    one = SeedValues(first, collapsed, first > 74.5, 74.5, 50.0)
+    other = SeedValues(second, none, second > 74.5, 74.5, 50.0)
+    assert one.mean < other.mean
+    for margin, apart in ((2.0, True), (100.0, False)):
+        figures = by_seeds(one, other, margin, higher_is_better=True)
+        assert (figures["compares"] == "successes") is apart
+        ahead = one if apart else other
+        assert figures["collapse_rate"] == ahead.collapse_rate
+        back = by_seeds(other, one, margin, higher_is_better=True)
+        assert back["collapse_rate"] == ahead.collapse_rate
+        assert back["difference_at_collapse_rate"] == -figures["difference_at_collapse_rate"]
+
+
+def test_a_pair_turned_is_the_pair_the_other_way(five: pd.DataFrame) -> None:
+    fusions = study(5)
+    back = pairs_of({name: fusions[name] for name in reversed(fusions)})
+    there = {(row.first, row.second): row for row in primary_pairs(five)}
+    for row in primary_pairs(back):
+        assert turned(row) == pytest.approx(there[row.second, row.first], abs=2e-6)
+        assert turned(turned(row)) == row
+
+
 def _with_seeds(values: Sequence[float]) -> FusionPredictions:
     """Return a fusion with one class wrong in such a share of samples, per seed."""
     parts = {}
@@ -199,6 +227,8 @@ def test_seeds_that_fall_apart_are_compared_by_how_often_they_succeed() -> None:
     assert [row.first_succeeded, row.second_succeeded] == [4, 10]
     assert row.holm == row.success_p == pytest.approx(2 / 2**6)
     assert row.retrained_p != row.holm
+    # The better one by what is compared is asked for its collapse rate, not that of the means.
+    assert row.collapse_rate == pytest.approx(rate_at_most(0, 10), abs=1e-6)
     # Without a margin the same; apart by less than the margin, nothing is visible.
     (other,) = primary_pairs(pairs_of(fusions, "accuracy"))
     assert other.compares == "successes"

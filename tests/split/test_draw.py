@@ -221,14 +221,17 @@ def test_train_is_nested_and_its_share_touches_no_other_part(
             assert rows_in(small, part, seed) == rows_in(large, part, seed)
 
 
+OTHER_CHOICES: dict[str, Any] = {
+    "table": tables(),
+    "sizes": shares(60),
+    "other": shares(60),
+    "seeds": st.lists(st.integers(0, 2**40), min_size=1, max_size=3, unique=True),
+    "draws": st.sampled_from(["per_seed", "fixed"]),
+}
+
+
 @PROPERTY
-@given(
-    table=tables(),
-    sizes=shares(60),
-    other=shares(60),
-    seeds=st.lists(st.integers(0, 2**40), min_size=1, max_size=3, unique=True),
-    draws=st.sampled_from(["per_seed", "fixed"]),
-)
+@given(**OTHER_CHOICES)
 def test_test_is_untouched_by_any_choice_of_train_and_val(
     table: pd.DataFrame, sizes: Shares, other: Shares, seeds: list[int], draws: str
 ) -> None:
@@ -241,13 +244,7 @@ def test_test_is_untouched_by_any_choice_of_train_and_val(
 
 
 @PROPERTY
-@given(
-    table=tables(),
-    sizes=shares(60),
-    other=shares(60),
-    seeds=st.lists(st.integers(0, 2**40), min_size=1, max_size=3, unique=True),
-    draws=st.sampled_from(["per_seed", "fixed"]),
-)
+@given(**OTHER_CHOICES)
 def test_the_holdout_is_untouched_by_any_other_choice(
     table: pd.DataFrame, sizes: Shares, other: Shares, seeds: list[int], draws: str
 ) -> None:

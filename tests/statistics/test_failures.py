@@ -1,7 +1,5 @@
 """Seeds that fail: seen in their values, bounded where unseen, compared by their successes."""
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,7 +12,7 @@ from fusebench.statistics.failures import (
     irregular,
     paired_p,
     rate_at_most,
-    success_beyond,
+    seed_values,
 )
 from fusebench.statistics.paired import Floats
 
@@ -71,8 +69,8 @@ def _irregular(differences: Floats, margin: float | None, *, mixed: bool = True)
     """Ask of a fusion with some seeds that fail, beside one that is always the same."""
     none, every = np.zeros(len(differences), bool), np.ones(len(differences), bool)
     some = every & (np.arange(len(differences)) > 0)
-    first = SeedValues(99 + differences, none, some if mixed else every, 50.0)
-    second = SeedValues(np.full(len(differences), 99.0), none, every, 50.0)
+    first = SeedValues(99 + differences, none, some if mixed else every, 74.5, 50.0)
+    second = SeedValues(np.full(len(differences), 99.0), none, every, 74.5, 50.0)
     asked = irregular(first, second, margin)
     assert irregular(second, first, margin) is asked
     return asked
@@ -90,15 +88,15 @@ def test_where_no_seed_fails_or_none_succeeds_means_are_compared() -> None:
     assert _irregular(apart, 2.0)
     assert not _irregular(apart, 2.0, mixed=False)
     none = np.zeros(10, bool)
-    failed = SeedValues(apart, none, none, 50.0)
-    assert not irregular(failed, SeedValues(np.zeros(10), none, none, 50.0), 2.0)
+    failed = SeedValues(apart, none, none, 74.5, 50.0)
+    assert not irregular(failed, SeedValues(np.zeros(10), none, none, 74.5, 50.0), 2.0)
 
 
 def test_a_rare_failure_among_many_seeds_lets_means_be_compared() -> None:
     for failures, mixed in ((3, False), (4, True), (36, True), (37, False)):
-        seeds = SeedValues(np.zeros(40), np.zeros(40, bool), np.arange(40) >= failures, 50.0)
+        seeds = SeedValues(np.zeros(40), np.zeros(40, bool), np.arange(40) >= failures, 74.5, 50.0)
         assert seeds.mixed is mixed
-    assert not SeedValues(np.zeros(5), np.zeros(5, bool), np.ones(5, bool), 50.0).mixed
+    assert not SeedValues(np.zeros(5), np.zeros(5, bool), np.ones(5, bool), 74.5, 50.0).mixed
 
 
 def test_normal_differences_are_rarely_called_irregular() -> None:
@@ -110,7 +108,7 @@ def test_normal_differences_are_rarely_called_irregular() -> None:
 
 def _seeds(values: list[float], collapsed: list[int] | None = None) -> SeedValues:
     failed = np.isin(np.arange(len(values)), collapsed or [])
-    return SeedValues(np.array(values), failed, ~failed, 50.0)
+    return SeedValues(np.array(values), failed, ~failed, 74.5, 50.0)
 
 
 def test_a_mean_at_the_rate_that_is_not_ruled_out() -> None:
@@ -124,9 +122,19 @@ def test_a_mean_at_the_rate_that_is_not_ruled_out() -> None:
     assert all_of_them.mean_at_collapse_rate == 50
 
 
-def test_success_is_beyond_the_middle_between_chance_and_the_best_seed() -> None:
-    values = [np.array([50.0, 90.0]), np.array([60.0, 99.0])]
-    assert success_beyond(values, 50.0, higher_is_better=True) == 74.5
-    losses = [np.array([0.25, 0.05]), np.array([0.01, 0.2])]
-    assert success_beyond(losses, 0.25, higher_is_better=False) == 0.13
-    assert math.isnan(success_beyond(values, math.nan, higher_is_better=True))
+@pytest.mark.parametrize(
+    ("values", "chance", "higher", "middle", "succeeded"),
+    [
+        ([[50.0, 90.0], [60.0, 99.0]], 50.0, True, 74.5, [[False, True], [False, True]]),
+        ([[0.25, 0.05], [0.01, 0.2]], 0.25, False, 0.13, [[False, True], [True, False]]),
+    ],
+)
+def test_success_is_beyond_the_middle_between_chance_and_the_best_seed(
+    values: list[list[float]], chance: float, higher: bool, middle: float,
+    succeeded: list[list[bool]],
+) -> None:  # fmt: skip
+    named = {name: np.array(of) for name, of in zip("ab", values, strict=True)}
+    none = dict.fromkeys(named, np.zeros(2, bool))
+    seeds = seed_values(named, none, chance, higher_is_better=higher)
+    assert [of.success_beyond for of in seeds.values()] == [middle] * 2
+    assert [of.succeeded.tolist() for of in seeds.values()] == succeeded

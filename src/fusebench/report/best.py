@@ -15,7 +15,7 @@ from fusebench.report.pairs import Pair, primary_pairs
 from fusebench.report.study import SUCCESSES
 from fusebench.statistics.best import ToBest, to_best
 from fusebench.statistics.estimates import FEWEST_SEEDS
-from fusebench.statistics.failures import SeedValues, success_beyond
+from fusebench.statistics.failures import SeedValues
 
 BEST = Path("metrics/best.csv")
 _DIGITS = 6
@@ -128,15 +128,11 @@ def best_of(
     found = _to_best(names, compared, sign=1 if metric.higher_is_better else -1)
     maybe = [name for name, may in zip(names, found.candidate, strict=True) if may]
     apart = _irregular(compared, maybe)
-    values = [seeds[name].values for name in names]
-    middle = success_beyond(
-        values, seeds[names[0]].chance, higher_is_better=metric.higher_is_better
-    )
     rows = [
         Best(
             primary, name, " ".join(infos[name]["inputs"]), of.mean, below,
             _YES if candidate else _NO, math.nan if margin is None else margin,
-            _YES if name in apart else _NO, int(of.succeeded.sum()), middle,
+            _YES if name in apart else _NO, int(of.succeeded.sum()), of.success_beyond,
             int(of.collapsed.sum()), of.collapse_rate, of.mean_at_collapse_rate, draws,
             len(of.values),
         )

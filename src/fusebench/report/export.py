@@ -51,11 +51,10 @@ def exported(folder: Path) -> Findings:
     try:
         return Findings.read(lambda path: (folder / path.name).read_bytes())
     except (ArtifactError, FileNotFoundError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error).partition(";")[0]
-        name = Path(error.filename).name if isinstance(error, OSError) else ""
+        reason = str(error).partition(";")[0]
         raise ArtifactError(
-            f"{folder}: {f'{name}: ' if name else ''}{reason}: not a comparison that this version "
-            "exported; 'make verdict' writes metrics/verdict anew"
+            f"{folder}: no comparison that this version exported ({reason}); 'make verdict' writes "
+            "metrics/verdict anew"
         ) from None
 
 

@@ -67,8 +67,8 @@ class Pair(NamedTuple):
     first_collapsed, second_collapsed : float
         Seeds of each that answer one class for every sample.
     collapse_rate, difference_at_collapse_rate : float
-        The largest share of collapsing seeds that is not ruled out for the one with the better
-        mean, and what the difference would be if so many collapsed.
+        The largest share of collapsing seeds that is not ruled out for the one that is better by
+        what is compared, and what the difference of means would be if so many collapsed.
     seeds, ids : int
         Number of seeds and of test ids.
     """
@@ -153,10 +153,11 @@ def estimate_pairs(
     DataFrame
         The columns of `Pair`; what `correct` adds is missing.
     """
+    chosen = [(role, pair) for role in DECIDING for pair in pairs.get(role, ())]
+    found = study.differences(primary, [pair for _, pair in chosen])
     rows = [
         {"metric": primary, "role": role} | figures | _seed_figures(seeds, figures, primary, margin)
-        for role in DECIDING
-        for figures in study.differences(primary, pairs.get(role, ()))
+        for (role, _), figures in zip(chosen, found, strict=True)
     ]
     compared = [*pairs.get(PLANNED, ()), *pairs.get(UNPLANNED, ())]
     rows += [
@@ -182,17 +183,17 @@ def _seed_figures(
 
 def turned(pair: Pair) -> Pair:
     """Return a pair from the second fusion's side."""
+    other = {"first": "second", "second": "first"}
     swapped = {
-        name: getattr(
-            pair, name.replace("first", "*").replace("second", "first").replace("*", "second")
-        )
+        name: getattr(pair, f"{other[side]}{name.removeprefix(side)}")
         for name in Pair._fields
-        if "first" in name or "second" in name
+        for side in other
+        if name.startswith(side)
     }
     negated = {
-        f"{claim}_{end}": -getattr(pair, f"{claim}_{other}")
+        f"{claim}_{end}": -getattr(pair, f"{claim}_{opposite}")
         for claim in ("fixed", "retrained", "simultaneous", "bootstrap")
-        for end, other in (("low", "high"), ("high", "low"))
+        for end, opposite in (("low", "high"), ("high", "low"))
     }
     alone = {name: -getattr(pair, name) for name in ("difference", "difference_at_collapse_rate")}
     return pair._replace(**swapped, **negated, **alone)

@@ -2,13 +2,14 @@
 
 import math
 import textwrap
+from collections.abc import Sequence
 
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
 from fusebench.errors import ArtifactError, ParamsError
-from fusebench.evaluation.metrics import METRICS
+from fusebench.evaluation.metrics import METRICS, Metric
 from fusebench.report.best import best_rows
 from fusebench.report.pairs import Pair, pair_rows
 from fusebench.report.recommendation import measured
@@ -46,6 +47,31 @@ def plan_text(pairs: pd.DataFrame, best: pd.DataFrame, difference: float | None,
     ArtifactError
         There is no planned contrast, or there are too few seeds to plan with.
     """
+    planned = _planned(pairs)
+    metric = METRICS[planned[0].metric]
+    wanted = _wanted(difference, best_rows(best)[0].margin, metric)
+    tests, seeds, ids = len(planned), planned[0].seeds, planned[0].ids
+    contrasts = f"{tests} contrasts" if tests > 1 else "1 contrast"
+    head = (
+        f"Seeds that show a difference of {measured(wanted, metric)} of {metric.label} with "
+        f"{100 * POWER:.0f} %, in the first of Holm's steps over {contrasts} "
+        f"({100 * LEVEL:.0f} %), by how many test ids there are."
+    )
+    tail = (
+        f"From {seeds} seeds and {ids:,} test ids at hand; over seeds, over ids: standard "
+        f"deviations. The seeds' variance is known from {seeds} seeds only: power is the mean over "
+        f"what it may be. Fewer than {FEWEST_SEEDS} seeds are not planned, more than "
+        f"{MOST_SEEDS:,} not looked at."
+    )
+    apart = any(pair.compares == SUCCESSES for pair in planned)
+    note = "*: seeds fall apart, so successes are compared; the plan is of means." if apart else ""
+    below = [*textwrap.wrap(note, width), *textwrap.wrap(tail, width)]
+    lines = [*textwrap.wrap(head, width), "", *_table(planned, wanted, width), "", *below]
+    return "\n".join(lines)
+
+
+def _planned(pairs: pd.DataFrame) -> list[Pair]:
+    """Return the planned contrasts, if there are some and seeds enough."""
     planned = pair_rows(pairs, PLANNED)
     if not planned:
         raise ArtifactError(
@@ -57,26 +83,34 @@ def plan_text(pairs: pd.DataFrame, best: pd.DataFrame, difference: float | None,
             f"metrics/pairs.csv: {planned[0].seeds} seed(s) are too few to plan with; from "
             f"{FEWEST_AT_HAND} on (make verdict trains 10; then make plan)"
         )
-    metric = METRICS[planned[0].metric]
+    return planned
+
+
+def _wanted(difference: float | None, margin: float, metric: Metric) -> float:
+    """Return the difference that is to be shown: the one that is asked for, or the margin."""
     if difference is None:
-        difference = best_rows(best)[0].margin
-        if math.isnan(difference):
+        if math.isnan(margin):
             raise ParamsError(
                 f"--difference: must be given, since compare.margin declares none for {metric.name}"
             )
+        return margin
     if not (difference > 0 and math.isfinite(difference)):
         raise ParamsError(f"--difference {difference:g}: must be above 0")
-    tests, ids = len(planned), planned[0].ids
+    return difference
+
+
+def _table(planned: Sequence[Pair], difference: float, width: int) -> list[str]:
+    """Return the lines of the table: seeds by planned contrast and number of test ids."""
     table = Table(box=None, pad_edge=False)
     table.add_column("planned contrast", no_wrap=True)
-    for heading in ("over seeds", "over ids", *(f"{times * ids:,} ids" for times in _TIMES)):
+    headings = (f"{times * planned[0].ids:,} ids" for times in _TIMES)
+    for heading in ("over seeds", "over ids", *headings):
         table.add_column(heading, justify="right", no_wrap=True)
-    apart = False
+    digits = METRICS[planned[0].metric].digits - 1
     for pair in planned:
-        pilot, digits = pilot_of(pair), metric.digits - 1
-        needed = [seeds_needed(pilot, difference, tests, times) for times in _TIMES]
+        pilot = pilot_of(pair)
+        needed = [seeds_needed(pilot, difference, len(planned), times) for times in _TIMES]
         star = "*" if pair.compares == SUCCESSES else ""
-        apart = apart or bool(star)
         table.add_row(
             f"{pair.first} − {pair.second}{star}", f"{pilot.seed:.{digits}f}",
             f"{pilot.id:.{digits}f}",
@@ -85,19 +119,4 @@ def plan_text(pairs: pd.DataFrame, best: pd.DataFrame, difference: float | None,
     console = Console(width=width, color_system=None, highlight=False)
     with console.capture() as capture:
         console.print(table)
-    contrasts = f"{tests} contrasts" if tests > 1 else "1 contrast"
-    head = (
-        f"Seeds that show a difference of {measured(difference, metric)} of {metric.label} with "
-        f"{100 * POWER:.0f} %, in the first of Holm's steps over {contrasts} "
-        f"({100 * LEVEL:.0f} %), by how many test ids there are."
-    )
-    tail = (
-        f"From {planned[0].seeds} seeds and {ids:,} test ids at hand; over seeds, over ids: "
-        f"standard deviations. The seeds' variance is known from {planned[0].seeds} seeds only: "
-        f"power is the mean over what it may be. Fewer than {FEWEST_SEEDS} seeds are not planned, "
-        f"more than {MOST_SEEDS:,} not looked at."
-    )
-    note = "*: seeds fall apart, so successes are compared; the plan is of means." if apart else ""
-    lines = [line.rstrip() for line in capture.get().splitlines()]
-    below = [*textwrap.wrap(note, width), *textwrap.wrap(tail, width)]
-    return "\n".join([*textwrap.wrap(head, width), "", *lines, "", *below])
+    return [line.rstrip() for line in capture.get().splitlines()]

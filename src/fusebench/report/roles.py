@@ -1,4 +1,7 @@
-"""What part the rows of metrics/pairs.csv play, by their column `role`."""
+"""What part the rows of metrics/pairs.csv play, by their column `role`.
+
+Apart from `pairs`, so that tables and the headline do not depend on the statistics.
+"""
 
 import pandas as pd
 

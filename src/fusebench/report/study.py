@@ -95,19 +95,16 @@ class Study:
 
     def differences(self, metric: str, pairs: Sequence[tuple[str, str]]) -> Iterator[Figures]:
         """Yield what is known of some pairs on a mean over samples, under the names of `Pair`."""
-        function, per_sample = METRICS[metric].function, METRICS[metric].per_sample
+        per_sample = METRICS[metric].per_sample
         if per_sample is None:
             raise ValueError(f"{metric} is no mean over samples")
-        means = {
-            name: float(np.mean([function(part, self.positive) for part in parts]))
-            for name, parts in self.parts.items()
-        }
         values = {
             name: np.array([per_sample(part) for part in parts])
             for name, parts in self.parts.items()
         }
         labels = self.reference.labels
         weights, span = METRICS[metric].weights(labels), METRICS[metric].span
+        means = {name: float((of @ weights).mean()) for name, of in values.items()}
         resamples = self.resamples(RESAMPLES) if self.seeds > 1 and pairs else None
         for first, second in pairs:
             paired = pair(values[first], values[second], self.ids, labels, weights, span)
@@ -171,16 +168,21 @@ def by_seeds(
     margin : float or None
         Differences over seeds that are within a range of so much are not called irregular.
     """
+    apart = irregular(first, second, margin)
+    succeeded = int(first.succeeded.sum()), int(second.succeeded.sum())
+    # The better one by what is compared; by the means where as many seeds of both succeed.
     ahead = (first.mean >= second.mean) is higher_is_better
+    if apart and succeeded[0] != succeeded[1]:
+        ahead = succeeded[0] > succeeded[1]
     means = [first.mean, second.mean]
     means[0 if ahead else 1] = (first if ahead else second).mean_at_collapse_rate
     return {
-        "compares": SUCCESSES if irregular(first, second, margin) else MEANS,
+        "compares": SUCCESSES if apart else MEANS,
         "first_collapsed": int(first.collapsed.sum()),
         "second_collapsed": int(second.collapsed.sum()),
         "collapse_rate": (first if ahead else second).collapse_rate,
         "difference_at_collapse_rate": means[0] - means[1],
-        "first_succeeded": int(first.succeeded.sum()),
-        "second_succeeded": int(second.succeeded.sum()),
+        "first_succeeded": succeeded[0],
+        "second_succeeded": succeeded[1],
         "success_p": paired_p(first.succeeded, second.succeeded),
     }

@@ -79,7 +79,7 @@ def sentence(pair: Pair, tests: int) -> str:
         State.BETTER: _shown,
         State.WORSE: _shown,
         State.UNDECIDED: _undecided,
-        State.SATURATED: _saturation,
+        State.SATURATED: _undecided,
         State.UNPLANNED: _unplanned,
         State.TOO_FEW_SEEDS: _too_few,
     }[state(pair)](pair, tests)
@@ -106,7 +106,7 @@ def _undecided(pair: Pair, tests: int) -> str:
         return f"{head} in how often they succeed: {_by_successes(pair, tests)}."
     return (
         f"{head}, {amount(pair)}; differences above {unsigned(ruled_out(pair), pair)} are ruled "
-        f"out{_together(tests)}{_pseudo(pair)}."
+        f"out{_together(tests)}{_saturation(pair)}{_pseudo(pair)}."
     )
 
 
@@ -150,13 +150,11 @@ def _together(tests: int) -> str:
     return f" ({100 * LEVEL:.0f} % for all {tests} contrasts together)" if tests > 1 else ""
 
 
-def _saturation(pair: Pair, _tests: int) -> str:
-    end = "ceiling" if METRICS[pair.metric].higher_is_better else "floor"
-    return (
-        f"{pair.first} against {pair.second}: both are at the {end} ({_means(pair)}), where even a "
-        f"perfect fusion could not be shown to be better, with an interval of ± "
-        f"{unsigned(_half_width(pair), pair)}; these samples cannot tell them apart."
-    )
+def _saturation(pair: Pair) -> str:
+    """Say so where so few seeds and samples cannot tell such fusions apart, whatever comes out."""
+    if state(pair) is not State.SATURATED:
+        return ""
+    return f"; beside {_worse_mean(pair)} not even a perfect fusion could be shown to be better"
 
 
 def _unplanned(pair: Pair, _tests: int) -> str:
@@ -220,9 +218,10 @@ def unsigned(difference: float, pair: Pair) -> str:
     return f"{difference:.{_digits(pair)}f} {METRICS[pair.metric].difference_unit}".rstrip()
 
 
-def _means(pair: Pair) -> str:
-    digits, unit = _digits(pair), METRICS[pair.metric].unit
-    return f"{pair.first_mean:.{digits}f} and {pair.second_mean:.{digits}f} {unit}".rstrip()
+def _worse_mean(pair: Pair) -> str:
+    metric = METRICS[pair.metric]
+    worse = (min if metric.higher_is_better else max)(pair.first_mean, pair.second_mean)
+    return f"{worse:.{_digits(pair)}f} {metric.unit}".rstrip()
 
 
 def _interval(low: float, high: float, pair: Pair) -> str:

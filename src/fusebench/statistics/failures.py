@@ -5,7 +5,6 @@ the others do not, the mean belongs to neither, and with few seeds its interval 
 share of seeds that succeed is compared. And a failure that no seed shows may still befall some.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +18,7 @@ from fusebench.statistics.paired import Floats
 
 Bools = npt.NDArray[np.bool_]
 
-# Normal differences are called irregular about once in a hundred pairs.
+# So often normal differences are called irregular, at most.
 _IRREGULAR = 0.01
 # A rare failure among many seeds leaves their mean near enough to a normal one.
 _FEW = 0.1
@@ -62,6 +61,8 @@ class SeedValues:
         Whether the seed's model answers one class for every sample.
     succeeded : array of bool, shape (s,)
         Whether it is beyond the middle between chance and the best seed of all fusions.
+    success_beyond : float
+        That middle.
     chance : float
         What an answer reaches that does not look at the sample.
     """
@@ -69,6 +70,7 @@ class SeedValues:
     values: Floats
     collapsed: Bools
     succeeded: Bools
+    success_beyond: float
     chance: float
 
     @property
@@ -132,21 +134,15 @@ def seed_values(
         Of each fusion, as in `SeedValues`; the best seed of all tells what success is.
     chance : float
     """
-    middle = success_beyond(list(values.values()), chance, higher_is_better=higher_is_better)
+    every = np.concatenate(list(values.values()))
+    middle = (chance + float(every.max() if higher_is_better else every.min())) / 2
     return {
         name: SeedValues(
             seeds,
             collapsed[name],
             seeds > middle if higher_is_better else seeds < middle,
+            middle,
             chance,
         )
         for name, seeds in values.items()
     }
-
-
-def success_beyond(values: list[Floats], chance: float, *, higher_is_better: bool) -> float:
-    """Return the middle between chance and the best seed of all fusions; NaN without a chance."""
-    if math.isnan(chance):
-        return math.nan
-    every = np.concatenate(values)
-    return (chance + float(every.max() if higher_is_better else every.min())) / 2
