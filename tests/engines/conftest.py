@@ -30,7 +30,12 @@ def make_root(
         content = yaml.safe_load(params_text)
         content["fusions"], content["fusion"] = ["add"], "add"
         content["train"] |= {**TRAIN, "seeds": list(SEEDS)}
-        content["runtime"] |= {"device": "cpu", "threads": 1, "progress": "plain"} | runtime
+        content["runtime"] |= {
+            "device": "cpu",
+            "threads": 1,
+            "workers": 1,
+            "progress": "plain",
+        } | runtime
         params = validate(Params, content, "params.yaml")
         for name, settings in params.checked_files().items():
             write_json(root / "checked" / name, settings)
