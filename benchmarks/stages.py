@@ -16,8 +16,8 @@ from benchmarks.processes import (
     run_measured,
 )
 from benchmarks.timing import FUSION, ratios, spread
-from fusebench.config import PARAMS_FILE, load_section
-from fusebench.data.settings import DataParams
+from fusebench.config import PARAMS_FILE, load
+from fusebench.params import Params
 
 _ARCHIVE = "data/demo.zip"
 _DATA_STAGES = {"synthesize": (_ARCHIVE,), "extract": ("data/samples",)}
@@ -52,6 +52,7 @@ def measure_data(repeats: int, show: Callable[[str], None]) -> dict[str, Any]:
     with TemporaryDirectory(prefix="fusebench-") as name:
         folder = Path(name)
         _copy_params(folder)
+        run_checked(stage_command("check", "checked"), folder)
         for _ in range(repeats):
             for stage, arguments in _DATA_STAGES.items():
                 run = run_checked(stage_command(stage, *arguments), folder)
@@ -68,7 +69,7 @@ def measure_data(repeats: int, show: Callable[[str], None]) -> dict[str, Any]:
 
 def _copy_params(folder: Path) -> None:
     """Copy params.yaml, and the file of sensors that it names."""
-    sensors = Path(load_section(PARAMS_FILE, "data", DataParams).sensors)
+    sensors = Path(load(PARAMS_FILE, Params).data.sensors)
     for path in (PARAMS_FILE, sensors):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, folder / path)

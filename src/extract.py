@@ -15,13 +15,13 @@ def main() -> None:
     parser.add_argument("samples", type=Path, help="folder to write")
     arguments = parser.parse_args()
 
-    from fusebench.config import PARAMS_FILE, load, load_section
+    from fusebench.config import load
     from fusebench.data.extract import extract
     from fusebench.data.sensors import Sensors
-    from fusebench.data.settings import DataParams
+    from fusebench.data.settings import load_data_params
     from fusebench.data.summary import report_lines
 
-    params = load_section(PARAMS_FILE, "data", DataParams)
+    params = load_data_params(Path("checked/classes.json"))
     sensors = load(Path(params.sensors), Sensors)
     summary = extract(params, sensors, arguments.samples, Path("metrics/data.json"))
     cli.show("\n".join(report_lines(params, summary)))

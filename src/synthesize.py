@@ -1,7 +1,7 @@
 """Stage synthesize: python src/synthesize.py data/demo.zip
 
-Renders the demonstration archive: cubes and spheres in the real one's layout. The same params give
-the same bytes.
+Renders the demonstration archive of a task, in the real one's layout. The same params give the same
+bytes.
 """
 
 from pathlib import Path
@@ -16,15 +16,14 @@ def main() -> None:
     archive = parser.parse_args().archive
 
     from fusebench.config import PARAMS_FILE, load_section
-    from fusebench.synthetic.archive import SynthesizeParams, write_archive
+    from fusebench.synthetic.archive import write_archive
+    from fusebench.synthetic.settings import SynthesizeParams
 
     params = load_section(PARAMS_FILE, "synthesize", SynthesizeParams)
     write_archive(archive, params)
-    counts, megabytes = params.counts, archive.stat().st_size / 1e6
-    print(
-        f"{archive}: {counts.cubes:,} cubes and {counts.spheres:,} spheres, seed {params.seed}, "
-        f"{megabytes:.1f} MB"
-    )
+    counts = " and ".join(f"{count:,} {name}" for name, count in params.class_counts().items())
+    megabytes = archive.stat().st_size / 1e6
+    print(f"{archive}: task {params.task}: {counts}, seed {params.seed}, {megabytes:.1f} MB")
 
 
 if __name__ == "__main__":

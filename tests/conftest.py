@@ -105,16 +105,18 @@ def params_text() -> str:
 @pytest.fixture(scope="session")
 def samples_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What stage extract makes of 60 synthetic cubes and 40 spheres. Read-only."""
+    from tests.synthetic.made_up import synthesize_params
+
     from fusebench.config import load
     from fusebench.data.extract import extract
     from fusebench.data.sensors import Sensors
     from fusebench.data.settings import DataParams
-    from fusebench.synthetic.archive import SynthesizeParams, write_archive
+    from fusebench.synthetic.archive import write_archive
 
     root = tmp_path_factory.mktemp("small")
     write_archive(
         root / "small.zip",
-        SynthesizeParams.model_validate({"counts": {"cubes": 60, "spheres": 40}, "seed": 1}),
+        synthesize_params("shape", {"cubes": 60, "spheres": 40}, 1),
     )
     params = DataParams.model_validate({**DATA, "archive": str(root / "small.zip")})
     sensors = load(Path(__file__).with_name("sensors.yaml"), Sensors)

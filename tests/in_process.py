@@ -30,7 +30,7 @@ _FILLED = {
     "${fusion}": "add", "${item.fusion}": "add",
 }  # fmt: skip
 # Small enough for a test, and with both classes in each part.
-_PARAMS = {"synthesize": {"counts": {"cubes": 30, "spheres": 20}, "seed": 0}}
+_COUNTS = {"cubes": 30, "spheres": 20}
 
 
 def run(stage: str, *arguments: str) -> int:
@@ -44,7 +44,8 @@ def run(stage: str, *arguments: str) -> int:
 
 def make(root: Path) -> None:
     """Make a project in the working directory, up to its metrics, and a dvc.lock of it."""
-    params = yaml.safe_load(PARAMS) | _PARAMS
+    params = yaml.safe_load(PARAMS)
+    params["synthesize"]["counts"] = _COUNTS
     params["train"]["epochs"] = 1
     # Each training is to read its samples, and not to take what an earlier one made of them.
     params["runtime"]["work_limit"] = 0

@@ -22,14 +22,15 @@ NUMBERS: dict[str, tuple[float, ...]] = {
     "split.val": (0, 1, 1.5),
     "split.test": (0, 1, 20),
     "split.holdout": (-0.1, 1),
+    "synthesize.difficulty.gap": (0, 20),
+    "synthesize.difficulty.noise": (-0.1, 5.1),
     "train.lr": (0, -0.1, 10.1),
     "train.weight_decay": (-0.1, 1.1),
     "runtime.save_every": (-1, 86401),
     "runtime.work_limit": (-1, 1e7),
 }
 INTEGERS: dict[str, tuple[float, ...]] = {
-    "synthesize.counts.cubes": (0, 10_000),
-    "synthesize.counts.spheres": (0, 10_000),
+    "synthesize.difficulty.objects": (1, 4),
     "synthesize.seed": (-1,),
     "split.seed": (-1,),
     "train.epochs": (0, -1),

@@ -183,7 +183,7 @@ def test_the_file_that_is_changed_is_accepted() -> None:
         ("  late:\n    lr:", "  late:\n    1:", "unknown key 'override.late.1'; did you mean"),
         ("override:\n", "override:\n  1:\n", "override: key 1: must be a text"),
         ("  late:\n    lr:\n", f"  late: [{9000 * '1,'}]\n", "override.late = [1, 1, 1"),
-        ("  - cubes\n", f"  - '{900 * '9'}'\n", "data.classes = ['999"),
+        ("  classes: auto\n", f"  classes: ['{900 * '9'}', a]\n", "data.classes = ['999"),
         ("  progress: auto", "  progress: !!bool x", "line {line}: not valid YAML: 'x' is no bool"),
         ("  progress: auto", "  progress: !!int ''", "line {line}: not valid YAML: '' is no int"),
         ("  seed: 0", f"  seed: 0x{5000 * 'f'}", "line {line}: not valid YAML: a number of 5002"),

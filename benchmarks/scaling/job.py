@@ -214,10 +214,9 @@ def extract(order: Order, tell: Tell) -> dict[str, float]:
     """Time what stage extract does."""
     from fusebench.data.extract import extract
     from fusebench.data.sensors import Sensors
-    from fusebench.data.settings import DataParams
+    from fusebench.params import Params
 
-    stored = load_section(PARAMS_FILE, "data", DataParams)
-    params = stored.model_copy(update={"archive": order.path})
+    params = load(PARAMS_FILE, Params).data.model_copy(update={"archive": order.path})
     sensors = load(Path(params.sensors), Sensors)
     with TemporaryDirectory(dir=Path(order.path).parent) as name:
         folder = Path(name)

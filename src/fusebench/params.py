@@ -1,12 +1,12 @@
 """All of params.yaml, for stage check, which refuses a wrong file before any work is done."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from pydantic import field_validator, model_validator
 
 from fusebench.config import PARAMS_FILE, shown, validate
-from fusebench.data.settings import DataParams
+from fusebench.data.settings import DEMO, DataParams, named
 from fusebench.device import RuntimeParams
 from fusebench.errors import ParamsError
 from fusebench.inputs.lidar import LidarParams
@@ -14,7 +14,9 @@ from fusebench.models.registry import FusionParams, checked_fusion, names
 from fusebench.prediction.predictions import BASELINES
 from fusebench.report.settings import CompareParams
 from fusebench.split.params import SplitParams
-from fusebench.synthetic.archive import SynthesizeParams
+from fusebench.synthetic.settings import SynthesizeParams
+from fusebench.synthetic.task import names as task_names
+from fusebench.synthetic.task import task_of
 from fusebench.training.settings import TrainParams
 
 
@@ -29,6 +31,31 @@ class Params(FusionParams):
     override: dict[str, Any]
     compare: CompareParams
     runtime: RuntimeParams
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, content: object) -> object:
+        """Put the task's classes where `data` says auto."""
+        if not isinstance(content, Mapping):
+            return content
+        synthesize = content.get("synthesize")
+        name = synthesize.get("task") if isinstance(synthesize, Mapping) else None
+        # A wrong task has an error of its own: none of `data` is to come before it.
+        task = task_of(name if name in task_names() else "shape")
+        classes = {"classes": list(task.classes), "positive": task.positive}
+        return (
+            {**content, "data": named(content["data"], classes)} if "data" in content else content
+        )
+
+    @model_validator(mode="after")
+    def _classes_of_the_task(self) -> Self:
+        classes = self.synthesize.of_task.classes
+        if self.data.archive == DEMO and set(self.data.classes) != set(classes):
+            raise ValueError(
+                f"data.classes = {list(self.data.classes)}: the demonstration of task "
+                f"'{self.synthesize.task}' has {' and '.join(classes)}; must be auto, or these"
+            )
+        return self
 
     @field_validator("override")
     @classmethod
@@ -103,6 +130,10 @@ class Params(FusionParams):
         files: dict[str, dict[str, Any]] = {
             "params.json": {"params.yaml": "every value is allowed"},
             "seeds.json": {"seeds": list(self.train.seeds)},
+            "classes.json": {
+                "classes": list(self.data.classes),
+                "positive": self.data.positive,
+            },
         }
         for name in names():
             files[f"settings/{name}.json"] = {

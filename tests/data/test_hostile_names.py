@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from tests.project import Project, make_project
+from tests.synthetic.made_up import synthesize_params
 
-from fusebench.synthetic.archive import SynthesizeParams, write_archive
+from fusebench.synthetic.archive import write_archive
 
 pytestmark = pytest.mark.slow
 
@@ -23,9 +24,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("zip") / "some.zip"
-    write_archive(
-        path, SynthesizeParams.model_validate({"counts": {"cubes": 3, "spheres": 2}, "seed": 0})
-    )
+    write_archive(path, synthesize_params("shape", {"cubes": 3, "spheres": 2}))
     return path
 
 

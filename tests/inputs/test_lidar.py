@@ -21,7 +21,6 @@ from fusebench.inputs.lidar import (
     notebook_directions,
 )
 from fusebench.samples.samples import Dataset, Samples
-from fusebench.synthetic.archive import draw_scenes
 from fusebench.synthetic.render import (
     FOCAL_LENGTH,
     MAX_RANGE,
@@ -30,6 +29,7 @@ from fusebench.synthetic.render import (
     lidar_angles,
     lidar_ranges,
 )
+from fusebench.synthetic.tasks.shape import draw_scenes
 
 Floats = NDArray[np.float32]
 Projection = Literal["spherical", "notebook"]

@@ -11,17 +11,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from tests.synthetic.made_up import EASY, synthesize_params
 from tests.synthetic.silhouettes import silhouettes
 
 from fusebench.config import load_section
 from fusebench.errors import ParamsError
 from fusebench.synthetic import archive as synthetic
 from fusebench.synthetic import render
-from fusebench.synthetic.archive import (
-    SynthesizeParams,
-    draw_scenes,
-    write_archive,
-)
+from fusebench.synthetic.archive import write_archive
 from fusebench.synthetic.render import (
     MAX_RANGE,
     RADIUS,
@@ -31,6 +28,8 @@ from fusebench.synthetic.render import (
     lidar_ranges,
     rgb_images,
 )
+from fusebench.synthetic.settings import SynthesizeParams
+from fusebench.synthetic.tasks.shape import draw_scenes
 
 Floats = NDArray[np.float64]
 
@@ -41,14 +40,12 @@ SCRIPT = Path(synthetic.__file__).parents[2] / "synthesize.py"
 
 
 def params(cubes: int = 3, spheres: int = 2, seed: int = SEED) -> SynthesizeParams:
-    return SynthesizeParams.model_validate(
-        {"counts": {"cubes": cubes, "spheres": spheres}, "seed": seed}
-    )
+    return synthesize_params("shape", {"cubes": cubes, "spheres": spheres}, seed)
 
 
 def scene_at(x: float, y: float, z: float) -> Scenes:
     """One scene whose cube is not rotated."""
-    return Scenes(np.array([[x, y, z]]), np.ones((1, 3)), np.eye(3)[None])
+    return Scenes(np.array([[x, y, z]]), np.ones((1, 3)), np.eye(3)[None], np.array([RADIUS]))
 
 
 def points(ranges: NDArray[np.float32]) -> Floats:
@@ -158,15 +155,28 @@ def test_a_failed_write_leaves_the_old_archive(
 @pytest.mark.parametrize(
     ("counts", "message"),
     [
-        ("{cubes: 1.5, spheres: 2}", "synthesize.counts.cubes = 1.5: must be a valid integer"),
-        ("{cubes: 1}", "key 'synthesize.counts.spheres' is missing"),
-        ("{cube: 1, spheres: 1}", "unknown key 'synthesize.counts.cube'; did you mean 'synthesi"),
-        ("5", "synthesize.counts = 5: must be a valid mapping"),
+        (
+            "{cubes: 1.5, spheres: 2}",
+            "synthesize.counts: {'cubes': 1.5, 'spheres': 2}: must be auto",
+        ),
+        ("{cubes: 1}", "synthesize.counts = {'cubes': 1}: task 'shape' has the classes cubes and "),
+        ("{cube: 1, spheres: 1}", "synthesize.counts = {'cube': 1, 'spheres': 1}: task 'shape' ha"),
+        (
+            "{cubes: 0, spheres: 1}",
+            "synthesize.counts: {'cubes': 0, 'spheres': 1}: must be auto, or ",
+        ),
+        (
+            "{cubes: 10000, spheres: 1}",
+            "synthesize.counts: {'cubes': 10000, 'spheres': 1}: must be ",
+        ),
+        ("5", "synthesize.counts: 5: must be auto, or a whole number of 1 to 9999 for each class"),
     ],
 )
 def test_wrong_counts_are_refused(tmp_path: Path, counts: str, message: str) -> None:
     path = tmp_path / "params.yaml"
-    path.write_text(f"synthesize: {{counts: {counts}, seed: 1}}\n", "utf-8")
+    path.write_text(
+        f"synthesize: {{task: shape, counts: {counts}, difficulty: {EASY}, seed: 1}}\n", "utf-8"
+    )
     with pytest.raises(ParamsError) as caught:
         load_section(path, "synthesize", SynthesizeParams)
     assert str(caught.value).startswith(f"{path}: {message}")
@@ -332,7 +342,9 @@ def test_dim_faces_follow_the_gamma() -> None:
     side /= np.linalg.norm(side)
     turn = np.stack([side, -normal, np.cross(side, -normal)], axis=-1)
     colour = np.array([[0.2, 0.5, 0.9]])
-    image = rgb_images("cubes", Scenes(np.array([[0.0, 25.0, 0.0]]), colour, turn[None]))[0]
+    image = rgb_images(
+        "cubes", Scenes(np.array([[0.0, 25.0, 0.0]]), colour, turn[None], np.array([RADIUS]))
+    )[0]
     expected = 255 * (3 * math.cos(tilt) * colour[0]) ** (1 / 2.2)
     np.testing.assert_allclose(image[32, 32, :3], expected, atol=0.51)
 
@@ -435,10 +447,12 @@ def run_stage(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
 
 def test_stage_writes_the_archive_and_says_what_is_in_it(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(
-        "synthesize:\n  counts: {cubes: 3, spheres: 2}\n  seed: 20\n", "utf-8"
+        "synthesize:\n  task: shape\n  counts: {cubes: 3, spheres: 2}\n"
+        f"  difficulty: {EASY}\n  seed: 20\n",
+        "utf-8",
     )
     done = run_stage(tmp_path, "data/demo.zip")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "data/demo.zip: 3 cubes and 2 spheres, seed 20, 0.0 MB\n"
+    assert done.stdout == "data/demo.zip: task shape: 3 cubes and 2 spheres, seed 20, 0.0 MB\n"
     write_archive(tmp_path / "here.zip", params())
     assert (tmp_path / "data/demo.zip").read_bytes() == (tmp_path / "here.zip").read_bytes()

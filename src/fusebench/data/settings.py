@@ -3,14 +3,19 @@
 import posixpath
 import unicodedata
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal, Self
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from fusebench.config import AsTuple, Section, shown
+from fusebench.config import PARAMS_FILE, AsTuple, Section, read, shown, validate
+from fusebench.files import read_json
 
 DEMO = "data/demo.zip"
 """The archive that stage synthesize makes."""
+
+AUTO = "auto"
+"""Of `classes` and `positive`: those of the task that `synthesize.task` names."""
 
 _SENSORS = "in the file that data.sensors names"
 # File systems hold no longer names of files.
@@ -42,7 +47,8 @@ class Limits(Section):
 class DataParams(Section):
     """Section `data`: the archive and its classes. Only stage extract reads it.
 
-    What is constant for an archive stands in a file of its own: see `sensors.Sensors`.
+    What is constant for an archive stands in a file of its own: see `sensors.Sensors`. Classes are
+    names here; in the file they may be `AUTO`, see `named`.
     """
 
     moved: ClassVar[Mapping[str, str]] = {
@@ -67,6 +73,13 @@ class DataParams(Section):
             raise ValueError(f"'{path}': {reason}")
         return path
 
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _listed(cls, classes: object) -> object:
+        if classes == AUTO:
+            raise ValueError(f"'{AUTO}': must list the archive's folders; auto is for {DEMO}")
+        return classes
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         classes = f"classes = {shown(list(self.classes))}"
@@ -77,12 +90,46 @@ class DataParams(Section):
         for name in self.classes:
             if reason := _no_folder(name):
                 raise ValueError(f"{classes}: {shown(name)} {reason}")
-        if self.archive != DEMO and posixpath.normpath(self.archive) == DEMO:
+        if self.archive != DEMO and _is_demo(self.archive):
             # dvc.yaml compares the text: in another spelling nothing would make the file.
             raise ValueError(f"archive = '{self.archive}': must be written '{DEMO}'")
         if self.positive not in self.classes:
             raise ValueError(f"positive = '{self.positive}': must be one of {list(self.classes)}")
         return self
+
+
+def named(section: object, classes: Mapping[str, Any]) -> object:
+    """Return the section with the names that `AUTO` stands for, where it does.
+
+    Parameters
+    ----------
+    section : object
+        As it is in the file.
+    classes : mapping
+        `classes` and `positive` of the demonstration archive.
+    """
+    if not isinstance(section, Mapping) or not _is_demo(section.get("archive", DEMO)):
+        return section
+    known = {key: value for key, value in classes.items() if section.get(key) == AUTO}
+    return {**section, **known}
+
+
+def _is_demo(path: object) -> bool:
+    return isinstance(path, str) and posixpath.normpath(path) == DEMO
+
+
+def load_data_params(checked: Path) -> DataParams:
+    """Return the section `data` of params.yaml with the names that stage check wrote.
+
+    Raises
+    ------
+    ParamsError
+        A value is not allowed.
+    ArtifactError
+        `checked` is missing or broken.
+    """
+    section = named(read(PARAMS_FILE).get("data"), read_json(checked))
+    return validate(DataParams, section, str(PARAMS_FILE), ("data",))
 
 
 def same_name(name: str) -> str:

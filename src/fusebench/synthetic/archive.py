@@ -1,29 +1,27 @@
-"""The demonstration archive: cubes and spheres drawn at random, in the real archive's layout."""
+"""The demonstration archive: objects drawn at random, in the real archive's layout."""
 
 import io
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import Field
 
 from fusebench.aside import replace_file
-from fusebench.config import Section
 from fusebench.data.archive import SYNTHETIC_COMMENT
-from fusebench.seeds import derive_seed
+from fusebench.synthetic.placing import stream
 from fusebench.synthetic.render import (
-    Floats,
-    Scenes,
-    Shape,
+    MAX_RANGE,
     lidar_angles,
     lidar_ranges,
     rgb_images,
 )
+from fusebench.synthetic.settings import SynthesizeParams
+from fusebench.synthetic.task import Views
 
-_CENTRE, _SPREAD = np.array([0.0, 25.0, 0.0]), 5.0
 _ROOT = "assessment"
 _BATCH = 64
 """Scenes rendered together: few enough to stay in the processor's cache."""
@@ -31,57 +29,8 @@ _BATCH = 64
 _LEVEL = 1
 """Of deflate. The maps are nearly all background: more effort saves a tenth and takes twice."""
 
-
-class SceneCounts(Section):
-    """How many samples of each class; they get the ids 0000, 0001, …"""
-
-    cubes: int = Field(ge=1, le=9999)
-    spheres: int = Field(ge=1, le=9999)
-
-
-class SynthesizeParams(Section):
-    """The section `synthesize` of params.yaml."""
-
-    counts: SceneCounts
-    seed: int = Field(ge=0)
-
-
-def draw_scenes(seed: int, ids: Sequence[int]) -> Scenes:
-    """Draw scenes, each a pure function of the seed and its own id.
-
-    The centre is uniform in ±5 on each axis about (0, 25, 0), the colour uniform in [0, 1]³, the
-    rotation uniform over all rotations. A cube and a sphere of one id share centre and colour: the
-    shape is no part of the draw, and the rotation comes from a stream of its own.
-
-    Parameters
-    ----------
-    seed : int
-        Other seeds give other scenes.
-    ids : sequence of int
-        The samples' ids, in the order of the result.
-    """
-    place_colour_n6 = np.stack([_stream("scene", seed, id_).random(6) for id_ in ids])
-    normals_n4 = np.stack([_stream("turn", seed, id_).standard_normal(4) for id_ in ids])
-    return Scenes(
-        centre_n3=_CENTRE + _SPREAD * (2 * place_colour_n6[:, :3] - 1),
-        colour_n3=place_colour_n6[:, 3:],
-        turn_n33=_rotations(normals_n4),
-    )
-
-
-def _stream(*names: str | int) -> np.random.Generator:
-    return np.random.default_rng(derive_seed("synthesize", *names))
-
-
-def _rotations(normals_n4: Floats) -> Floats:
-    """Turn normal draws into uniformly random rotations, by way of unit quaternions."""
-    w, x, y, z = (normals_n4 / np.sqrt((normals_n4**2).sum(-1, keepdims=True))).T
-    rows = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-        [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-        [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-    ]
-    return np.moveaxis(np.array(rows), -1, 0)
+_SHORTEST, _LONGEST = 0.5, np.nextafter(np.float32(MAX_RANGE), np.float32(0))
+"""Metres to which noise may bring a range; at the maximum it would be no return."""
 
 
 def write_archive(path: Path, params: SynthesizeParams) -> None:
@@ -105,17 +54,41 @@ def write_archive(path: Path, params: SynthesizeParams) -> None:
 
 
 def _members(params: SynthesizeParams) -> Iterator[tuple[str, bytes]]:
-    counts: dict[Shape, int] = {"cubes": params.counts.cubes, "spheres": params.counts.spheres}
-    for shape, count in counts.items():
-        yield f"{shape}/azimuth.npy", _npy(lidar_angles())
-        yield f"{shape}/zenith.npy", _npy(lidar_angles())
+    task = params.of_task
+    for class_name, count in params.class_counts().items():
+        yield f"{class_name}/azimuth.npy", _npy(lidar_angles())
+        yield f"{class_name}/zenith.npy", _npy(lidar_angles())
         for first in range(0, count, _BATCH):
             ids = range(first, min(first + _BATCH, count))
-            scenes = draw_scenes(params.seed, ids)
-            images, ranges = rgb_images(shape, scenes), lidar_ranges(shape, scenes)
+            views = task.views(params.seed, ids, class_name, params.difficulty)
+            images, ranges = render_images(views), render_ranges(views, params, ids)
             for id_, image_hw4, range_hw in zip(ids, images, ranges, strict=True):
-                yield f"{shape}/rgb/{id_:04}.png", _png(image_hw4)
-                yield f"{shape}/lidar/{id_:04}.npy", _npy(range_hw)
+                yield f"{class_name}/rgb/{id_:04}.png", _png(image_hw4)
+                yield f"{class_name}/lidar/{id_:04}.npy", _npy(range_hw)
+
+
+def render_images(views: Views) -> NDArray[np.uint8]:
+    """Return images (n, 64, 64, 4): all else is black, and no object covers another."""
+    first, *others = (rgb_images(of.shape, of.scenes) for of in views.camera)
+    return reduce(np.maximum, others, first)
+
+
+def render_ranges(
+    views: Views, params: SynthesizeParams, ids: Sequence[int]
+) -> NDArray[np.float32]:
+    """Return LiDAR maps (n, 64, 64), in metres, with the noise that is asked for."""
+    first, *others = (lidar_ranges(of.shape, of.scenes) for of in views.lidar)
+    range_nhw = reduce(np.minimum, others, first)
+    noise = params.difficulty.noise
+    if not noise:
+        return range_nhw
+    # Of the id alone: twins have the same, so that it does not tell them apart.
+    errors_nhw = np.stack(
+        [stream("noise", params.seed, id_).normal(0, noise, range_nhw.shape[1:]) for id_ in ids]
+    )
+    noisy_nhw = np.clip(range_nhw + errors_nhw.astype(np.float32), _SHORTEST, _LONGEST)
+    range_nhw[:] = np.where(range_nhw < MAX_RANGE, noisy_nhw, range_nhw)
+    return range_nhw
 
 
 def _png(image_hw4: NDArray[np.uint8]) -> bytes:

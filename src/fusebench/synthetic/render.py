@@ -1,4 +1,4 @@
-"""Scenes with one cube or one sphere, as the LiDAR and the camera see them.
+"""Scenes with one cube or one sphere each, as the LiDAR and the camera see them.
 
 Coordinates: both sensors at the origin, x right, y forward, z up. Both scan a grid whose rays are
 a sum of one vector per row and one per column, at right angles to each other, so a whole grid of
@@ -22,7 +22,7 @@ Shape = Literal["cubes", "spheres"]
 
 SIZE = 64  # Rows and columns of a LiDAR map and of an image.
 MAX_RANGE = 50.0  # What the LiDAR reports where nothing returns.
-RADIUS = 1.5  # A sphere's radius and half a cube's side.
+RADIUS = 1.5  # A sphere's radius and half a cube's side, where a task does not vary it.
 FOCAL_LENGTH = 73.3  # Of the camera, in pixels: it sees 47° to the LiDAR's 32°.
 
 _MIDDLE = SIZE // 2
@@ -45,11 +45,14 @@ class Scenes:
         Its colour as linear red, green and blue, 0 to 1.
     turn_n33 : ndarray of float64, shape (n, 3, 3)
         Rotations whose columns are a cube's axes. Spheres do without.
+    radius_n : ndarray of float64, shape (n,)
+        A sphere's radius and half a cube's side.
     """
 
     centre_n3: Floats
     colour_n3: Floats
     turn_n33: Floats
+    radius_n: Floats
 
 
 @dataclass(frozen=True)
@@ -107,13 +110,14 @@ def _cast(shape: Shape, scenes: Scenes, rays: _Rays) -> tuple[Floats, Floats]:
 def _cast_cubes(scenes: Scenes, rays: _Rays) -> tuple[Floats, Floats]:
     entry: Floats = np.full((1, 1, 1), -np.inf)
     exit_, facing = -entry, np.zeros_like(entry)
+    half_n11 = scenes.radius_n[:, None, None]
     for axis in range(3):
         axis_n3 = scenes.turn_n33[:, :, axis]
         centre_n11 = (scenes.centre_n3 * axis_n3).sum(-1)[:, None, None]
         # Of an axis's two faces only the one towards the sensor can be entered.
         light_n11 = -np.sign(centre_n11) * (_LIGHT * axis_n3).sum(-1)[:, None, None]
         inverse = 1 / rays.dot(axis_n3)
-        low, high = (centre_n11 - RADIUS) * inverse, (centre_n11 + RADIUS) * inverse
+        low, high = (centre_n11 - half_n11) * inverse, (centre_n11 + half_n11) * inverse
         near = np.minimum(low, high)
         facing = np.where(near > entry, light_n11, facing)
         entry = np.maximum(entry, near)
@@ -122,22 +126,26 @@ def _cast_cubes(scenes: Scenes, rays: _Rays) -> tuple[Floats, Floats]:
 
 
 def _cast_spheres(scenes: Scenes, rays: _Rays) -> tuple[Floats, Floats]:
-    centre_n3 = scenes.centre_n3
-    beyond_n11 = ((centre_n3**2).sum(-1) - RADIUS**2)[:, None, None]
+    centre_n3, radius_n = scenes.centre_n3, scenes.radius_n
+    beyond_n11 = ((centre_n3**2).sum(-1) - radius_n**2)[:, None, None]
     light_n3 = np.broadcast_to(_LIGHT, centre_n3.shape)
     squared, along = rays.squared(), rays.dot(centre_n3)
     distance = (along - np.sqrt(along**2 - squared * beyond_n11)) / squared
     centre_light_n11 = (centre_n3 * _LIGHT).sum(-1)[:, None, None]
-    facing = (distance * rays.dot(light_n3) - centre_light_n11) / RADIUS
+    facing = (distance * rays.dot(light_n3) - centre_light_n11) / radius_n[:, None, None]
     return np.where(np.isnan(distance), np.inf, distance), facing
 
 
-def _bounds(shape: Shape, offset_n: Floats, ahead_n: Floats) -> tuple[Floats, Floats]:
+def _bounds(reach_n: Floats, offset_n: Floats, ahead_n: Floats) -> tuple[Floats, Floats]:
     """Return the angles between which the ball around an object is seen from the side."""
-    reach = RADIUS * math.sqrt(3) if shape == "cubes" else RADIUS
     angle_n = np.arctan2(offset_n, ahead_n)
-    half_n = np.arcsin(reach / np.hypot(offset_n, ahead_n))
+    half_n = np.arcsin(reach_n / np.hypot(offset_n, ahead_n))
     return angle_n - half_n, angle_n + half_n
+
+
+def _reach(shape: Shape, scenes: Scenes) -> Floats:
+    """Return the radius, shape (n,), of the ball around each object."""
+    return scenes.radius_n * math.sqrt(3) if shape == "cubes" else scenes.radius_n
 
 
 def _window(low_n: Floats, high_n: Floats) -> Indices:
@@ -167,8 +175,9 @@ def lidar_ranges(shape: Shape, scenes: Scenes) -> NDArray[np.float32]:
         Distance to the first hit; 50.0 where there is none.
     """
     x_n, y_n, z_n = scenes.centre_n3.T
-    rows_nh = _lidar_window(shape, -x_n, y_n)
-    columns_nw = _lidar_window(shape, -z_n, np.hypot(x_n, y_n))
+    reach_n = _reach(shape, scenes)
+    rows_nh = _lidar_window(reach_n, -x_n, y_n)
+    columns_nw = _lidar_window(reach_n, -z_n, np.hypot(x_n, y_n))
     # The angles as they are stored, so that ranges and stored angles give points on the object.
     angles = lidar_angles().astype(np.float64)
     azimuth_nh, zenith_nw = angles[rows_nh], angles[columns_nw]
@@ -182,8 +191,8 @@ def lidar_ranges(shape: Shape, scenes: Scenes) -> NDArray[np.float32]:
     return _paste(range_nhw.astype(np.float32), rows_nh, columns_nw, empty_nhw)
 
 
-def _lidar_window(shape: Shape, offset_n: Floats, ahead_n: Floats) -> Indices:
-    low_n, high_n = _bounds(shape, offset_n, ahead_n)
+def _lidar_window(reach_n: Floats, offset_n: Floats, ahead_n: Floats) -> Indices:
+    low_n, high_n = _bounds(reach_n, offset_n, ahead_n)
     return _window(_MIDDLE + low_n / _ANGLE_STEP, _MIDDLE + high_n / _ANGLE_STEP)
 
 
@@ -196,7 +205,8 @@ def rgb_images(shape: Shape, scenes: Scenes) -> NDArray[np.uint8]:
         Red, green, blue and an alpha of 255. Row 0 is up, column 0 is left.
     """
     x_n, y_n, z_n = scenes.centre_n3.T
-    rows_nh, columns_nw = _camera_window(shape, -z_n, y_n), _camera_window(shape, x_n, y_n)
+    reach_n = _reach(shape, scenes)
+    rows_nh, columns_nw = _camera_window(reach_n, -z_n, y_n), _camera_window(reach_n, x_n, y_n)
     rays = _camera_rays(rows_nh, columns_nw)
     distance_nhw, facing_nhw = _cast(shape, scenes, rays)
     lit_nhw = np.where(np.isfinite(distance_nhw), np.clip(_GAIN * facing_nhw, 0, 1), 0)
@@ -230,6 +240,6 @@ def _camera_rays(rows_nh: Indices, columns_nw: Indices) -> _Rays:
     )
 
 
-def _camera_window(shape: Shape, offset_n: Floats, ahead_n: Floats) -> Indices:
-    low_n, high_n = (FOCAL_LENGTH * np.tan(bound) for bound in _bounds(shape, offset_n, ahead_n))
+def _camera_window(reach_n: Floats, offset_n: Floats, ahead_n: Floats) -> Indices:
+    low_n, high_n = (FOCAL_LENGTH * np.tan(bound) for bound in _bounds(reach_n, offset_n, ahead_n))
     return _window(_MIDDLE + low_n, _MIDDLE + high_n)

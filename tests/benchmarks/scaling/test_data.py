@@ -10,10 +10,10 @@ from benchmarks.processes import BenchmarkError
 from benchmarks.scaling import data
 from benchmarks.scaling.data import check_disk, scaled_table, write_archive, write_samples
 from benchmarks.scaling.plan import Plan
-from fusebench.config import PARAMS_FILE, load, load_section
+from fusebench.config import PARAMS_FILE, load
 from fusebench.data.extract import extract
 from fusebench.data.sensors import Sensors
-from fusebench.data.settings import DataParams
+from fusebench.params import Params
 from fusebench.samples.samples import Samples, open_samples
 
 
@@ -49,8 +49,9 @@ def test_an_archive_is_extracted_to_the_same_table(
 ) -> None:
     monkeypatch.setattr(data, "_MEMBERS", 3)
     write_archive(samples, 150, tmp_path / "many.zip")
-    stored = load_section(PARAMS_FILE, "data", DataParams)
-    params = stored.model_copy(update={"archive": str(tmp_path / "many.zip")})
+    params = load(PARAMS_FILE, Params).data.model_copy(
+        update={"archive": str(tmp_path / "many.zip")}
+    )
     sensors = load(Path(params.sensors), Sensors)
     summary = extract(params, sensors, tmp_path / "samples", tmp_path / "data.json")
     table, found = scaled_table(samples, 150), open_samples(tmp_path / "samples")
