@@ -211,6 +211,16 @@ def test_queued_experiments_use_their_own_code_and_find_the_archive(clean: Proje
     assert sum(rate >= 1000 for rate in rates) == 1
 
 
+def test_another_task_makes_another_archive_with_its_own_classes(clean: Project) -> None:
+    counts = {"both_or_neither": 12, "exactly_one": 12}
+    clean.set_params({"synthesize.counts": counts, "synthesize.task": "xor"})
+    output = clean.dvc("repro", "extract")
+    assert stages_run(output) == ["check", "synthesize@demo", "extract"]
+    assert "data/demo.zip: task xor: 12 both_or_neither and 12 exactly_one" in output
+    assert clean.json("metrics/data.json")["pairs"] == counts
+    assert clean.json("data/samples/dataset.json")["positive"] == "exactly_one"
+
+
 @pytest.mark.thorough
 def test_a_temp_experiment_trains_from_its_own_archive(clean: Project) -> None:
     # Another seed of the synthetic archive: it must be made, read and trained on out there.

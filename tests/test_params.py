@@ -15,6 +15,7 @@ from fusebench.data.sensors import Sensors
 from fusebench.errors import ParamsError
 from fusebench.models import registry
 from fusebench.params import Params
+from fusebench.synthetic import task as tasks
 
 SHIPPED = Path(__file__).parents[1] / "params.yaml"
 NUMBERS: dict[str, tuple[float, ...]] = {
@@ -447,3 +448,50 @@ def test_a_fusion_with_the_name_of_a_baseline_is_refused(
 ) -> None:
     monkeypatch.setattr("fusebench.params.names", lambda: ["add", "threshold"])
     assert "fusions/threshold.py has the name of a baseline" in refusal(content, tmp_path)
+
+
+# --- The task of the demonstration archive ---
+
+
+@pytest.mark.parametrize("name", tasks.names())
+def test_another_task_is_one_word(name: str, content: dict[str, Any], tmp_path: Path) -> None:
+    set_key(content, "synthesize.task", name)
+    params, task = loaded(content, tmp_path), tasks.task_of(name)
+    expected = {"classes": list(task.classes), "positive": task.positive}
+    assert (list(params.data.classes), params.data.positive) == tuple(expected.values())
+    assert params.checked_files()["classes.json"] == expected
+    assert list(params.synthesize.class_counts()) == list(task.classes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"data.archive": "data/mine.zip"},
+            "data.classes: 'auto': must list the archive's folders; auto is for data/demo.zip",
+        ),
+        (
+            {"data.archive": "data/mine.zip", "data.classes": ["a", "b"]},
+            "data.positive = 'auto': must be one of ['a', 'b']",
+        ),
+        (
+            {"data.classes": ["far", "near"], "data.positive": "near"},
+            "data.classes = ['far', 'near']: the demonstration of task 'shape' has cubes and "
+            "spheres; must be auto, or these",
+        ),
+        ({"synthesize.task": "nearst"}, "synthesize.task: 'nearst' is no task (did you mean 'near"),
+        ({"data.positive": "near"}, "data.positive = 'near': must be one of ['cubes', 'spheres']"),
+    ],
+)
+def test_classes_that_are_not_those_of_the_archive_are_refused(
+    changes: dict[str, Any], message: str, content: dict[str, Any], tmp_path: Path
+) -> None:
+    for key, value in changes.items():
+        set_key(content, key, value)
+    assert refusal(content, tmp_path).startswith(message)
+
+
+def test_classes_may_be_listed_in_another_order(content: dict[str, Any], tmp_path: Path) -> None:
+    content["data"] |= {"classes": ["spheres", "cubes"], "positive": "cubes"}
+    data = loaded(content, tmp_path).data
+    assert (data.classes, data.positive) == (("spheres", "cubes"), "cubes")
