@@ -68,7 +68,8 @@ def test_info_tells_what_a_reader_needs(
     assert info == {
         "schema": SCHEMA, "fusion": name, "strategy": "none", "inputs": inputs,
         "parameters": parameters, "classes": ["cubes", "spheres"], "positive": "spheres",
-        "synthetic": True, "seeds": list(SEEDS),
+        "synthetic": True,
+        "task": "shape", "seeds": list(SEEDS),
         "train_counts": {str(seed): manifest.class_counts(seed, "train") for seed in SEEDS},
     }  # fmt: skip
 

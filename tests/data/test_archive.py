@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from tests.data.archives import CLASSES, LIMITS, params
 from tests.project import ROOT
 
-from fusebench.data.archive import SYNTHETIC_COMMENT, read_layout
+from fusebench.data.archive import read_layout
+from fusebench.data.demonstration import SYNTHETIC_COMMENT, comment_of
 from fusebench.data.settings import DEMO, Limits
 from fusebench.data.zips import Zip, open_archive
 from fusebench.errors import ArchiveError
@@ -54,7 +55,7 @@ class NamedLayout:
     angles: dict[tuple[str, str], str]
     unmatched: dict[str, dict[str, int]]
     ambiguous: tuple[str, ...]
-    synthetic: bool
+    task: str | None
 
 
 def layout_of(
@@ -73,7 +74,7 @@ def layout_of(
         angles = {key: name_of(member) for key, member in found.angles.items()}
         members = sorted(map(name_of, found.members().tolist()))
         layout = NamedLayout(
-            found.root, tuple(pairs), angles, found.unmatched, found.ambiguous, found.synthetic
+            found.root, tuple(pairs), angles, found.unmatched, found.ambiguous, found.task
         )
     read = [*angles.values(), *(name for pair in layout.pairs for name in pair[2:])]
     assert members == sorted(read)
@@ -261,13 +262,21 @@ def test_an_id_of_the_most_bytes_is_read(tmp_path: Path, key: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("comment", "synthetic"),
-    [(b"", False), (SYNTHETIC_COMMENT, True), (SYNTHETIC_COMMENT + b"!", False)],
+    ("comment", "task"),
+    [
+        (b"", None),
+        (SYNTHETIC_COMMENT, "shape"),
+        (SYNTHETIC_COMMENT + b"!", None),
+        (comment_of("shape"), "shape"),
+        (comment_of("xor"), "xor"),
+        (SYNTHETIC_COMMENT + b", task ", None),
+        (SYNTHETIC_COMMENT + b", task Xor", None),
+    ],
 )
 def test_the_comment_says_whether_samples_are_synthetic(
-    tmp_path: Path, comment: bytes, synthetic: bool
+    tmp_path: Path, comment: bytes, task: str | None
 ) -> None:
-    assert layout_of(tmp_path, tree(""), comment=comment).synthetic is synthetic
+    assert layout_of(tmp_path, tree(""), comment=comment).task == task
 
 
 @PROPERTY

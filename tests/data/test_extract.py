@@ -31,7 +31,7 @@ from tests.data.archives import (
 )
 from tests.data.place import Place
 
-from fusebench.data.archive import SYNTHETIC_COMMENT
+from fusebench.data.demonstration import SYNTHETIC_COMMENT, comment_of
 from fusebench.data.extract import ArrayWriter
 from fusebench.data.summary import report_lines
 from fusebench.errors import ArchiveError, BadSamplesError, FusebenchError
@@ -98,6 +98,7 @@ def test_what_later_stages_need_stands_beside_the_arrays(place: Place) -> None:
         "quarter_turns": 3,
         "schema": SCHEMA,
         "synthetic": False,
+        "task": None,
         "samples": len(read_samples_table(place.samples)),
         "files": {
             name: blake2b((place.samples / name).read_bytes(), digest_size=16).hexdigest()
@@ -266,6 +267,10 @@ def test_summary_counts_pairs_unmatched_shared_ids_and_duplicates(place: Place) 
     }
     assert json.loads(place.metrics.read_text("utf-8")) == summary
     assert read_dataset(place.samples).synthetic is True
+    assert read_dataset(place.samples).task == "shape"
+    write_zip(place.zip, content, comment=comment_of("xor"))
+    place.extract()
+    assert read_dataset(place.samples).task == "xor"
     text = "\n".join(report_lines(params(place.zip), summary))
     for said in ("synthetic samples", "8 pairs", "cubes: 5 pairs", "1 images", "2 LiDAR maps"):
         assert said in text

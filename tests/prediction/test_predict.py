@@ -93,7 +93,8 @@ def test_info_tells_what_a_reader_needs(predicted: Path) -> None:
     assert read(predicted / "predictions/add/info.json") == {
         "schema": SCHEMA, "fusion": "add", "strategy": "intermediate", "inputs": ["rgb", "lidar"],
         "parameters": 117_314, "classes": list(CLASSES), "positive": "spheres",
-        "synthetic": True, "seeds": [0, 1],
+        "synthetic": True,
+        "task": "shape", "seeds": [0, 1],
         "train_counts": {seed: described["seeds"][seed]["train_counts"] for seed in "01"},
         "settings": described["settings"],
         "files": {f"seed_{seed}.npz": digest_of(predicted, seed) for seed in SEEDS},

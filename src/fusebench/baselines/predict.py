@@ -119,6 +119,7 @@ def _info(
         "classes": list(dataset.classes),
         "positive": dataset.positive,
         "synthetic": dataset.synthetic,
+        "task": dataset.task,
         "seeds": manifest.seeds,
         "train_counts": {
             str(seed): manifest.class_counts(seed, "train") for seed in manifest.seeds

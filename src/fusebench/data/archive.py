@@ -8,16 +8,13 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
+from fusebench.data.demonstration import task_in
 from fusebench.data.headers import shown
 from fusebench.data.pairs import Found, Ids, Members, Pairs, pair, short
 from fusebench.data.paths import ANGLES, GUIDE, MODALITIES, composed, files, find_root, id_of
 from fusebench.data.settings import same_name
 from fusebench.data.zips import Zip
 from fusebench.errors import ArchiveError
-
-# Bytes of the first version: with other words the same samples would be another archive.
-SYNTHETIC_COMMENT = b"fusebench: rendered demonstration archive"
-"""Comment of a zip with synthetic samples, which stage synthesize made. Its bytes never change."""
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 # Per modality the kinds of files that are read; others in its folder are passed over.
@@ -39,8 +36,8 @@ class Layout:
         Per class and modality, the ids that have no partner.
     ambiguous : tuple of str
         One line per id that has two images or two maps, or is none.
-    synthetic : bool
-        Whether the archive says of itself that stage synthesize made it.
+    task : str or None
+        Of the demonstration, if the archive says of itself that stage synthesize made it.
     """
 
     root: str
@@ -48,7 +45,12 @@ class Layout:
     angles: dict[tuple[str, str], int]
     unmatched: dict[str, dict[str, int]]
     ambiguous: tuple[str, ...]
-    synthetic: bool
+    task: str | None
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether stage synthesize made the archive."""
+        return self.task is not None
 
     def members(self) -> Members:
         """Return all members that are read, in any order."""
@@ -96,7 +98,7 @@ def read_layout(archive: Zip, classes: Sequence[str]) -> Layout:
         angles=angles,
         unmatched=unmatched,
         ambiguous=tuple(ambiguous),
-        synthetic=archive.comment == SYNTHETIC_COMMENT,
+        task=task_in(archive.comment),
     )
 
 

@@ -119,6 +119,7 @@ def _dataset(params: DataParams, sensors: Sensors, layout: Layout) -> Dataset:
         sensors.camera.focal_length,
         sensors.lidar.quarter_turns,
         layout.synthetic,
+        layout.task,
     )
 
 

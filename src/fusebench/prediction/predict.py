@@ -152,6 +152,7 @@ def _info(model: Fusion, description: Description, samples: Samples) -> dict[str
         "classes": list(samples.dataset.classes),
         "positive": samples.dataset.positive,
         "synthetic": samples.dataset.synthetic,
+        "task": samples.dataset.task,
         "seeds": list(description.seeds),
         "train_counts": {
             str(seed): dict(described.train_counts) for seed, described in description.seeds.items()

@@ -59,6 +59,8 @@ class _Info(Section):
     classes: Annotated[tuple[str, ...], AsTuple] = Field(min_length=2)
     positive: str
     synthetic: bool
+    # Predictions of earlier versions, which `diff` reads, are all of the first task.
+    task: str | None = None
     seeds: Annotated[tuple[Annotated[int, Field(ge=0)], ...], AsTuple] = Field(min_length=1)
     train_counts: dict[str, dict[str, Annotated[int, Field(ge=0)]]]
     # Section has a method of that name.

@@ -13,6 +13,7 @@ from fusebench.prediction.predictions import BASELINES, FusionPredictions, read_
 from fusebench.report.stored import read_measured, read_metrics
 
 SOURCES = Path("metrics/sources.json")
+_FIRST_TASK = "shape"
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,12 @@ class Result:
 
     @property
     def samples(self) -> str:
-        """Where the samples come from: "synthetic" or "recorded"."""
-        return "synthetic" if self.predictions.info["synthetic"] else "recorded"
+        """Where the samples come from: "recorded" or "synthetic", with a task that is not shape."""
+        info = self.predictions.info
+        if not info["synthetic"]:
+            return "recorded"
+        task = info.get("task") or _FIRST_TASK
+        return "synthetic" if task == _FIRST_TASK else f"synthetic {task}"
 
     def metric_of_seeds(self, metric: str) -> list[float]:
         """Return the value of a metric on test, per seed."""
@@ -85,7 +90,7 @@ class Comparison:
 
     @property
     def samples(self) -> str:
-        """Where the samples come from: "synthetic" or "recorded"."""
+        """Where the samples come from, as `Result.samples`."""
         return self.results[0].samples
 
     @property

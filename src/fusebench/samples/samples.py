@@ -50,6 +50,8 @@ class Dataset:
         Clockwise turns that bring a LiDAR map into the image's orientation.
     synthetic : bool
         Whether stage synthesize made the samples; otherwise they were recorded.
+    task : str or None
+        Of synthetic samples: what `synthesize.task` names.
     """
 
     classes: tuple[str, ...]
@@ -58,6 +60,7 @@ class Dataset:
     focal_length: float
     quarter_turns: int
     synthetic: bool
+    task: str | None = None
 
 
 class _Described(Section):
@@ -69,6 +72,7 @@ class _Described(Section):
     focal_length: float = Field(gt=0)
     quarter_turns: int
     synthetic: bool
+    task: str | None = None
     samples: int = Field(ge=1)
     files: dict[str, str]
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fusebench.aside import replace_file
-from fusebench.data.archive import SYNTHETIC_COMMENT
+from fusebench.data.demonstration import comment_of
 from fusebench.synthetic.placing import stream
 from fusebench.synthetic.render import (
     MAX_RANGE,
@@ -42,7 +42,7 @@ def write_archive(path: Path, params: SynthesizeParams) -> None:
         The zip. It is replaced when the new one is complete, and untouched if that fails.
     """
     with replace_file(path) as aside, ZipFile(aside, "w") as archive:
-        archive.comment = SYNTHETIC_COMMENT
+        archive.comment = comment_of(params.task)
         for name, content in _members(params):
             # ZipInfo's own timestamp is fixed (1980); without it the bytes would tell the time.
             member = ZipInfo(f"{_ROOT}/{name}")
