@@ -5,7 +5,7 @@ BIN := .venv/bin
 # dvc runs `python` from the PATH: the project's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-dev mend repro verdict plan confirm train-all calibration notebook bench bench-scale study test test-quick test-all check current lock clean clean-work
+.PHONY: help setup setup-dev mend repro verdict plan confirm train-all calibration notebook zoo bench bench-scale study test test-quick test-all check current lock clean clean-work
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -81,6 +81,13 @@ notebook: setup  ## the four fusions with the notebook's indexing, scaling and s
 	@dvc exp run --temp --name notebook -S lidar.projection=notebook -S lidar.normalize=false \
 	  -S split.group=none -S split.draws=fixed
 	@python src/show.py table notebook
+
+# First those of params.yaml in their order: a fusion's colour is by its position.
+ZOO = late,concat,add,hadamard,rgb_only,lidar_only,late_matched,early,gated,film,low_rank_bilinear,cross_attention,bottleneck
+zoo: setup  ## train every fusion that is here, also those that params.yaml does not list (20 minutes)
+	$(call experiment,zoo)
+	@dvc exp run --temp --name zoo -S 'fusions=[$(ZOO)]'
+	@python src/show.py table zoo
 
 bench: setup-dev  ## measure speed beside the notebook's way and a plain loop (10 minutes)
 	$(call unlocked)

@@ -2,22 +2,25 @@
 
 import json
 import re
+import shlex
 import time
 from pathlib import Path
 
 import pytest
 from tests.project import KEPT_PREDICTIONS, ROOT, Project, stages_run
 
+from fusebench.models import registry
+
 pytestmark = pytest.mark.slow
 
-FILM = '''"""A fusion for a test."""
+SCALED = '''"""A fusion for a test."""
 
 from torch import Tensor
 
 from fusebench.models.base import IntermediateFusion
 
 
-class Film(IntermediateFusion):
+class Scaled(IntermediateFusion):
     """f = r ⊙ (1 + l). References: none."""
 
     def fuse(self, *maps_bchw: Tensor) -> Tensor:
@@ -145,6 +148,16 @@ def test_the_notebooks_way_is_an_experiment(clean: Project) -> None:
         assert key in shown
 
 
+@pytest.mark.thorough
+def test_every_fusion_is_an_experiment(clean: Project) -> None:
+    shown = clean.run("make", "--dry-run", f"--file={ROOT / 'Makefile'}", "zoo").stdout
+    (command,) = re.findall(r"^dvc (exp run .*)$", shown, re.MULTILINE)
+    output = clean.dvc(*shlex.split(command), "check")
+    assert stages_run(output) == ["check"]
+    changed = clean.dvc("params", "diff", "HEAD", "zoo")
+    assert all(name in changed for name in registry.names())
+
+
 def test_a_fresh_clone_without_cache_is_up_to_date_and_readable(
     clean: Project, tmp_path: Path
 ) -> None:
@@ -158,15 +171,15 @@ def test_a_fresh_clone_without_cache_is_up_to_date_and_readable(
 def test_a_new_fusion_is_one_file_and_one_word_and_one_taken_away_leaves_the_others(
     clean: Project,
 ) -> None:
-    path = clean.root / "src/fusebench/fusions/film.py"
-    path.write_text(FILM, "utf-8")
+    path = clean.root / "src/fusebench/fusions/scaled.py"
+    path.write_text(SCALED, "utf-8")
     params = clean.root / "params.yaml"
-    params.write_text(params.read_text("utf-8").replace("- hadamard\n", "- film\n", 1))
+    params.write_text(params.read_text("utf-8").replace("- hadamard\n", "- scaled\n", 1))
     output = clean.dvc("repro")
-    assert stages_run(output) == ["check", "train@film", "predict@film", "evaluate", "compare"]
+    assert stages_run(output) == ["check", "train@scaled", "predict@scaled", "evaluate", "compare"]
     table = clean.run("python", "src/show.py", "table").stdout
     assert "add" in table
-    assert "film" in table
+    assert "scaled" in table
     assert "hadamard" not in table
 
 

@@ -33,6 +33,8 @@ from fusebench.training.recipe import Recipe, Training
 from fusebench.training.settings import TrainParams
 
 NAMES = registry.names()
+# Fusions whose inputs have one stem together, which no other fusion has.
+ENCODED_TOGETHER = ("early",)
 SEEDS = (0, 1)
 LIDAR = LidarParams(projection="spherical", align="none", normalize=True)
 PARAMS = TrainParams(
@@ -188,7 +190,20 @@ def test_start_of_layers_of_the_same_name_and_shape_is_equal(
             if isinstance(layer, nn.Conv2d | nn.Linear):
                 starts.setdefault((key, layer.weight.shape), []).append(layer.state_dict())
     stems = [key for key, _ in starts if key.startswith("stems.")]
-    assert len(stems) == len(set(stems)) == 2 * 2  # Two stems of two convolutions.
+    # A stem of two convolutions per input, in every fusion that encodes inputs apart; early's own.
+    assert sorted(stems) == sorted(
+        f"stems.{name}.{block}.conv" for name in ("rgb", "lidar", "early") for block in range(2)
+    )
+    for source in ("rgb", "lidar"):
+        readers = [
+            name
+            for name in NAMES
+            if source in fusion_class(name).inputs and name not in ENCODED_TOGETHER
+        ]
+        of_source = [len(layers) for (key, _), layers in starts.items()
+                     if key.startswith(f"stems.{source}.")]  # fmt: skip
+        assert of_source == [len(readers)] * 2
+        assert len(readers) > 1
     for (key, _), layers in starts.items():
         for part, value in layers[0].items():
             assert all(torch.equal(other[part], value) for other in layers), key

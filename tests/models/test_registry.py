@@ -1,11 +1,13 @@
 """Fusions are found by their files; params name them."""
 
+import re
 from pathlib import Path
 
 import pytest
+from tests.project import ROOT
 
 import fusebench.fusions
-from fusebench.config import validate
+from fusebench.config import load_keys, validate
 from fusebench.errors import ParamsError
 from fusebench.models import registry
 from fusebench.models.base import Fusion, ModelSpec, build, fusion_class
@@ -33,6 +35,14 @@ def test_unknown_name_is_refused_with_the_known_ones(name: str) -> None:
     message = refusal(name)
     assert message.startswith(f"'{name}' is no fusion (did you mean '")
     assert all(known in message for known in NAMES)
+
+
+def test_the_zoo_is_every_fusion_and_begins_with_those_of_the_default_params() -> None:
+    (zoo,) = re.findall(r"^ZOO = (\S+)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    listed = zoo.split(",")
+    assert sorted(listed) == NAMES
+    first = load_keys(ROOT / "tests/default_params.yaml", registry.FusionParams).fusions
+    assert tuple(listed[: len(first)]) == first
 
 
 @pytest.fixture

@@ -172,6 +172,42 @@ def test_every_fusion_and_the_threshold_have_a_confusion(all_fusions: Comparison
     assert titles == [name.replace("_", " ") for name in (*registry.names(), THRESHOLD)]
 
 
+def colours_in(path: Path) -> set[str]:
+    pixels = np.asarray(Image.open(path).convert("RGB")).reshape(-1, 3)
+    return {"#{:02X}{:02X}{:02X}".format(*pixel) for pixel in np.unique(pixels, axis=0)}
+
+
+@pytest.mark.parametrize("name", ["roc", "precision_recall"])
+def test_every_fusion_has_its_own_colour_where_the_lines_of_all_cross(
+    name: str, tmp_path: Path
+) -> None:
+    names = registry.names()
+    comparison = read_comparison(write_results(tmp_path, names, range(6)), names)
+    table = getattr(ranking, f"{name}_table")(comparison.fusions)
+    figure = getattr(ranking, f"{name}_figure")(comparison, table)
+    wanted = {looks.looks(names)[name].colour for name in names}
+    figures.save_in_full_colour(figure, tmp_path / "full.png")
+    assert wanted <= colours_in(tmp_path / "full.png")
+    drawing.save(figure, tmp_path / "few.png")
+    assert not wanted <= colours_in(tmp_path / "few.png"), "then there is no need for the other"
+
+
+def test_pictures_of_many_fusions_are_written_in_full_colour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = registry.names()
+    comparison = read_comparison(write_results(tmp_path, names, (0,)), names)
+    findings = findings_of(comparison, PAIR)
+    tables = curves.curve_tables(comparison, findings, tmp_path / "plots")
+    written: dict[str, set[str]] = {"save": set(), "save_in_full_colour": set()}
+    for way, into in written.items():
+        monkeypatch.setattr(figures, way, lambda _, path, into=into: into.add(path.stem))
+    monkeypatch.setattr(figures, "write_vector", lambda *_: None)
+    figures.write_plots(comparison, findings, tables, tmp_path / "plots")
+    assert written["save_in_full_colour"] == {"precision_recall", "roc"}
+    assert written["save"] == PICTURES - written["save_in_full_colour"]
+
+
 LONG = ("late", "mixture_of_many_experts", *(f"fusion_{number}" for number in range(6)))
 
 

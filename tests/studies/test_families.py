@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fusebench.config import load_section
-from fusebench.models import registry
+from fusebench.config import load_keys, load_section
 from fusebench.models.base import fusion_class
+from fusebench.models.registry import FusionParams
 from fusebench.prediction.predictions import PartPredictions
 from fusebench.report import best, pairs, study, verdict
 from fusebench.report.best import Best
@@ -55,7 +55,7 @@ def test_what_is_planned_is_what_the_project_declares() -> None:
     assert declared.contrasts == CONTRASTS
     assert declared.primary == "balanced_accuracy"
     assert declared.primary_margin == MARGIN
-    assert set(INFOS) == set(registry.names())
+    assert load_keys(ROOT / "tests/default_params.yaml", FusionParams).fusions == tuple(INFOS)
     for name, info in INFOS.items():
         fusion = fusion_class(name)
         assert (fusion.strategy, tuple(fusion.inputs)) == (info["strategy"], info["inputs"])

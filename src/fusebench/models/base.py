@@ -87,11 +87,11 @@ class ConvBlock(nn.Module):
 
 
 class Stem(nn.Sequential):
-    """The encoder of one input: (b, 4, h, w) → (b, 64, h/4, w/4)."""
+    """The encoder of what has `channels` channels: (b, c, h, w) → (b, 64, h/4, w/4)."""
 
-    def __init__(self, pooling: str) -> None:
+    def __init__(self, pooling: str, channels: int = INPUT_CHANNELS) -> None:
         super().__init__(
-            ConvBlock(INPUT_CHANNELS, STEM_CHANNELS // 2, pooling),
+            ConvBlock(channels, STEM_CHANNELS // 2, pooling),
             ConvBlock(STEM_CHANNELS // 2, STEM_CHANNELS, pooling),
         )
 
@@ -118,7 +118,9 @@ class Fusion(nn.Module, ABC):
     strategy : str
         Where the inputs meet, as the comparison table says it.
     inputs : tuple of str
-        Which of "rgb" and "lidar" the model reads; each has a stem of its own.
+        Which of "rgb" and "lidar" the model reads.
+    channels : int
+        Of a stem's map.
     """
 
     strategy: ClassVar[str]
@@ -127,17 +129,38 @@ class Fusion(nn.Module, ABC):
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
         self.precision = spec.precision
+        self.channels = STEM_CHANNELS
         # The same names in every fusion: initial weights are a function of seed and name.
-        self.stems = nn.ModuleDict({name: Stem(spec.pooling) for name in self.inputs})
+        self.stems = nn.ModuleDict(
+            {
+                name: Stem(spec.pooling, len(read) * INPUT_CHANNELS)
+                for name, read in self.encoded().items()
+            }
+        )
+
+    @classmethod
+    def encoded(cls) -> dict[str, tuple[str, ...]]:
+        """Return the inputs that each stem reads, by the stem's name: a stem for each input."""
+        return {name: (name,) for name in cls.inputs}
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """Return logits (b, k) for inputs of shape (b, 4, h, w), by name."""
         with arithmetic(self.precision, inputs[self.inputs[0]].device):
-            return self.classify([self.stems[name](inputs[name]) for name in self.inputs])
+            return self.classify(
+                [
+                    self.stems[name](_beside([inputs[each] for each in read]))
+                    for name, read in self.encoded().items()
+                ]
+            )
 
     @abstractmethod
     def classify(self, maps: list[Tensor]) -> Tensor:
         """Return logits (b, k) from the stems' maps, each (b, 64, h/4, w/4)."""
+
+
+def _beside(maps: list[Tensor]) -> Tensor:
+    """Return the channels of all maps, side by side."""
+    return maps[0] if len(maps) == 1 else torch.cat(maps, dim=1)
 
 
 class IntermediateFusion(Fusion):
@@ -156,15 +179,18 @@ class IntermediateFusion(Fusion):
 
     def fused_channels(self) -> int:
         """Return how many channels `fuse` gives."""
-        return STEM_CHANNELS
+        return self.channels
 
     @abstractmethod
     def fuse(self, *maps_bchw: Tensor) -> Tensor:
-        """Return one map from the stems' maps, in the order of `inputs`."""
+        """Return one map from the stems' maps, in the order of `encoded`."""
 
     def classify(self, maps: list[Tensor]) -> Tensor:
         """Return logits (b, k)."""
-        fused_bchw = F.max_pool2d(self.fuse(*maps), 2)
+        return self.classify_halved(F.max_pool2d(self.fuse(*maps), 2))
+
+    def classify_halved(self, fused_bchw: Tensor) -> Tensor:
+        """Return logits (b, k) from the fused map, halved, by the rest of the head."""
         logits_bk: Tensor = self.classifier(flatten(self.head(fused_bchw)))
         return logits_bk
 

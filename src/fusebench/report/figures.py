@@ -12,11 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fusebench.aside import replace_folder
+from fusebench.aside import replace_file, replace_folder
 from fusebench.evaluation.metrics import METRICS, Metric
 from fusebench.report.curves import write_curves
 from fusebench.report.distances import best_figure
-from fusebench.report.drawing import STYLE_SHEET, save, write
+from fusebench.report.drawing import STYLE_SHEET, freeze, save, write
 from fusebench.report.findings import Findings
 from fusebench.report.intervals import pairs_figure
 from fusebench.report.looks import CONTEXT, GREY, looks, note, title
@@ -25,6 +25,9 @@ from fusebench.report.results import Comparison
 
 # Forms of a picture for a paper.
 _VECTOR = ("pdf", "svg")
+# Pictures in which the lines of all fusions cross, and of how many fusions 256 colours hold the
+# shades that this gives; of more, one fusion would be drawn in the colour of another.
+_CROSSING, _FEW = ("roc", "precision_recall"), 7
 
 
 def write_plots(
@@ -54,8 +57,16 @@ def write_plots(
         "best": best_figure(comparison, findings.best),
     }
     for name, figure in figures.items():
-        save(figure, folder / f"{name}.png")
+        crossing = name in _CROSSING and len(comparison.fusions) > _FEW
+        (save_in_full_colour if crossing else save)(figure, folder / f"{name}.png")
     write_vector(figures, folder / "vector")
+
+
+def save_in_full_colour(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG in one step; `save` would merge colours where there are many."""
+    freeze(figure)
+    with replace_file(path) as aside:
+        write(figure, aside, "png")
 
 
 def write_vector(figures: Mapping[str, Figure], folder: Path) -> None:
