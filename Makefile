@@ -5,7 +5,7 @@ BIN := .venv/bin
 # dvc runs `python` from the PATH: the project's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-dev mend repro verdict plan confirm train-all calibration notebook zoo bench bench-scale study test test-quick test-all check current lock clean clean-work
+.PHONY: help setup setup-dev mend repro verdict plan confirm train-all calibration interactions notebook zoo bench bench-scale study test test-quick test-all check current lock clean clean-work
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -68,6 +68,9 @@ train-all: setup  ## train all fusions and seeds, several at a time; ENGINE=ray 
 
 calibration: setup  ## simulate how often the statistics err (a quarter of an hour)
 	@python studies/calibrate.py
+
+interactions: setup  ## train all fusions on tasks of one sensor and of both (hours; goes on); CELLS="xor match" AGAIN=1
+	@python studies/interact.py $(CELLS) $(if $(AGAIN),--again)
 
 confirm: setup  ## open the holdout, once, at the very end: recorded in git, then measured; YES=1: without asking
 	$(call unlocked)

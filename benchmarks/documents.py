@@ -7,6 +7,7 @@ from benchmarks import precision
 from benchmarks.cells import Result
 from benchmarks.library import verdict_text
 from benchmarks.markdown import summary, tables
+from benchmarks.marks import replaced
 from benchmarks.scaling.report import scale_tables
 from fusebench.aside import replace_file
 from fusebench.errors import ArtifactError
@@ -70,18 +71,3 @@ def _blocks(root: Path, document: str) -> dict[str, str]:
 
 def _read_all(root: Path, prefix: str) -> list[Result]:
     return [read_json(path) for path in sorted((root / RESULTS).glob(f"{prefix}*.json"))]
-
-
-def replaced(text: str, name: str, content: str, document: str) -> str:
-    """Return a text with what is between the marks of a name replaced.
-
-    Raises
-    ------
-    ArtifactError
-        The marks are missing.
-    """
-    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-    if begin not in text or end not in text:
-        raise ArtifactError(f"{document}: the marks {begin.strip()} and {end} are missing")
-    before, rest = text.split(begin, 1)
-    return f"{before}{begin}{content}\n{end}{rest.split(end, 1)[1]}"

@@ -10,9 +10,9 @@ from benchmarks.documents import (
     SCALE,
     filled,
     read_results,
-    replaced,
     result_files,
 )
+from benchmarks.marks import replaced
 from fusebench.errors import ArtifactError
 from fusebench.files import write_json
 

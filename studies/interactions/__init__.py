@@ -1,0 +1,1 @@
+"""Which fusion solves which interaction of two sensors, on tasks made for that."""
