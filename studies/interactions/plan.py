@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fusebench.synthetic.task import task_of
+from fusebench.synthetic.task import names, task_of
 
 SOLVED = 90.0
 """Balanced accuracy, in %, from which on a seed counts as having solved its task."""
@@ -27,12 +27,8 @@ FUSIONS = (
 )  # fmt: skip
 
 CEILINGS: Mapping[str, Mapping[str, float]] = {
-    "shape": {"rgb_only": 100.0, "lidar_only": 100.0},
-    "colour": {"rgb_only": 100.0, "lidar_only": CHANCE},
-    "range": {"rgb_only": CHANCE, "lidar_only": 100.0},
-    "xor": {"rgb_only": CHANCE, "lidar_only": CHANCE},
-    "nearest": {"rgb_only": CHANCE, "lidar_only": CHANCE},
-    "match": {"rgb_only": CHANCE, "lidar_only": CHANCE},
+    name: {f"{sensor}_only": ceiling for sensor, ceiling in task_of(name).ceilings.items()}
+    for name in names()
 }
 """Of each task: the highest balanced accuracy, in %, that a single sensor allows."""
 
