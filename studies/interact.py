@@ -22,6 +22,7 @@ def main() -> None:
     parser.add_argument("cells", metavar="CELL", nargs="*", help="cells to run (all)")
     parser.add_argument("--again", action="store_true", help="run cells that are done, too")
     parser.add_argument("--no-commit", action="store_true", help="leave results uncommitted")
+    parser.add_argument("--show", action="store_true", help="run nothing: page and picture anew")
     arguments = parser.parse_args()
 
     from studies.interactions.plan import CELLS
@@ -31,7 +32,10 @@ def main() -> None:
         known = ", ".join(cell.name for cell in CELLS)
         parser.error(f"{', '.join(names)}: no such cell; must be of {known}")
     study = Study(commits=not arguments.no_commit, say=partial(print, flush=True))
-    study.run(arguments.cells, again=arguments.again)
+    if arguments.show:
+        study.show()
+    else:
+        study.run(arguments.cells, again=arguments.again)
 
 
 if __name__ == "__main__":

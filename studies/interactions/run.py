@@ -62,22 +62,31 @@ class Study:
         StudyError
             The checkout is in no state for this, DVC failed, or what is kept is broken.
         """
-        self._check()
+        self.show()
         cells = [cell for cell in self.plan if not names or cell.name in names]
         waiting = [cell for cell in cells if again or read_kept(cell) is None]
-        for line in self._left_over():
-            self.say(line)
-        # What an earlier run kept may not be shown or committed yet, or be shown in other words.
-        self._show("Interactions: what is kept, shown anew")
         for number, cell in enumerate(waiting, start=1):
             self.say(f"{cell.name}: {number} of {len(waiting)} to be run")
             self._run(cell)
         self.say(f"{len(read_all(self.plan))} of {len(self.plan)} cells are done: {FOLDER}/")
 
-    def _check(self) -> None:
+    def show(self) -> None:
+        """Make all that follows from what is kept, and commit it; run nothing.
+
+        An earlier run that was ended may have kept what is not shown or committed yet, and the plan
+        or the words may have changed.
+
+        Raises
+        ------
+        StudyError
+            As `run`.
+        """
         repository.check_ready()
         if self.commits:
             repository.check_committed(own())
+        for line in self._left_over():
+            self.say(line)
+        self._show("Interactions: what is kept, shown anew")
 
     def _run(self, cell: Cell) -> None:
         commit, began = repository.head(own()), time.monotonic()
