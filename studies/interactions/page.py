@@ -13,10 +13,11 @@ from studies.interactions.outcomes import FOLDER, Kept
 from studies.interactions.picture import interactions_picture
 from studies.interactions.plan import FUSIONS, Cell
 from studies.interactions.repository import Own
+from studies.interactions.samples import tasks_picture
 from studies.interactions.tables import Results, Summary
 from studies.interactions.verdict import paragraph, verdict_page
 
-PICTURE, VERDICT = "interactions.png", "verdict.md"
+PICTURE, TASKS, VERDICT = "interactions.png", "tasks.png", "verdict.md"
 README, PAGE = Path("README.md"), Path("docs/interactions.md")
 DOCUMENTS = (README, PAGE)
 PARAGRAPH, CELLS, SHARES = "interactions", "interactions-cells", "interactions-shares"
@@ -39,6 +40,7 @@ def write_results(results: Results, folder: Path = FOLDER) -> None:
     """
     results.write(folder)
     save(interactions_picture(results), folder / PICTURE)
+    save(tasks_picture(), folder / TASKS)
     write_text(folder / VERDICT, verdict_page(results))
     for document in documents():
         write_text(document, filled(document, document.read_text("utf-8"), results))

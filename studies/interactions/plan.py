@@ -76,7 +76,7 @@ class Cell:
     task: str
     align: str = "none"
     seeds: int = 8
-    epochs: int = 10
+    epochs: int = 8
     batch_size: int = 32
     lr: float = 0.001
     train: float = 0.2
@@ -134,12 +134,12 @@ PROBES: tuple[Cell, ...] = ()
 
 CELLS: tuple[Cell, ...] = (
     Cell(task="shape", seeds=5, epochs=12),
-    Cell(task="colour", seeds=5, epochs=3),
-    Cell(task="range", seeds=5, epochs=3),
+    Cell(task="colour", seeds=5, epochs=2),
+    Cell(task="range", seeds=5, epochs=2),
     Cell(task="xor"),
     Cell(task="nearest"),
     Cell(task="nearest", align="camera"),
-    Cell(task="match", epochs=6),
+    Cell(task="match", epochs=4),
     *PROBES,
 )
 """In the order in which they are run and shown."""

@@ -119,7 +119,7 @@ def test_only_cells_that_are_named_are_run() -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [replace(MATCH, epochs=4), replace(MATCH, lr=0.01), replace(MATCH, counts=(50, 50))],
+    [replace(MATCH, epochs=4), replace(MATCH, lr=0.01), replace(MATCH, count=50)],
     ids=["epochs", "rate", "samples"],
 )
 def test_a_cell_with_other_params_is_run_again_and_not_shown_before(changed: Cell) -> None:
