@@ -32,9 +32,11 @@ CEILINGS: Mapping[str, Mapping[str, float]] = {
 }
 """Of each task: the highest balanced accuracy, in %, that a single sensor allows."""
 
+_SUM = "its logits are a sum of one term per sensor, and no such sum has the sign of an exclusive-or"
 NOTES: Mapping[tuple[str, str], str] = {
-    ("xor", "late_matched"): "its logits are a sum of one term per sensor, and no such sum has the "
-    "sign of an exclusive-or",
+    ("xor", "late_matched"): _SUM,
+    ("nearest", "late_matched"): f"{_SUM}, which this is for any two places: red and near in one",
+    ("match", "late_matched"): f"{_SUM}, which this is for any two places: seen by both in one",
 }
 """By task and fusion: why a fusion cannot express a task. Facts about formulas, not results."""
 
