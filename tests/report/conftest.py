@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,8 +54,9 @@ def compared(
     from fusebench.report.table import TABLE
 
     root = shutil.copytree(results, tmp_path_factory.mktemp("compared") / "root")
-    findings = findings_of(comparison, PAIR, PAIR._replace(metric="nll", role="descriptive"))
     found = told(0.97, 0.0, 0.01, 0.0, results=comparison.fingerprint)
+    pairs = PAIR, PAIR._replace(metric="nll", role="descriptive")
+    findings = replace(findings_of(comparison, *pairs), interaction=found)
     write_json(root / INTERACTION, found.model_dump())
     for path, table in ((TABLE, findings.table), (PAIRS, findings.pairs), (BEST, findings.best)):
         write_table(root / path, table)

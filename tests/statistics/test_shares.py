@@ -167,7 +167,8 @@ def test_the_same_samples_give_the_same_bits() -> None:
 def test_intervals_hold_the_truth_nearly_as_often_as_they_say(world: str, sizes: Sizes) -> None:
     source, known = np.random.default_rng(7), truth(world)
     held = dict.fromkeys(known, 0)
-    for _ in range(100):
+    for _ in range(60):
         for name, found in estimate(world, sizes, source).items():
             held[name] += found.low - 1e-6 <= known[name] <= found.high + 1e-6
-    assert min(held.values()) >= 85, held
+    # Of shares that one sensor alone holds, nine in ten do (docs/statistics.md).
+    assert min(held.values()) >= 49, held
