@@ -32,7 +32,9 @@ CEILINGS: Mapping[str, Mapping[str, float]] = {
 }
 """Of each task: the highest balanced accuracy, in %, that a single sensor allows."""
 
-_SUM = "its logits are a sum of one term per sensor, and no such sum has the sign of an exclusive-or"
+_SUM = (
+    "its logits are a sum of one term per sensor, and no such sum has the sign of an exclusive-or"
+)
 NOTES: Mapping[tuple[str, str], str] = {
     ("xor", "late_matched"): _SUM,
     ("nearest", "late_matched"): f"{_SUM}, which this is for any two places: red and near in one",
@@ -78,7 +80,7 @@ class Cell:
     task: str
     align: str = "none"
     seeds: int = 8
-    epochs: int = 8
+    epochs: int = 30
     batch_size: int = 32
     lr: float = 0.001
     train: float = 0.2
@@ -138,9 +140,9 @@ CELLS: tuple[Cell, ...] = (
     Cell(task="shape", seeds=5, epochs=12),
     Cell(task="colour", seeds=5, epochs=2),
     Cell(task="range", seeds=5, epochs=2),
-    Cell(task="xor"),
-    Cell(task="nearest"),
-    Cell(task="nearest", align="camera"),
+    Cell(task="xor", epochs=8),
+    Cell(task="nearest", epochs=8),
+    Cell(task="nearest", align="camera", epochs=8),
     Cell(task="match", epochs=4),
     *PROBES,
 )

@@ -20,6 +20,7 @@ from fusebench.report.suite import (
 ROW = SuiteRow(
     task="shape", align="none", fusion="concat", seeds=10, solved=10, solved_low=0.6915,
     solved_high=1.0, median_epoch=4.0, accuracy=99.1, budget_epochs=60, train_samples=500,
+    cell="shape", probe="",
 )  # fmt: skip
 NEVER = ROW._replace(
     fusion="late", solved=0, solved_low=0.0, solved_high=0.3085, median_epoch=math.nan,
@@ -63,12 +64,12 @@ def _line(row: SuiteRow) -> str:
     [
         ("", "is empty"),
         ("task,fusion\n", "column 'align' is missing"),
-        (f"{HEADER}\nshape,none\n", "line 2 has 2 cells, the header has 11"),
+        (f"{HEADER}\nshape,none\n", "line 2 has 2 cells, the header has 13"),
         (f"{HEADER}\n{_line(ROW).replace(',10,', ',ten,', 1)}\n",
          "line 2: seeds = 'ten': must be int"),
         (f"{HEADER}\n{_line(ROW._replace(task=''))}\n", "line 2: task is empty"),
         (f"{HEADER}\n{_line(ROW)}\n{_line(ROW)}\n",
-         "line 3: a second row of this fusion, trained alike"),
+         "line 3: a second row of this fusion in this cell"),
         (f"{HEADER}\n{_line(ROW._replace(seeds=0))}\n", "line 2: seeds = 0: must be 1 or more"),
         (f"{HEADER}\n{_line(ROW._replace(solved=11))}\n",
          "line 2: solved = 11: must be between 0 and seeds, 10"),
@@ -144,19 +145,27 @@ def test_where_none_ever_solves_it_that_is_said() -> None:
 
 
 def test_what_was_trained_otherwise_is_apart() -> None:
-    camera = ROW._replace(task="match", align="camera")
-    none = NEVER._replace(task="match")
+    camera = ROW._replace(task="match", align="camera", cell="match-camera")
+    none = NEVER._replace(task="match", cell="match")
     said = advice(["match"], [camera, none])
     assert "lidar.align camera" in said.partition("none solved")[0]
     assert said.count("of the one fusion that was tried") == 2
     assert said.count(TAIL) == 1
 
 
+def test_a_probe_is_no_advice_and_a_median_may_be_missing() -> None:
+    half = OFTEN._replace(median_epoch=math.nan)
+    probe = NEVER._replace(fusion="gated", cell="shape-long", probe="shape", budget_epochs=90)
+    said = advice(["shape"], [half, probe])
+    assert said == advice(["shape"], [half])
+    assert "most often add (7 of 10 seeds" in said
+
+
 def test_without_results_or_without_a_task_no_fusion_is_named() -> None:
     assert advice(["shape"], []) == (
         "Of fusions on task shape there are no kept results (make interactions)."
     )
-    said = advice(["xor", "nearest", "match"], [ROW, ROW._replace(task="xor")])
+    said = advice(["xor", "nearest", "match"], [ROW, ROW._replace(task="xor", cell="xor")])
     assert said.startswith("On data like these (task xor, ")
     assert said.endswith(
         " Of fusions on task nearest and match there are no kept results (make interactions)."

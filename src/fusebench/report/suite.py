@@ -4,6 +4,7 @@
 task; it says what was measured on the task, and no more.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, get_type_hints
@@ -23,7 +24,7 @@ _NAMED = 3
 
 
 class SuiteRow(NamedTuple):
-    """A fusion on a task; a row of metrics/interactions/summary.csv. NaN: no seed solved it.
+    """A fusion on a task; a row of metrics/interactions/summary.csv. NaN: not known, or none.
 
     Attributes
     ----------
@@ -39,13 +40,17 @@ class SuiteRow(NamedTuple):
     solved_low, solved_high : float
         Exact two-sided 95 % interval of the share of seeds that solve it, between 0 and 1.
     median_epoch : float
-        The epoch in which it was solved, median over the seeds that solved it.
+        Epoch by which half of the seeds solved it (Kaplan & Meier); NaN where fewer did.
     accuracy : float
-        On test, in percent, mean over the seeds that solved it.
+        Balanced accuracy on test, in percent, mean over the seeds that solved it; NaN: none did.
     budget_epochs : int
         After so many epochs a seed has not solved it.
     train_samples : int
         Of each training part.
+    cell : str
+        What the study calls the task with these params.
+    probe : str
+        The cell of which this is a probe: some fusions with other training. Empty: of none.
     """
 
     task: str
@@ -59,11 +64,8 @@ class SuiteRow(NamedTuple):
     accuracy: float
     budget_epochs: int
     train_samples: int
-
-    @property
-    def conditions(self) -> tuple[str, str, int, int]:
-        """What the fusions of one comparison share."""
-        return self.task, self.align, self.budget_epochs, self.train_samples
+    cell: str
+    probe: str
 
     @property
     def words(self) -> str:
@@ -117,8 +119,8 @@ def parse_suite(text: str, path: Path = SUMMARY) -> list[SuiteRow]:
     rows = [SuiteRow(*row) for row in cells]
     known: set[tuple[object, ...]] = set()
     for line, row in enumerate(rows, start=2):
-        key = (*row.conditions, row.fusion)
-        reason = "a second row of this fusion, trained alike" if key in known else _wrong(row)
+        key = row.cell, row.fusion
+        reason = "a second row of this fusion in this cell" if key in known else _wrong(row)
         if reason:
             raise ArtifactError(f"{path}: line {line}: {reason}; {_REMEDY}")
         known.add(key)
@@ -127,7 +129,7 @@ def parse_suite(text: str, path: Path = SUMMARY) -> list[SuiteRow]:
 
 def _wrong(row: SuiteRow) -> str:
     """Return what of a row cannot be; "" if all can."""
-    for name in ("task", "align", "fusion"):
+    for name in ("task", "align", "fusion", "cell"):
         if not getattr(row, name):
             return f"{name} is empty"
     for name in ("seeds", "budget_epochs", "train_samples"):
@@ -141,11 +143,10 @@ def _wrong(row: SuiteRow) -> str:
             f"solved_low, solved_high = {row.solved_low}, {row.solved_high}: must be between 0 "
             f"and 1, with {share:g} between them"
         )
-    limits = {"median_epoch": row.budget_epochs, "accuracy": 100}
-    for name, most in limits.items():
-        value = getattr(row, name)
-        if row.solved and not 0 <= value <= most:
-            return f"{name} = {value}: must be between 0 and {most}"
+    if row.solved and not 0 <= row.accuracy <= 100:
+        return f"accuracy = {row.accuracy}: must be between 0 and 100"
+    if row.median_epoch < 0 or row.median_epoch > row.budget_epochs:
+        return f"median_epoch = {row.median_epoch}: must be between 0 and {row.budget_epochs}"
     return ""
 
 
@@ -161,11 +162,12 @@ def advice(tasks: Sequence[str], rows: Sequence[SuiteRow]) -> str:
     """
     if not tasks:
         return "So what fusions did on these tasks is no advice for such data."
-    groups: dict[tuple[str, str, int, int], list[SuiteRow]] = {}
+    groups: dict[str, list[SuiteRow]] = {}
     for row in rows:
-        if row.task in tasks:
-            groups.setdefault(row.conditions, []).append(row)
-    named = {task for task, *_ in groups}
+        # A probe trains some fusions otherwise than the rest: that compares nothing.
+        if row.task in tasks and not row.probe:
+            groups.setdefault(row.cell, []).append(row)
+    named = {row.task for group in groups.values() for row in group}
     said = [_on_task(group) for group in groups.values()]
     if said:
         said.append("That was measured on the task, not on your data.")
@@ -180,10 +182,9 @@ def advice(tasks: Sequence[str], rows: Sequence[SuiteRow]) -> str:
 
 def _on_task(rows: Sequence[SuiteRow]) -> str:
     """Say which fusions solved a task, trained alike, and how often."""
-    task, align, budget, samples = rows[0].conditions
-    always = sorted(
-        (row for row in rows if row.solved == row.seeds), key=lambda row: row.median_epoch
-    )
+    task, align = rows[0].task, rows[0].align
+    budget, samples = rows[0].budget_epochs, rows[0].train_samples
+    always = sorted((row for row in rows if row.solved == row.seeds), key=_soonest)
     tried = f"{len(rows)} fusions that were" if len(rows) > 1 else "one fusion that was"
     head = (
         f"On data like these (task {task}, lidar.align {align}, {samples} training samples, up to "
@@ -197,6 +198,10 @@ def _on_task(rows: Sequence[SuiteRow]) -> str:
     return (
         f"{head}none solved the task in all its seeds; most often {often.fusion} ({often.words})."
     )
+
+
+def _soonest(row: SuiteRow) -> float:
+    return math.inf if math.isnan(row.median_epoch) else row.median_epoch
 
 
 def _always(rows: Sequence[SuiteRow]) -> str:
