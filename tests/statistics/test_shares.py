@@ -170,5 +170,7 @@ def test_intervals_hold_the_truth_nearly_as_often_as_they_say(world: str, sizes:
     for _ in range(60):
         for name, found in estimate(world, sizes, source).items():
             held[name] += found.low - 1e-6 <= known[name] <= found.high + 1e-6
-    # Of shares that one sensor alone holds, nine in ten do (docs/statistics.md).
-    assert min(held.values()) >= 49, held
+    # 86 % where one sensor tells what the other does and more (docs/statistics.md); of 60 draws
+    # that is 46 or more with 98 %.
+    assert min(held.values()) >= 46, held
+    assert np.mean(list(held.values())) >= 0.9 * 60, held
