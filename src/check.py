@@ -1,9 +1,10 @@
 """Stage check: python src/check.py checked
 
-Refuses a params.yaml or a file of sensors with a wrong value before any other stage works. What
-becomes of the samples under them, stage check_inputs says. Writes the settings that each fusion is
-trained with (`train` with its override, and `lidar`) to checked/settings/, features
-that are off left out. So a key that is new in params.yaml, off, trains nothing again.
+Refuses a params.yaml or a file of sensors with a wrong value before any other stage works, and a
+file of weights that is not of the stem. What becomes of the samples under them, stage check_inputs
+says. Writes the settings that each fusion is trained with (`train` with its override, `lidar`, and
+`model` with the digest of the weights) to checked/settings/, features that are off left out. So a
+key that is new in params.yaml, off, trains nothing again.
 """
 
 from pathlib import Path
@@ -25,8 +26,14 @@ def main() -> None:
     from fusebench.params import Params
 
     params = load(PARAMS_FILE, Params)
-    load(Path(params.data.sensors), Sensors)
+    sensors = load(Path(params.data.sensors), Sensors)
+    params.model.check_size(sensors.camera.image_size, params.data.sensors)
     files = params.checked_files()
+    if params.model.weights is not None:
+        # It imports torch.
+        from fusebench.models.encoders import check_weights
+
+        check_weights(params.model.with_digest())
     for name in params.without_override(registry.names()):
         print(
             f"note: params.yaml: override has no '{name}'; add '{name}:' with an empty 'lr:', so "

@@ -12,6 +12,7 @@ from fusebench import cli
 if TYPE_CHECKING:
     from fusebench.device import RuntimeParams
     from fusebench.inputs.lidar import LidarParams
+    from fusebench.models.settings import ModelSettings
     from fusebench.training.settings import TrainParams
 
 
@@ -37,7 +38,11 @@ def main() -> None:
 
 
 def _train(
-    fusion: str, runtime: "RuntimeParams", train: "TrainParams", lidar: "LidarParams"
+    fusion: str,
+    runtime: "RuntimeParams",
+    train: "TrainParams",
+    lidar: "LidarParams",
+    model: "ModelSettings",
 ) -> None:
     """Say what is trained on what, train."""
     from functools import partial
@@ -58,7 +63,7 @@ def _train(
     fusion_class(fusion)
     code = code_digest(fusion)
     training = Training(
-        Recipe(fusion, train, lidar, resolve_precision(train.precision, device)),
+        Recipe(fusion, train, lidar, resolve_precision(train.precision, device), model),
         open_samples(Path("data/samples")),
         read_manifest(Path("data/split.csv")),
         device,

@@ -47,7 +47,8 @@ TRAIN = {
 # Files whose tests take five seconds and more together; other slow tests are marked in place.
 SLOW = (
     "benchmarks/", "confirm/test_page.py", "evaluation/test_chance.py",
-    "evaluation/test_metrics.py", "models/test_fusions.py", "report/test_chance.py",
+    "evaluation/test_metrics.py", "models/test_encoders.py", "models/test_fusions.py",
+    "report/test_chance.py",
     "report/test_compare.py", "report/test_figures.py",
     "report/test_new_metric.py", "report/test_pairs.py",
     "report/test_verdict.py", "revisions/test_diff.py", "statistics/", "studies/",
@@ -218,19 +219,20 @@ def project(trained: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_inputs() -> Callable[..., Inputs]:
-    """Make random inputs of 16×16 in which the classes differ in brightness.
+    """Make random inputs in which the classes differ in brightness.
 
-    Called with labels (a list), and optionally seed and contrast (0: the maps tell nothing).
+    Called with labels (a list), and optionally seed, contrast (0: the maps tell nothing), and size:
+    height and width.
     """
     import torch
 
     from fusebench.inputs.inputs import Inputs
 
-    def make(labels: list[int], seed: int = 0, contrast: float = 0.3) -> Inputs:
+    def make(labels: list[int], seed: int = 0, contrast: float = 0.3, size: int = 16) -> Inputs:
         generator = torch.Generator().manual_seed(seed)
         label_tensor = torch.tensor(labels)
         maps = {
-            name: torch.rand(len(labels), 4, 16, 16, generator=generator)
+            name: torch.rand(len(labels), 4, size, size, generator=generator)
             + contrast * label_tensor[:, None, None, None]
             for name in ("rgb", "lidar")
         }
@@ -241,9 +243,13 @@ def tiny_inputs() -> Callable[..., Inputs]:
 
 @pytest.fixture
 def tiny_task(tiny_inputs: Callable[..., Inputs], cpu: Device) -> Callable[..., Task]:
-    """Make a training task on tiny inputs; keywords: fusion, seed, train, val, any setting."""
+    """Make a training task on tiny inputs; keywords: fusion, seed, train, val, stem, any setting.
+
+    The inputs are as small as the stem takes.
+    """
     from fusebench.device import Precision
     from fusebench.models.base import ModelSpec
+    from fusebench.models.settings import STEMS, StemName
     from fusebench.training.loop import Task
     from fusebench.training.settings import TrainParams
 
@@ -252,15 +258,17 @@ def tiny_task(tiny_inputs: Callable[..., Inputs], cpu: Device) -> Callable[..., 
         seed: int = 0,
         train: Inputs | None = None,
         val: Inputs | None = None,
+        stem: StemName = "notebook",
         **settings: Any,
     ) -> Task:
-        train = train or tiny_inputs([0, 0, 1] * 7)
-        val = val or tiny_inputs([0, 1, 0, 1, 0], seed=1)
+        size = STEMS[stem].smallest
+        train = train or tiny_inputs([0, 0, 1] * 7, size=size)
+        val = val or tiny_inputs([0, 1, 0, 1, 0], seed=1, size=size)
         # Not validated: a test may ask for a rate of 0.
         params = TrainParams.model_validate(TRAIN).model_copy(update={"batch_size": 8, **settings})
         classes = 1 + int(max(train.labels.max(), val.labels.max()))
         precision: Precision = "bf16" if params.precision == "bf16" else "fp32"
-        spec = ModelSpec(fusion, max(2, classes), (16, 16), params.pooling, precision)
+        spec = ModelSpec(fusion, max(2, classes), (size, size), params.pooling, precision, stem)
         return Task(spec, params, seed, train, val, 1, cpu.device)
 
     return make

@@ -22,9 +22,11 @@ import check
 import show
 from fusebench import cli
 from fusebench.config import Off, load
-from fusebench.errors import BadSamplesError, FusebenchError, ParamsError
+from fusebench.errors import ArtifactError, BadSamplesError, FusebenchError, ParamsError
 from fusebench.models import registry
+from fusebench.models.settings import NOTEBOOK
 from fusebench.params import Params
+from fusebench.sealed import file_digest
 from fusebench.training.settings import TrainParams, read_settings
 
 SOURCE = Path(cli.__file__).parents[1]
@@ -470,9 +472,10 @@ def test_training_reads_the_settings_that_check_wrote(project: Path) -> None:
     checked(project)
     for name in ("add", "hadamard"):
         params = load(project / "params.yaml", Params)
-        train, lidar = read_settings(project / "checked/settings" / f"{name}.json")
+        train, lidar, model = read_settings(project / "checked/settings" / f"{name}.json")
         assert train == params.effective_train(name)
         assert lidar == params.lidar
+        assert model == NOTEBOOK
     assert (train.lr, train.schedule, train.weight_decay) == (0.0003, "cosine", 0.0)
 
 
@@ -574,6 +577,67 @@ def test_the_sensors_are_those_that_params_name(project: Path) -> None:
     (project / "data/mine.yaml").write_text("camera:\n", "utf-8")
     with pytest.raises(ParamsError, match=r"^data/mine\.yaml: camera = empty: must be"):
         check.main()
+
+
+def resnet18(project: Path, biases: int = 64) -> Path:
+    """Let the project's encoder be ResNet-18 with weights of a file, which is returned."""
+    import torch
+    from safetensors.torch import save_file
+    from torchvision import models
+
+    tensors = models.resnet18(weights=None).state_dict()
+    path = project / "resnet18.safetensors"
+    save_file({**tensors, "bn1.bias": torch.rand(biases)}, path)
+    edit(project, "  stem: notebook\n  weights:", f"  stem: resnet18\n  weights: {path.name}")
+    return path
+
+
+def test_another_file_of_weights_trains_anew_and_the_same_one_does_not(project: Path) -> None:
+    path = resnet18(project)
+    files = checked(project)
+    assert json.loads(files["settings/add.json"])["model"] == {
+        "stem": "resnet18", "weights": path.name, "digest": file_digest(path),
+    }  # fmt: skip
+    assert checked(project) == files
+    path.unlink()
+    edit(project, f"  stem: resnet18\n  weights: {path.name}", "  stem: notebook\n  weights:")
+    resnet18(project)
+    after = checked(project)
+    assert {name for name in files if files[name] != after[name]} == SETTINGS
+
+
+def test_check_refuses_weights_of_another_network(project: Path) -> None:
+    path = resnet18(project, biases=65)
+    with pytest.raises(ArtifactError) as caught:
+        check.main()
+    assert str(caught.value).startswith(
+        f"{path.name}: not the weights of torchvision's resnet18 ('bn1.bias' has the shape [65], "
+    )
+    assert not (project / "checked").exists()
+
+
+def test_check_names_a_missing_file_of_weights(project: Path) -> None:
+    edit(project, "  stem: notebook\n  weights:", "  stem: resnet18\n  weights: absent")
+    with pytest.raises(
+        ParamsError, match=r"^params\.yaml: model\.weights = 'absent': No such file"
+    ):
+        check.main()
+    assert not (project / "checked").exists()
+
+
+def test_check_refuses_inputs_that_are_too_small_for_the_encoder(project: Path) -> None:
+    edit(project, "  stem: notebook", "  stem: mobilenet_v3_small")
+    checked(project)
+    sensors = project / "data/sensors.yaml"
+    text = sensors.read_text("utf-8")
+    assert "  - 64\n  - 64\n  focal" in text
+    sensors.write_text(text.replace("  - 64\n  - 64\n  focal", "  - 64\n  - 63\n  focal"), "utf-8")
+    with pytest.raises(ParamsError) as caught:
+        check.main()
+    assert str(caught.value) == (
+        "params.yaml: model.stem = 'mobilenet_v3_small': takes inputs of at least 64 × 64, and "
+        "those of data/sensors.yaml are 64 × 63; must be one of ['notebook', 'resnet18'] for these"
+    )
 
 
 def test_a_fusion_without_an_entry_in_override_is_named(

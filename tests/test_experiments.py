@@ -158,6 +158,25 @@ def test_every_fusion_is_an_experiment(clean: Project) -> None:
     assert all(name in changed for name in registry.names())
 
 
+@pytest.mark.thorough
+def test_an_encoder_with_stored_weights_is_an_experiment(clean: Project) -> None:
+    import torch
+    from safetensors.torch import save_file
+    from torchvision import models
+
+    path = clean.root / "weights/resnet18.safetensors"
+    path.parent.mkdir()
+    torch.manual_seed(0)
+    save_file(models.resnet18(weights=None).state_dict(), path)
+    # In a folder of its own, where that file, which neither git nor DVC knows, is not.
+    output = clean.dvc(
+        "exp", "run", "--temp", "--name", "encoder", "-S", "model.stem=resnet18", "-S",
+        "model.weights=weights/resnet18.safetensors", "train@add", "predict@add",
+    )  # fmt: skip
+    assert [name for name in stages_run(output) if "@" in name] == ["train@add", "predict@add"]
+    assert "model.stem" in clean.dvc("params", "diff", "HEAD", "encoder")
+
+
 def test_a_fresh_clone_without_cache_is_up_to_date_and_readable(
     clean: Project, tmp_path: Path
 ) -> None:

@@ -22,6 +22,7 @@ from fusebench.inputs.lidar import LidarParams
 from fusebench.models import registry, weights
 from fusebench.models.base import Classifier, ModelSpec, build, fusion_class
 from fusebench.models.description import Description
+from fusebench.models.settings import STEMS, StemName
 from fusebench.prediction.predict import predict_fusion
 from fusebench.prediction.predictions import read_predictions
 from fusebench.progress import Progress
@@ -33,6 +34,7 @@ from fusebench.training.recipe import Recipe, Training
 from fusebench.training.settings import TrainParams
 
 NAMES = registry.names()
+each_stem = pytest.mark.parametrize("stem", STEMS)
 # Fusions whose inputs have one stem together, which no other fusion has.
 ENCODED_TOGETHER = ("early",)
 SEEDS = (0, 1)
@@ -180,20 +182,25 @@ def test_order_of_samples_is_the_same_in_every_epoch_of_a_seed(
     assert batches != asked[1][NAMES[0]]
 
 
+@each_stem
 @pytest.mark.parametrize("seed", SEEDS)
 def test_start_of_layers_of_the_same_name_and_shape_is_equal(
-    seed: int, tiny_task: MakeTask
+    seed: int, stem: StemName, tiny_task: MakeTask
 ) -> None:
     starts: dict[tuple[str, torch.Size], list[dict[str, Tensor]]] = {}
     for name in NAMES:
-        for key, layer in start(tiny_task(name, seed=seed)).model.named_modules():
-            if isinstance(layer, nn.Conv2d | nn.Linear):
+        for key, layer in start(tiny_task(name, seed=seed, stem=stem)).model.named_modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear | nn.BatchNorm2d):
                 starts.setdefault((key, layer.weight.shape), []).append(layer.state_dict())
     stems = [key for key, _ in starts if key.startswith("stems.")]
-    # A stem of two convolutions per input, in every fusion that encodes inputs apart; early's own.
-    assert sorted(stems) == sorted(
-        f"stems.{name}.{block}.conv" for name in ("rgb", "lidar", "early") for block in range(2)
-    )
+    # A stem per input, in every fusion that encodes inputs apart; early's own.
+    layers_of = {
+        name: {key.partition(f"stems.{name}.")[2] for key in stems if key.split(".")[1] == name}
+        for name in ("rgb", "lidar", "early")
+    }
+    assert len(stems) == sum(map(len, layers_of.values()))
+    assert layers_of["rgb"] == layers_of["lidar"] == layers_of["early"]
+    assert len(layers_of["rgb"]) == 2 if stem == "notebook" else len(layers_of["rgb"]) >= 20
     for source in ("rgb", "lidar"):
         readers = [
             name
@@ -202,7 +209,7 @@ def test_start_of_layers_of_the_same_name_and_shape_is_equal(
         ]
         of_source = [len(layers) for (key, _), layers in starts.items()
                      if key.startswith(f"stems.{source}.")]  # fmt: skip
-        assert of_source == [len(readers)] * 2
+        assert of_source == [len(readers)] * len(layers_of[source])
         assert len(readers) > 1
     for (key, _), layers in starts.items():
         for part, value in layers[0].items():
@@ -272,14 +279,15 @@ def test_selected_is_the_epoch_of_the_lowest_val_loss(
     assert {0, 4} <= set(chosen), "the case would show nothing"
 
 
+@each_stem
 @pytest.mark.parametrize(
     ("precision", "expected"), [("fp32", torch.float32), ("bf16", torch.bfloat16)]
 )
 def test_precision_is_the_same_in_every_layer_and_logits_are_fp32(
-    precision: str, expected: torch.dtype, tiny_task: MakeTask
+    precision: str, expected: torch.dtype, stem: StemName, tiny_task: MakeTask
 ) -> None:
     for name in NAMES:
-        task = tiny_task(name, precision=precision)
+        task = tiny_task(name, precision=precision, stem=stem)
         model = start(task).model
         formats: dict[str, torch.dtype] = {}
         for key, layer in model.named_modules():

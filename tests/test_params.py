@@ -15,6 +15,7 @@ from fusebench.data.sensors import Sensors
 from fusebench.errors import ParamsError
 from fusebench.models import registry
 from fusebench.params import Params
+from fusebench.sealed import file_digest
 from fusebench.synthetic import task as tasks
 
 SHIPPED = Path(__file__).parents[1] / "params.yaml"
@@ -45,13 +46,16 @@ WORDS = (
     "split.draws",
     "lidar.projection",
     "lidar.align",
+    "model.stem",
     "train.schedule",
     "train.class_weights",
     "train.pooling",
     "train.precision",
     "runtime.progress",
 )
-SECTIONS = ("data", "synthesize", "split", "lidar", "train", "override", "compare", "runtime")
+SECTIONS = (
+    "data", "synthesize", "split", "lidar", "model", "train", "override", "compare", "runtime",
+)  # fmt: skip
 
 
 def written(value: object) -> str:
@@ -243,6 +247,8 @@ def test_a_wrong_device_is_named(device: str, content: dict[str, Any], tmp_path:
         ("compare.contrasts", ["late/lat"], "compare.contrasts: 'late/lat': must be two of add, "),
         ("compare.contrasts", "late/add", "compare.contrasts = 'late/add': must be a valid list"),
         ("override.late", [1], "override.late = [1]: must be a mapping, or empty"),
+        ("model.weights", 3, "model.weights = 3: must be a valid string"),
+        ("model.weights", "w", "model.weights = 'w': must be empty while stem is 'notebook'"),
         ("override.late", 3, "override.late = 3: must be a mapping, or empty"),
     ],
 )
@@ -261,6 +267,37 @@ def test_portable_mode_is_fp32(key: str, content: dict[str, Any], tmp_path: Path
     assert refusal(content, tmp_path) == (
         f"{key} = 'bf16': must be 'auto' or 'fp32' while runtime.portable is true"
     )
+
+
+@pytest.mark.parametrize("key", ["train.pooling", "override.late.pooling"])
+@pytest.mark.parametrize("stem", ["resnet18", "mobilenet_v3_small"])
+def test_only_the_notebooks_stem_is_strided(
+    stem: str, key: str, content: dict[str, Any], tmp_path: Path
+) -> None:
+    set_key(content, key, "strided")
+    loaded(content, tmp_path)
+    set_key(content, "model.stem", stem)
+    assert refusal(content, tmp_path) == (
+        f"{key} = 'strided': must be 'max' while model.stem is '{stem}', which halves its maps in "
+        "its own way"
+    )
+
+
+def test_an_encoder_stands_in_the_settings_of_every_fusion_and_the_notebooks_in_none(
+    content: dict[str, Any], tmp_path: Path
+) -> None:
+    def settings() -> list[dict[str, Any]]:
+        files = loaded(content, tmp_path).checked_files()
+        return [file for name, file in files.items() if name.startswith("settings/")]
+
+    assert all(file.keys() == {"train", "lidar"} for file in settings())
+    content["model"]["stem"] = "resnet18"
+    assert [file["model"] for file in settings()] == [{"stem": "resnet18"}] * len(registry.names())
+    weights = tmp_path / "w.safetensors"
+    weights.write_bytes(b"anything")
+    content["model"]["weights"] = str(weights)
+    written = {"stem": "resnet18", "weights": str(weights), "digest": file_digest(weights)}
+    assert all(file["model"] == written for file in settings())
 
 
 # --- Keys ---

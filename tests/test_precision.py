@@ -8,20 +8,24 @@ from torch import Tensor
 from fusebench.device import Precision, arithmetic
 from fusebench.models import registry, weights
 from fusebench.models.base import Fusion, ModelSpec, build
+from fusebench.models.settings import STEMS, StemName
 
 CPU = torch.device("cpu")
 every_fusion = pytest.mark.parametrize("name", registry.names())
 
 
-def built(name: str, precision: Precision) -> Fusion:
-    model = build(ModelSpec(name, 2, (16, 16), "max", precision))
+def built(name: str, precision: Precision, stem: StemName = "notebook") -> Fusion:
+    size = STEMS[stem].smallest
+    model = build(ModelSpec(name, 2, (size, size), "max", precision, stem))
     weights.initialize(model, 0)
     return model
 
 
-def maps(count: int = 8) -> dict[str, Tensor]:
+def maps(count: int = 8, size: int = 16) -> dict[str, Tensor]:
     generator = torch.Generator().manual_seed(0)
-    return {name: torch.rand(count, 4, 16, 16, generator=generator) for name in ("rgb", "lidar")}
+    return {
+        name: torch.rand(count, 4, size, size, generator=generator) for name in ("rgb", "lidar")
+    }
 
 
 def fits_bf16(values: Tensor) -> Tensor:
@@ -62,6 +66,18 @@ def test_model_sees_its_new_weights_in_a_context_of_the_callers(name: str) -> No
             for parameter in model.parameters():
                 parameter.mul_(2)
         assert not torch.equal(model(maps()), before)
+
+
+@pytest.mark.parametrize("stem", [stem for stem in STEMS if stem != "notebook"])
+def test_an_encoder_in_bf16_gives_nearly_what_it_gives_in_fp32(stem: StemName) -> None:
+    given = maps(size=STEMS[stem].smallest)
+    exact, rounded = (built("concat", precision, stem)(given) for precision in ("fp32", "bf16"))
+    assert rounded.dtype == torch.float32
+    assert not torch.equal(exact, rounded)
+    torch.testing.assert_close(rounded, exact, rtol=0.05, atol=0.05)
+    double = built("concat", "fp32", stem).double()
+    expected = double({key: values.double() for key, values in given.items()})
+    torch.testing.assert_close(exact.double(), expected, rtol=1e-4, atol=1e-5)
 
 
 @every_fusion

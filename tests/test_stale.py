@@ -137,11 +137,11 @@ def _predict_another(state: State) -> None:
         (lambda state: state.params["fusions"].remove("hadamard"), ["hadamard"],
          "no longer among fusions of params.yaml"),
         (lambda state: state.params["override"]["hadamard"].update(lr=0.01), ["hadamard"],
-         "trained with other train, override or lidar than those of params.yaml"),
+         "trained with other train, override, lidar or model than those of params.yaml"),
         (lambda state: state.params["train"].update(lr=1e-5), list(FUSIONS),
-         "trained with other train, override or lidar than those of params.yaml"),
+         "trained with other train, override, lidar or model than those of params.yaml"),
         (lambda state: state.params["lidar"].update(align="camera"), list(FUSIONS),
-         "trained with other train, override or lidar than those of params.yaml"),
+         "trained with other train, override, lidar or model than those of params.yaml"),
         (lambda state: state.params["split"].update(seed=1), list(ROWS),
          "made with other split.seed than those of params.yaml"),
         (lambda state: state.params["synthesize"].update(seed=1), list(ROWS),
@@ -221,7 +221,7 @@ def test_predictions_are_asked_without_the_table(state: State) -> None:
     state.params["override"]["hadamard"]["lr"] = 0.01
     assert set(stale(state.read).rows) == {"add", "hadamard"}
     assert stale_predictions(state.read).rows == {
-        "hadamard": "trained with other train, override or lidar than those of params.yaml"
+        "hadamard": "trained with other train, override, lidar or model than those of params.yaml"
     }
 
 

@@ -29,7 +29,9 @@ def test_an_experiment_of_one_target_trains_one_fusion_and_each_view_says_so(
     # Measured by the headline itself: metrics/fusions belongs to the last full run.
     assert clean.json("metrics/fusions/hadamard.json") == before
     assert clean.json("metrics/headline.json")["val_nll"] != before["val"]["nll"]["mean"]
-    others = "Stale: add: trained with other train, override or lidar than those of params.yaml."
+    others = (
+        "Stale: add: trained with other train, override, lidar or model than those of params.yaml."
+    )
     shown = _show(clean, "table")
     assert others in shown
     assert RETRAINED in shown

@@ -11,6 +11,7 @@ from fusebench.device import RuntimeParams
 from fusebench.errors import ParamsError
 from fusebench.inputs.lidar import LidarParams
 from fusebench.models.registry import FusionParams, checked_fusion, names
+from fusebench.models.settings import ModelParams
 from fusebench.prediction.predictions import BASELINES
 from fusebench.report.settings import CompareParams
 from fusebench.split.params import SplitParams
@@ -27,6 +28,7 @@ class Params(FusionParams):
     synthesize: SynthesizeParams
     split: SplitParams
     lidar: LidarParams
+    model: ModelParams
     train: TrainParams
     override: dict[str, Any]
     compare: CompareParams
@@ -83,16 +85,30 @@ class Params(FusionParams):
 
     @model_validator(mode="after")
     def _portable_is_fp32(self) -> Self:
-        asked: dict[str, object] = {"train": self.train.precision}
-        for name, override in self.override.items():
-            asked[f"override.{name}"] = (override or {}).get("precision")
-        for where, precision in asked.items():
+        for where, precision in self._asked("precision").items():
             if self.runtime.portable and precision == "bf16":
                 raise ValueError(
                     f"{where}.precision = 'bf16': must be 'auto' or 'fp32' while runtime.portable "
                     "is true"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _only_the_notebooks_stem_is_strided(self) -> Self:
+        for where, pooling in self._asked("pooling").items():
+            if self.model.stem != "notebook" and pooling == "strided":
+                raise ValueError(
+                    f"{where}.pooling = 'strided': must be 'max' while model.stem is "
+                    f"'{self.model.stem}', which halves its maps in its own way"
+                )
+        return self
+
+    def _asked(self, key: str) -> dict[str, object]:
+        """Return all values of a key of `train`, its overrides', too, by where they stand."""
+        asked: dict[str, object] = {"train": getattr(self.train, key)}
+        for name, override in self.override.items():
+            asked[f"override.{name}"] = (override or {}).get(key)
+        return asked
 
     def without_override(self, fusions: Iterable[str]) -> list[str]:
         """Return the fusions whose `lr` `override` does not list, so that -S cannot set it."""
@@ -125,8 +141,9 @@ class Params(FusionParams):
         Raises
         ------
         ParamsError
-            As `effective_train`.
+            As `effective_train`; or there is no such file as `model.weights`.
         """
+        model = self.model.with_digest().settings()
         files: dict[str, dict[str, Any]] = {
             "params.json": {"params.yaml": "every value is allowed"},
             "seeds.json": {"seeds": list(self.train.seeds)},
@@ -138,5 +155,6 @@ class Params(FusionParams):
         for name in names():
             files[f"settings/{name}.json"] = {
                 "train": self.effective_train(name).settings(), "lidar": self.lidar.settings(),
+                **({"model": model} if model else {}),
             }  # fmt: skip
         return files

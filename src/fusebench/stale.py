@@ -226,7 +226,7 @@ class _State:
         if path == f"{_CHECKED}seeds.json":
             return f"made with other train.seeds than those of {PARAMS_FILE}"
         if path.startswith(_CHECKED):
-            return f"trained with other train, override or lidar than those of {PARAMS_FILE}"
+            return f"trained with other train, override, lidar or model than those of {PARAMS_FILE}"
         return f"{path} is another now"
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.sealing import rewrite
 from fusebench.errors import ArtifactError
 from fusebench.models.base import build
 from fusebench.models.description import Description, load_seed
+from fusebench.models.settings import STEMS
 
 
 @pytest.fixture
@@ -35,6 +37,20 @@ def load(folder: Path) -> None:
 def test_what_was_trained_is_all_there(folder: Path) -> None:
     Description.read_whole(folder)
     load(folder)
+
+
+def test_the_encoder_is_stored_and_the_notebooks_is_the_one_that_is_not_named(folder: Path) -> None:
+    content = json.loads((folder / "model.json").read_text("utf-8"))
+    assert "stem" not in content["spec"], "files are as they were before there were others"
+    described = Description.read(folder)
+    assert described.spec.stem == "notebook"
+    for stem in STEMS:
+        replace(described, spec=replace(described.spec, stem=stem)).write(folder)
+        assert Description.read(folder).spec.stem == stem
+    rewrite(folder / "model.json", lambda content: content["spec"].update(stem="resnet34"))
+    assert "spec.stem = 'resnet34': must be 'notebook', " in refusal(
+        Description.read, folder, "model.json"
+    )
 
 
 @pytest.mark.parametrize("ask", [Description.read, Description.read_whole])

@@ -17,11 +17,13 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tests.project import ROOT
 
 from fusebench.device import Device
 from fusebench.inputs.lidar import LidarParams
 from fusebench.models import registry
+from fusebench.models.settings import NOTEBOOK, ModelParams, ModelSettings
 from fusebench.progress import Progress
 from fusebench.samples.manifest import Manifest
 from fusebench.samples.samples import Samples
@@ -48,9 +50,12 @@ Make = Callable[..., Training]
 def make(samples: Samples, manifest: Manifest, cpu: Device) -> Make:
     """Return a training; keywords change params of it."""
 
-    def make(fusion: str = "add", code: str = "", **changes: Any) -> Training:
+    def make(
+        fusion: str = "add", code: str = "", model: ModelSettings = NOTEBOOK, **changes: Any
+    ) -> Training:
         params = TrainParams.model_validate({**SETTINGS, **changes})
-        return Training(Recipe(fusion, params, LIDAR, "fp32"), samples, manifest, cpu, code)
+        recipe = Recipe(fusion, params, LIDAR, "fp32", model)
+        return Training(recipe, samples, manifest, cpu, code)
 
     return make
 
@@ -139,6 +144,56 @@ def test_a_training_ended_after_each_epoch_goes_on_to_the_same_bits(
         f"{fusion} seed 0: goes on after epoch {epoch} of {EPOCHS}, which was kept"
         for epoch in range(1, EPOCHS)
     ]
+
+
+@pytest.fixture(params=["resnet18", "mobilenet_v3_small", "resnet18 from a file"])
+def model(request: pytest.FixtureRequest, tmp_path: Path) -> ModelSettings:
+    """An encoder that normalises by batches, and so has means beside its weights."""
+    stem, _, stored = request.param.partition(" ")
+    path = tmp_path / "weights.safetensors"
+    if stored:
+        from torchvision import models
+
+        torch.manual_seed(7)
+        save_file(getattr(models, stem)(weights=None).state_dict(), path)
+    return ModelParams(stem=stem, weights=str(path) if stored else None).with_digest()
+
+
+@pytest.mark.slow
+def test_a_training_of_an_encoder_goes_on_to_the_same_bits(
+    model: ModelSettings, make: Make, kept: KeptSeeds, said: list[str], tmp_path: Path
+) -> None:
+    straight = train(make("concat", model=model), tmp_path / "straight", KeptSeeds())
+    for _ in range(1, EPOCHS):
+        undo = kill_after(1, "epoch")
+        with pytest.raises(Killed):
+            train(make("concat", model=model), tmp_path / "parts", kept)
+        undo()
+    assert train(make("concat", model=model), tmp_path / "parts", kept) == straight
+    assert len(said) == EPOCHS - 1
+    # Kept, it is taken as it is: its means of batches, too.
+    assert train(make("concat", model=model), tmp_path / "again", kept) == straight
+    (weights,) = (
+        load_file(path) for path in (tmp_path / "again/models/concat").glob("*.safetensors")
+    )
+    means = [value for name, value in weights.items() if name.endswith("running_mean")]
+    assert len(means) >= 20
+    assert all(value.any() for value in means)
+
+
+def test_key_names_the_encoder_and_the_content_of_its_weights_and_not_their_place(
+    make: Make,
+) -> None:
+    def key(**model: Any) -> dict[str, Any]:
+        return make(model=ModelSettings(**{"weights": None, "digest": None, **model})).key(0)
+
+    keys = [
+        key(stem="notebook"), key(stem="resnet18"), key(stem="mobilenet_v3_small"),
+        key(stem="resnet18", weights="a", digest="1"),
+        key(stem="resnet18", weights="a", digest="2"),
+    ]  # fmt: skip
+    assert [one for number, one in enumerate(keys) if one in keys[:number]] == []
+    assert key(stem="resnet18", weights="b", digest="1") == keys[3]
 
 
 @pytest.mark.parametrize("steps", [1, 3, 7, 10, 13])

@@ -17,6 +17,7 @@ from fusebench.evaluation.metrics import METRICS
 from fusebench.inputs.inputs import Inputs
 from fusebench.models import registry
 from fusebench.models.base import predict
+from fusebench.models.settings import STEMS, StemName
 from fusebench.prediction.predictions import PartPredictions
 from fusebench.training.loop import (
     Task,
@@ -76,6 +77,31 @@ def test_training_repeats_to_the_bit(fusion: str, tiny_task: MakeTask) -> None:
     assert_same(weights_of(states[0]), weights_of(states[1]))
     assert_same(states[0].best_weights, states[1].best_weights)
     assert states[0].records == states[1].records
+
+
+@pytest.mark.parametrize("stem", [stem for stem in STEMS if stem != "notebook"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_training_of_an_encoder_repeats_to_the_bit(
+    precision: str, stem: StemName, tiny_task: MakeTask
+) -> None:
+    states = [
+        fitted(tiny_task("concat", stem=stem, precision=precision, epochs=2)) for _ in range(2)
+    ]
+    assert_same(weights_of(states[0]), weights_of(states[1]))
+    assert_same(states[0].best_weights, states[1].best_weights)
+    assert states[0].records == states[1].records
+
+
+@pytest.mark.parametrize("stem", [stem for stem in STEMS if stem != "notebook"])
+def test_val_changes_no_mean_of_an_encoder(stem: StemName, tiny_task: MakeTask) -> None:
+    task = tiny_task("add", stem=stem)
+    state = start(task)
+    begun = weights_of(state)
+    predict(state.model, task.val, 8)
+    assert_same(weights_of(state), begun)
+    train_epoch(task, state)
+    changed = weights_of(state)
+    assert not [name for name in begun if torch.equal(begun[name], changed[name])]
 
 
 @pytest.mark.parametrize("done", [1, 3])

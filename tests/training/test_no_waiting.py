@@ -13,6 +13,7 @@ from torch.utils._pytree import tree_leaves
 
 from fusebench.inputs.inputs import Inputs
 from fusebench.models import registry
+from fusebench.models.settings import STEMS, StemName
 from fusebench.training import loop, stacked
 from fusebench.training.loop import Task
 
@@ -116,6 +117,20 @@ def test_an_epoch_copies_the_order_before_the_first_batch_and_nothing_after(
     state = loop.start(replace(task, device=META))
     assert state.class_weights is not None
     state.class_weights = state.class_weights.to(META)
+    state.optimizer = without_reading(state.optimizer)
+    task = on_meta(task)
+    with without_autocast(), Watch() as watch:
+        loop.train_epoch(task, state)
+    assert watch.between_the_batches() == []
+    assert watch.waits() == ["aten._to_copy.default", "aten._local_scalar_dense.default"]
+
+
+@pytest.mark.parametrize("stem", [stem for stem in STEMS if stem != "notebook"])
+def test_an_epoch_of_an_encoder_copies_nothing_between_the_batches(
+    stem: StemName, tiny_task: MakeTask
+) -> None:
+    task = tiny_task(stem=stem)
+    state = loop.start(replace(task, device=META))
     state.optimizer = without_reading(state.optimizer)
     task = on_meta(task)
     with without_autocast(), Watch() as watch:

@@ -6,6 +6,7 @@ import pytest
 from fusebench.errors import ArtifactError
 from fusebench.files import write_json
 from fusebench.inputs.lidar import LidarParams
+from fusebench.models.settings import NOTEBOOK, ModelSettings
 from fusebench.training.settings import TrainParams, read_settings
 
 LIDAR = LidarParams(projection="spherical", align="none", normalize=True)
@@ -29,7 +30,42 @@ def test_settings_are_read_as_they_were_written(changes: dict[str, Any], tmp_pat
     settings = params.settings()
     assert not changes.keys() & settings.keys(), "features that are off are left out"
     write_json(tmp_path / "add.json", {"train": settings, "lidar": LIDAR.settings()})
-    assert read_settings(tmp_path / "add.json") == (params, LIDAR)
+    assert read_settings(tmp_path / "add.json") == (params, LIDAR, NOTEBOOK)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        ModelSettings(stem="mobilenet_v3_small", weights=None, digest=None),
+        ModelSettings(stem="resnet18", weights="w.safetensors", digest="0" * 32),
+    ],
+)
+def test_an_encoder_is_read_as_it_was_written(model: ModelSettings, tmp_path: Path) -> None:
+    params = TrainParams.model_validate(TRAIN)
+    content = {
+        "train": params.settings(), "lidar": LIDAR.settings(), "model": model.settings()
+    }  # fmt: skip
+    write_json(tmp_path / "add.json", content)
+    assert read_settings(tmp_path / "add.json") == (params, LIDAR, model)
+
+
+@pytest.mark.parametrize(
+    ("model", "line"),
+    [
+        ({"stem": "resnet34"}, "model: stem = 'resnet34': must be 'notebook', 'resnet18' or"),
+        ({"stem": "resnet18", "weights": 3}, "model: weights = 3: must be a valid string"),
+        ({"weights": "w"}, "model: weights = 'w': must be empty while stem is 'notebook'"),
+        (None, "model: empty: must be a valid mapping"),
+    ],
+)
+def test_a_wrong_encoder_is_one_line(model: object, line: str, tmp_path: Path) -> None:
+    train = TrainParams.model_validate(TRAIN).settings()
+    content = {"train": train, "lidar": LIDAR.settings(), "model": model}
+    write_json(tmp_path / "add.json", content)
+    with pytest.raises(ArtifactError) as caught:
+        read_settings(tmp_path / "add.json")
+    assert str(caught.value).startswith(f"{tmp_path / 'add.json'}: {line}")
+    assert str(caught.value).endswith("; 'make mend' repairs it")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from fusebench.errors import TrainingError
 from fusebench.inputs.inputs import Inputs
 from fusebench.models import registry
+from fusebench.models.settings import STEMS, StemName
 from fusebench.training import loop, stacked
 from fusebench.training.loop import Task, TrainingState, epoch_order
 from fusebench.training.stacked import StackedState, reason_against
@@ -297,6 +298,19 @@ def test_what_fills_a_shorter_batch_has_no_part_in_learning(
 )
 def test_why_seeds_cannot_be_stacked(counts: dict[int, int], reason: str | None) -> None:
     assert reason_against(counts, 8) == reason
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_seeds_of_an_encoder_that_normalises_batches_cannot_be_stacked(stem: StemName) -> None:
+    reason = reason_against({0: 24, 1: 24}, 8, stem)
+    assert (reason is None) is (not STEMS[stem].batch_norm)
+    assert reason is None or reason.startswith(f"model.stem is '{stem}', whose batch normalisation")
+
+
+def test_tasks_of_such_an_encoder_are_refused(tiny_task: MakeTask) -> None:
+    stack = [tiny_task(seed=seed, stem="mobilenet_v3_small") for seed in (0, 1)]
+    with pytest.raises(ValueError, match=r"seeds \[0, 1\] cannot be stacked: model\.stem is 'mob"):
+        stacked.start(stack)
 
 
 @given(st.lists(st.integers(1, 100), min_size=2, max_size=5), st.integers(1, 40))

@@ -50,8 +50,8 @@ def read_jobs(params: Params, device: Device) -> list[Job]:
     manifest.check_samples(samples.table)
     jobs = []
     for fusion, path in settings.items():
-        train, lidar = read_settings(path)
-        recipe = Recipe(fusion, train, lidar, resolve_precision(train.precision, device))
+        train, lidar, model = read_settings(path)
+        recipe = Recipe(fusion, train, lidar, resolve_precision(train.precision, device), model)
         # The fusion's own file is imported first, so that the digest is of what is run.
         fusion_class(fusion)
         code = code_digest(fusion)

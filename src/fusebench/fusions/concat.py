@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from fusebench.models.base import STEM_CHANNELS, IntermediateFusion
+from fusebench.models.base import IntermediateFusion
 
 
 class Concat(IntermediateFusion):
@@ -19,7 +19,7 @@ class Concat(IntermediateFusion):
 
     def fused_channels(self) -> int:
         """Return the channels of all maps together."""
-        return len(self.inputs) * STEM_CHANNELS
+        return len(self.inputs) * self.channels
 
     def fuse(self, *maps_bchw: Tensor) -> Tensor:
         """Return the maps one after the other along the channels."""

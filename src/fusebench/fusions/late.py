@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 from torch import Tensor, nn
 
-from fusebench.models.base import STEM_CHANNELS, Classifier, Fusion, ModelSpec, flatten
+from fusebench.models.base import Classifier, Fusion, ModelSpec, flatten
 
 _EMBEDDING = 100
 
@@ -24,8 +24,8 @@ class Late(Fusion):
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__(spec)
-        height, width = spec.stem_size
-        features = STEM_CHANNELS * height * width
+        height, width = self.map_size
+        features = self.channels * height * width
         self.embeddings = nn.ModuleDict(
             {name: nn.Linear(features, _EMBEDDING) for name in self.inputs}
         )

@@ -6,7 +6,6 @@ from torch import Tensor, nn
 
 from fusebench.models.base import (
     HEAD_CHANNELS,
-    STEM_CHANNELS,
     Classifier,
     ConvBlock,
     Fusion,
@@ -32,10 +31,10 @@ class LateMatched(Fusion):
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__(spec)
-        height, width = spec.stem_size
+        height, width = self.map_size
         features = HEAD_CHANNELS * (height // 4) * (width // 4)
         self.heads = nn.ModuleDict(
-            {name: ConvBlock(STEM_CHANNELS, HEAD_CHANNELS) for name in self.inputs}
+            {name: ConvBlock(self.channels, HEAD_CHANNELS) for name in self.inputs}
         )
         self.classifier = Classifier(len(self.inputs) * features, spec.classes)
 

@@ -1,9 +1,10 @@
-"""What every fusion is made of: a stem per input, and the contract that a fusion fulfils.
+"""What every fusion is made of: stems that encode inputs, and the contract that a fusion fulfils.
 
 Shape suffixes: b batch, c channels, h height, w width, k classes.
 """
 
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -15,11 +16,10 @@ from torch import Tensor, nn
 
 from fusebench.device import Precision, arithmetic
 from fusebench.errors import ParamsError
-from fusebench.inputs.inputs import PartInputs
+from fusebench.inputs.inputs import CHANNELS, PartInputs
 from fusebench.models import registry
+from fusebench.models.settings import STEMS, StemName
 
-INPUT_CHANNELS = 4
-STEM_CHANNELS = 64
 HEAD_CHANNELS = 128
 
 
@@ -34,11 +34,13 @@ class ModelSpec:
     classes : int
         Number of logits.
     image_size : (int, int)
-        Height and width of the inputs, at least 16 each.
+        Height and width of the inputs, at least `STEMS[stem].smallest` each.
     pooling : {"max", "strided"}
-        How a stem halves its maps.
+        How the notebook's stem halves its maps.
     precision : {"fp32", "bf16"}
         In which format convolutions and linear layers compute, in training and after.
+    stem : str
+        What encodes the inputs.
     """
 
     fusion: str
@@ -46,16 +48,7 @@ class ModelSpec:
     image_size: tuple[int, int]
     pooling: Literal["max", "strided"]
     precision: Precision
-
-    @property
-    def stem_size(self) -> tuple[int, int]:
-        """Height and width of a stem's maps, a quarter of the inputs'."""
-        height, width = self.image_size
-        for _ in range(2):
-            # Pooling leaves an odd last line out, a convolution with stride 2 keeps it.
-            odd = 0 if self.pooling == "max" else 1
-            height, width = (height + odd) // 2, (width + odd) // 2
-        return height, width
+    stem: StemName = "notebook"
 
     @classmethod
     def parse(cls, stored: Mapping[str, Any]) -> Self:
@@ -64,6 +57,8 @@ class ModelSpec:
             raise ValueError(f"pooling '{stored['pooling']}' is neither 'max' nor 'strided'")
         if stored["precision"] not in ("fp32", "bf16"):
             raise ValueError(f"precision '{stored['precision']}' is neither 'fp32' nor 'bf16'")
+        if stored.get("stem", "notebook") not in STEMS:
+            raise ValueError(f"stem '{stored['stem']}' is none of {list(STEMS)}")
         return cls(**{**stored, "image_size": tuple(stored["image_size"])})
 
 
@@ -87,13 +82,48 @@ class ConvBlock(nn.Module):
 
 
 class Stem(nn.Sequential):
-    """The encoder of what has `channels` channels: (b, c, h, w) → (b, 64, h/4, w/4)."""
+    """An encoder of inputs: (b, c_in, h, w) → (b, c, h', w').
 
-    def __init__(self, pooling: str, channels: int = INPUT_CHANNELS) -> None:
-        super().__init__(
-            ConvBlock(channels, STEM_CHANNELS // 2, pooling),
-            ConvBlock(STEM_CHANNELS // 2, STEM_CHANNELS, pooling),
-        )
+    Parameters
+    ----------
+    layers : mapping of str to Module
+        In their order; weights have their names.
+    channels : int
+        Channels c of its maps.
+    map_size : (int, int)
+        Height h' and width w' of its maps.
+    """
+
+    def __init__(
+        self, layers: Mapping[str, nn.Module], channels: int, map_size: tuple[int, int]
+    ) -> None:
+        super().__init__(OrderedDict(layers))
+        self.channels, self.map_size = channels, map_size
+
+
+def build_stem(spec: ModelSpec, read: tuple[str, ...]) -> Stem:
+    """Return the stem that a spec names, for the channels of some inputs side by side."""
+    if spec.stem == "notebook":
+        return _notebook_stem(spec, len(read) * CHANNELS)
+    # It imports torchvision, which other models do without.
+    from fusebench.models.encoders import encoder
+
+    return encoder(spec, read)
+
+
+def _notebook_stem(spec: ModelSpec, channels: int) -> Stem:
+    """Return two blocks: (b, channels, h, w) → (b, 64, h/4, w/4)."""
+    kind = STEMS["notebook"]
+    height, width = spec.image_size
+    for _ in range(kind.halvings):
+        # Pooling leaves an odd last line out, a convolution with stride 2 keeps it.
+        odd = 0 if spec.pooling == "max" else 1
+        height, width = (height + odd) // 2, (width + odd) // 2
+    blocks = {
+        "0": ConvBlock(channels, kind.channels // 2, spec.pooling),
+        "1": ConvBlock(kind.channels // 2, kind.channels, spec.pooling),
+    }
+    return Stem(blocks, kind.channels, (height, width))
 
 
 class Classifier(nn.Linear):
@@ -120,7 +150,9 @@ class Fusion(nn.Module, ABC):
     inputs : tuple of str
         Which of "rgb" and "lidar" the model reads.
     channels : int
-        Of a stem's map.
+        Of a stem's maps.
+    map_size : (int, int)
+        Height and width of a stem's maps.
     """
 
     strategy: ClassVar[str]
@@ -129,14 +161,11 @@ class Fusion(nn.Module, ABC):
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__()
         self.precision = spec.precision
-        self.channels = STEM_CHANNELS
+        stems = {name: build_stem(spec, read) for name, read in self.encoded().items()}
         # The same names in every fusion: initial weights are a function of seed and name.
-        self.stems = nn.ModuleDict(
-            {
-                name: Stem(spec.pooling, len(read) * INPUT_CHANNELS)
-                for name, read in self.encoded().items()
-            }
-        )
+        self.stems = nn.ModuleDict(stems)
+        any_stem = next(iter(stems.values()))
+        self.channels, self.map_size = any_stem.channels, any_stem.map_size
 
     @classmethod
     def encoded(cls) -> dict[str, tuple[str, ...]]:
@@ -155,7 +184,7 @@ class Fusion(nn.Module, ABC):
 
     @abstractmethod
     def classify(self, maps: list[Tensor]) -> Tensor:
-        """Return logits (b, k) from the stems' maps, each (b, 64, h/4, w/4)."""
+        """Return logits (b, k) from the stems' maps, each (b, channels, *map_size)."""
 
 
 def _beside(maps: list[Tensor]) -> Tensor:
@@ -173,7 +202,7 @@ class IntermediateFusion(Fusion):
 
     def __init__(self, spec: ModelSpec) -> None:
         super().__init__(spec)
-        height, width = spec.stem_size
+        height, width = self.map_size
         self.head = ConvBlock(self.fused_channels(), HEAD_CHANNELS)
         self.classifier = Classifier(HEAD_CHANNELS * (height // 4) * (width // 4), spec.classes)
 

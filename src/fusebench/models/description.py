@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from torch import nn
 
-from fusebench.config import AsTuple, Section, Size
+from fusebench.config import AsTuple, Off, Section, Size
 from fusebench.errors import REMEDY, ArtifactError
 from fusebench.inputs.lidar import LidarParams
 from fusebench.models import weights
 from fusebench.models.base import ModelSpec
+from fusebench.models.settings import StemName
 from fusebench.sealed import (
     check_file,
     check_names,
@@ -54,6 +55,8 @@ class _Spec(Section):
     image_size: Size
     pooling: Literal["max", "strided"]
     precision: Literal["fp32", "bf16"]
+    # Left out where it is this one: files from before there were others stay as they are.
+    stem: Annotated[StemName, Off("notebook")] = "notebook"
 
 
 class _Seed(Section):
@@ -96,7 +99,7 @@ class Description:
         """Write model.json into a folder that holds the weights of all its seeds."""
         content = {
             "schema": SCHEMA,
-            "spec": asdict(self.spec),
+            "spec": _Spec(**asdict(self.spec)).settings(),
             "lidar": self.lidar.model_dump(),
             "classes": list(self.classes),
             "seeds": {

@@ -19,12 +19,16 @@ def initialize(model: nn.Module, seed: int) -> None:
     """Set all weights as a pure function of (seed, layer name), distributed as torch's default.
 
     Layers of the same name and shape start equal in every fusion; that makes comparisons paired.
+    Batch normalisation starts as torch's default, the same for every seed.
 
     References
     ----------
     He et al., "Delving deep into rectifiers", ICCV 2015; with a = √5 as in torch.nn.Linear.
     """
     for name, layer in model.named_modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.reset_parameters()
+            continue
         if not isinstance(layer, nn.Conv2d | nn.Linear):
             if next(layer.parameters(recurse=False), None) is not None:
                 kind = type(layer).__name__

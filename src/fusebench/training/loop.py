@@ -16,6 +16,8 @@ from torch import Tensor
 from fusebench.errors import TrainingError
 from fusebench.inputs.inputs import PartInputs
 from fusebench.models.base import Fusion, ModelSpec, build, predict
+from fusebench.models.encoders import load_weights
+from fusebench.models.settings import NOTEBOOK, ModelSettings
 from fusebench.models.weights import initialize
 from fusebench.seeds import derive_seed
 from fusebench.training.settings import TrainParams
@@ -32,6 +34,7 @@ class Task:
     val: PartInputs
     positive: int
     device: torch.device
+    model: ModelSettings = NOTEBOOK
 
     @property
     def label(self) -> str:
@@ -122,6 +125,7 @@ def start(task: Task) -> TrainingState:
     """Return the state before the first epoch: initial weights, an optimiser without a step."""
     model = build(task.spec)
     initialize(model, task.seed)
+    load_weights(model, task.model)
     model = model.to(task.device).to(memory_format=torch.channels_last)
     return TrainingState(
         model=model,

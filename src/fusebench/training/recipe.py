@@ -3,6 +3,7 @@
 import os
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from fusebench.inputs.inputs import PartInputs
 from fusebench.inputs.lidar import LidarParams
 from fusebench.inputs.streamed import open_inputs
 from fusebench.models.base import ModelSpec, fusion_class
+from fusebench.models.settings import NOTEBOOK, ModelSettings
 from fusebench.processor import processor_kind
 from fusebench.samples.manifest import Manifest
 from fusebench.samples.samples import Samples
@@ -40,17 +42,31 @@ class Recipe:
     train: TrainParams
     lidar: LidarParams
     precision: Precision
+    model: ModelSettings = NOTEBOOK
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What fusions must share to be compared, by the names of `train`; seeds are apart."""
-        return {**self.train.model_dump(exclude={"seeds"}), "precision": self.precision}
+        """What fusions must share to be compared, by the names of `train`; seeds are apart.
+
+        And what decides of `model`, where that is not the notebook's.
+        """
+        train = self.train.model_dump(exclude={"seeds"})
+        return {**train, "precision": self.precision, **self.model.decisive}
 
     def spec(self, samples: Samples) -> ModelSpec:
-        """Return what builds this fusion for the given samples."""
+        """Return what builds this fusion for the given samples.
+
+        Raises
+        ------
+        ParamsError
+            They are too small for the stem.
+        """
         height, width = samples.rgb.shape[1:3]
-        classes = len(samples.dataset.classes)
-        return ModelSpec(self.fusion, classes, (height, width), self.train.pooling, self.precision)
+        self.model.check_size((height, width), "data/samples")
+        classes, pooling = len(samples.dataset.classes), self.train.pooling
+        return ModelSpec(
+            self.fusion, classes, (height, width), pooling, self.precision, self.model.stem
+        )
 
 
 @dataclass(frozen=True)
@@ -83,7 +99,7 @@ class Training:
         """
         train = self.recipe.train
         counts = {seed: len(self.manifest.part(seed, "train")) for seed in train.seeds}
-        return reason_against(counts, train.batch_size)
+        return reason_against(counts, train.batch_size, self.recipe.model.stem)
 
     @property
     def together(self) -> list[int] | None:
@@ -127,7 +143,8 @@ class Training:
         val = part("val", budget)
         train = part("train", budget - val.held_bytes)
         positive = samples.dataset.classes.index(samples.dataset.positive)
-        return Task(recipe.spec(samples), recipe.train, seed, train, val, positive, device)
+        spec = recipe.spec(samples)
+        return Task(spec, recipe.train, seed, train, val, positive, device, recipe.model)
 
     def key(self, seed: int) -> dict[str, Any]:
         """Return all that decides what comes of a seed: where it is equal, so are the bits.
@@ -138,13 +155,14 @@ class Training:
         """
         axes = self.samples.azimuth, self.samples.zenith
         parts = {part: self.manifest.part(seed, part) for part in ("train", "val")}
+        spec = self.recipe.spec(self.samples)
         return {
             "fusion": self.recipe.fusion,
             "seed": seed,
             "stacked": self.together,
             "settings": self.recipe.settings,
             "lidar": self.recipe.lidar.model_dump(),
-            "spec": asdict(self.recipe.spec(self.samples)),
+            "spec": asdict(spec),
             "dataset": asdict(self.samples.dataset),
             "lidar_size": list(self.samples.lidar.shape[1:]),
             "angles": [digest_of(angles.tobytes()) for angles in axes],
@@ -152,6 +170,8 @@ class Training:
             "code": self.code,
             "environment": environment(self.device, self.recipe.precision),
             "processor": processor_kind(),
+            # What an encoder is made of.
+            "torchvision": None if spec.stem == "notebook" else version("torchvision"),
             "variables": {
                 name: value
                 for name, value in sorted(os.environ.items())

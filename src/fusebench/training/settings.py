@@ -10,6 +10,7 @@ from fusebench.device import WantedPrecision
 from fusebench.errors import REMEDY, ArtifactError, ParamsError
 from fusebench.files import read_json
 from fusebench.inputs.lidar import LidarParams
+from fusebench.models.settings import ModelSettings
 
 
 class TrainParams(Section):
@@ -26,7 +27,7 @@ class TrainParams(Section):
     precision: WantedPrecision
 
 
-def read_settings(path: Path) -> tuple[TrainParams, LidarParams]:
+def read_settings(path: Path) -> tuple[TrainParams, LidarParams, ModelSettings]:
     """Return what checked/settings/<fusion>.json holds.
 
     Raises
@@ -38,7 +39,9 @@ def read_settings(path: Path) -> tuple[TrainParams, LidarParams]:
     try:
         train = from_settings(TrainParams, content.get("train"), f"{path}: train")
         lidar = from_settings(LidarParams, content.get("lidar"), f"{path}: lidar")
+        # Not there where all of it is off.
+        model = from_settings(ModelSettings, content.get("model", {}), f"{path}: model")
     except ParamsError as error:
         # What stage check wrote was allowed.
         raise ArtifactError(f"{error}; {REMEDY}") from None
-    return train, lidar
+    return train, lidar, model

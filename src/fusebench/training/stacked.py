@@ -22,18 +22,28 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from fusebench.inputs.inputs import PartInputs
 from fusebench.models.base import Fusion
+from fusebench.models.settings import STEMS, StemName
 from fusebench.training import loop
 from fusebench.training.loop import Progressed, Task
 
 
-def reason_against(train_counts: Mapping[int, int], batch_size: int) -> str | None:
+def reason_against(
+    train_counts: Mapping[int, int], batch_size: int, stem: StemName = "notebook"
+) -> str | None:
     """Return why these seeds cannot be trained in one pass; None if they can.
 
     Parameters
     ----------
     train_counts : mapping of int to int
         Samples of the training part, by seed.
+    stem : str
+        What encodes the inputs.
     """
+    if STEMS[stem].batch_norm:
+        return (
+            f"model.stem is '{stem}', whose batch normalisation keeps running means beside the "
+            "weights"
+        )
     if len(train_counts) < 2:
         return "there is only one"
     steps = {seed: -(-count // batch_size) for seed, count in train_counts.items()}
@@ -90,7 +100,7 @@ def start(tasks: Sequence[Task]) -> StackedState:
     """
     settings, device = tasks[0].settings, tasks[0].device
     counts = {task.seed: len(task.train) for task in tasks}
-    if reason := reason_against(counts, settings.batch_size):
+    if reason := reason_against(counts, settings.batch_size, tasks[0].spec.stem):
         raise ValueError(f"seeds {list(counts)} cannot be stacked: {reason}")
     alone = [loop.start(task) for task in tasks]
     weights, _ = stack_module_state([state.model for state in alone])
