@@ -2,7 +2,8 @@
 
 Sets the fusions of `fusions` and the baselines side by side: metrics/comparison.csv, a table on the
 screen; every two fusions in metrics/pairs.csv, each beside the best in metrics/best.csv, and on the
-screen which one to use; tables for `dvc plots` in plots/curves/, pictures in plots/, and the same
+screen which one to use; what the data are like, by how much each sensor tells of the class, in
+metrics/interaction.json; tables for `dvc plots` in plots/curves/, pictures in plots/, and the same
 as PDF and SVG for a paper in plots/vector/; in metrics/sources.json, which predictions all that was
 made from. Results of fusions that are not in `fusions` are ignored. Below the table stands what was
 not equal between the trainings of the fusions, and what is not as on this machine; nothing, where
@@ -28,23 +29,24 @@ def main() -> None:
     params = load_section(PARAMS_FILE, "compare", CompareParams)
     runtime = load_section(PARAMS_FILE, "runtime", RuntimeParams)
 
-    from fusebench.files import write_json
+    from fusebench.files import dvc_digest, write_json
     from fusebench.report.curves import curve_tables
     from fusebench.report.figures import write_plots
     from fusebench.report.findings import Findings
     from fusebench.report.provenance import differences
+    from fusebench.report.suite import SUMMARY, read_suite
     from fusebench.report.table import SCREEN_WIDTH, screen_table
     from fusebench.report.verdict import on_screen
 
     comparison = read_comparison(Path(), fusions)
-    findings = Findings.of(comparison, params)
+    findings = Findings.of(comparison, params, read_suite())
     # This reads the learning curves: what is broken is found before anything is written.
     curves = curve_tables(comparison, findings, Path("plots"))
     # Gone first and written last: what is ended between has no sources, and views say so.
     SOURCES.unlink(missing_ok=True)
     findings.write()
     write_plots(comparison, findings, curves, Path("plots"))
-    write_json(SOURCES, comparison.sources(params.declared))
+    write_json(SOURCES, comparison.sources(params.declared, dvc_digest(SUMMARY)))
 
     infos = {name: of.info for name, of in comparison.fusions.items()}
     cli.show(screen_table(findings.table, findings.pairs))

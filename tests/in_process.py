@@ -15,6 +15,7 @@ from tests.project import PARAMS, ROOT, SENSORS
 from fusebench import cli
 from fusebench.files import dvc_digest
 from fusebench.recorded import OBJECTS
+from fusebench.report.suite import SUMMARY, write_suite
 
 FUSIONS = ("add", "hadamard")
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
@@ -52,6 +53,7 @@ def make(root: Path) -> None:
     (root / "data").mkdir()
     (root / "params.yaml").write_text(yaml.safe_dump(params), "utf-8")
     (root / "data/sensors.yaml").write_text(SENSORS, "utf-8")
+    write_suite(root / SUMMARY, [])
     for name in ("src", "requirements.txt"):
         (root / name).symlink_to(ROOT / name)
     (root / "dvc.yaml").write_bytes((ROOT / "dvc.yaml").read_bytes())
@@ -105,7 +107,7 @@ def dependencies(stage: str) -> Iterator[Path]:
     """Yield the files that a stage depends on and that other stages made, for fusion `add`."""
     for path in STAGES[stage]["deps"]:
         name = reduce(lambda text, word: text.replace(word, _FILLED[word]), _FILLED, str(path))
-        if name.startswith(("src/", "requirements")) or name == "data/sensors.yaml":
+        if name.startswith(("src/", "requirements")) or name in ("data/sensors.yaml", str(SUMMARY)):
             continue
         found = Path(name)
         yield from sorted(found.rglob("*.*")) if found.is_dir() else [found]

@@ -131,6 +131,9 @@ def stages_run(output: str) -> list[str]:
 
 def make_project(root: Path) -> Project:
     """Copy the working tree (what git tracks or would), with `PARAMS`, to `root`; commit there."""
+    # pandas takes long to import, and few tests need a project.
+    from fusebench.report.suite import SUMMARY, write_suite
+
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, check=True, capture_output=True, text=True,
@@ -148,6 +151,7 @@ def make_project(root: Path) -> Project:
     (root / "params.yaml").write_text(PARAMS, "utf-8")
     (root / "data").mkdir()
     (root / "data/sensors.yaml").write_text(SENSORS, "utf-8")
+    write_suite(root / SUMMARY, [])
     project.commit("a small project")
     return project
 

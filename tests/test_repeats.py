@@ -20,6 +20,8 @@ import pytest
 import yaml
 from tests.project import PARAMS, ROOT, SENSORS, Project
 
+from fusebench.report.suite import SUMMARY, write_suite
+
 pytestmark = pytest.mark.slow
 
 SCRIPT = ROOT / "tests/all_stages.py"
@@ -79,6 +81,7 @@ def _copy_project(root: Path, params: str) -> None:
     (root / "params.yaml").write_text(params, "utf-8")
     (root / "data").mkdir()
     (root / "data/sensors.yaml").write_text(SENSORS, "utf-8")
+    write_suite(root / SUMMARY, [])
 
 
 def _run_in_pipe(command: list[str], **options: Any) -> tuple[int, str]:

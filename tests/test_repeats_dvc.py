@@ -33,6 +33,8 @@ def test_a_fresh_clone_comes_to_the_same_lock(clean: Project, tmp_path: Path) ->
     clone = Project(tmp_path / "clone")
     (clone.root / "dvc.lock").unlink()
     shutil.rmtree(clone.root / "metrics")
+    # No stage makes it.
+    clone.git("restore", "metrics/interactions")
     shutil.rmtree(clone.root / "plots")
     assert "train@hadamard" in stages_run(clone.dvc("repro"))
     first, second = (

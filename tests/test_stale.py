@@ -15,6 +15,7 @@ from fusebench.files import dvc_digest, json_text, md5_of
 from fusebench.params import Params
 from fusebench.prediction.predictions import BASELINES
 from fusebench.report.results import SOURCES
+from fusebench.report.suite import SUMMARY
 from fusebench.stale import Stale, stale, stale_predictions
 
 ROWS = (*FUSIONS, *BASELINES)
@@ -187,6 +188,21 @@ def test_files_of_stages_beside_compare_are_asked_too(state: State) -> None:
     ]
     state.out("extract")["md5"] = "another"
     assert stale(state.read).files["plots/samples.png"] == "data/samples was made anew since"
+
+
+@pytest.mark.parametrize("now", ["task,more\n", None])
+def test_advice_by_other_results_of_the_suite_is_named(now: str | None, state: State) -> None:
+    state.others[str(SUMMARY)] = "task\n"
+    state.sources["suite"] = _digest("task\n")
+    assert stale(state.read) == Stale()
+    del state.others[str(SUMMARY)]
+    if now:
+        state.others[str(SUMMARY)] = now
+    found = stale(state.read)
+    assert not found, "table and verdict do not depend on it"
+    assert found.lines() == [
+        "Stale: metrics/interaction.json: metrics/interactions/summary.csv is another now."
+    ]
 
 
 def test_sensors_that_are_not_in_a_revision_are_said(state: State) -> None:

@@ -20,7 +20,9 @@ from fusebench.errors import ArtifactError, ParamsError
 from fusebench.files import json_text, md5_of
 from fusebench.params import Params
 from fusebench.prediction.predictions import BASELINES
+from fusebench.report.interaction import INTERACTION
 from fusebench.report.results import SOURCES
+from fusebench.report.suite import SUMMARY
 from fusebench.stages import LockedStage, read_lock
 
 Read = Callable[[Path], bytes]
@@ -53,7 +55,8 @@ class Stale:
     rows : dict of str to str
         Per fusion or baseline of the comparison: why its row is of another state.
     files : dict of str to str
-        The same of files beside the table that a stage of their own makes.
+        The same of files beside the table: what a stage of their own makes, and the advice by
+        metrics/interactions/summary.csv.
     verdict : str
         Why pairs and verdict as such are of another state; empty if they are not.
     unknown : str
@@ -92,6 +95,8 @@ def stale(read: Read) -> Stale:
         state = _State(read)
         rows = {name: reason for name in state.names if (reason := state.reason(name, made))}
         files = {path: reason for path in _ALONE if (reason := state.behind_file(path))}
+        if _is_another(read, SUMMARY, sources.get("suite")):
+            files[str(INTERACTION)] = f"{SUMMARY} is another now"
     except (ArtifactError, ParamsError) as error:
         return Stale(unknown=_place_and_value(error))
     gone = [name for name in made if name not in state.names]
@@ -123,6 +128,14 @@ def stale_files(read: Read, paths: Iterable[str]) -> dict[str, str]:
     """
     state = _State(read)
     return {path: reason for path in paths if (reason := state.behind_file(path))}
+
+
+def _is_another(read: Read, path: Path, digest: str | None) -> bool:
+    """Tell whether a file is another than it was; one that had no digest is not looked at."""
+    try:
+        return digest is not None and md5_of(read(path)) != digest
+    except ArtifactError:
+        return True
 
 
 def _place_and_value(error: Exception) -> str:

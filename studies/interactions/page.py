@@ -9,12 +9,13 @@ import pandas as pd
 from benchmarks.marks import marked, replaced
 from fusebench.files import write_text
 from fusebench.report.drawing import save
+from fusebench.report.suite import SuiteRow
 from studies.interactions.outcomes import FOLDER, Kept
 from studies.interactions.picture import interactions_picture
 from studies.interactions.plan import FUSIONS, Cell
 from studies.interactions.repository import Own
 from studies.interactions.samples import tasks_picture
-from studies.interactions.tables import Results, Summary
+from studies.interactions.tables import Results
 from studies.interactions.verdict import paragraph, verdict_page
 
 PICTURE, TASKS, VERDICT = "interactions.png", "tasks.png", "verdict.md"
@@ -123,7 +124,7 @@ def shares_table(results: Results) -> str:
     )
 
 
-def _share(row: Summary | None) -> str:
+def _share(row: SuiteRow | None) -> str:
     if row is None:
         return ""
     median = "" if math.isnan(row.median_epoch) else f" ({row.median_epoch:g})"

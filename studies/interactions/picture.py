@@ -13,10 +13,11 @@ from matplotlib.patches import Rectangle
 
 from fusebench.report.drawing import STYLE_SHEET
 from fusebench.report.looks import CONTEXT, GREY, INK, PALETTE, SHOWN, TEXT_GREY, title
+from fusebench.report.suite import SuiteRow
 from studies.interactions.outcomes import Kept
 from studies.interactions.plan import CEILINGS, CHANCE, FUSIONS, SINGLE, SOLVED, Cell
 from studies.interactions.sentences import solved_by_some
-from studies.interactions.tables import Results, Summary
+from studies.interactions.tables import Results
 
 _SHARES = LinearSegmentedColormap.from_list(
     "shares", [(0.0, "#FFFFFF"), (0.9, "#8CBFDD"), (1.0, SHOWN)]
@@ -116,7 +117,7 @@ def _solved_by_probes(cell: Cell, results: Results) -> set[str]:
     }
 
 
-def _draw_tile(axes: Axes, column: int, place: int, row: Summary, probed: bool) -> None:
+def _draw_tile(axes: Axes, column: int, place: int, row: SuiteRow, probed: bool) -> None:
     share = row.solved / row.seeds
     ink = "white" if share >= _DARK else INK
     axes.add_patch(

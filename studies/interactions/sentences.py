@@ -7,10 +7,11 @@ import math
 from collections.abc import Iterator, Sequence
 
 from fusebench.report.recommendation import listed
+from fusebench.report.suite import SuiteRow
 from fusebench.statistics.estimates import LEVEL
 from studies.interactions.outcomes import Kept
 from studies.interactions.plan import CEILINGS, CHANCE, NEAR, NOTES, REACHED, SINGLE, Cell
-from studies.interactions.tables import Contrast, Results, Summary
+from studies.interactions.tables import Contrast, Results
 from studies.interactions.words import (
     capitalized,
     counts,
@@ -20,6 +21,9 @@ from studies.interactions.words import (
     share,
     telling,
 )
+
+# A share of seeds that is written as 100 %.
+_NEARLY_ALL = 0.995
 
 
 def cell_sentences(kept: Kept, results: Results) -> list[str]:
@@ -37,7 +41,7 @@ def cell_sentences(kept: Kept, results: Results) -> list[str]:
     ]
 
 
-def solved_by_some(rows: Sequence[Summary]) -> bool:
+def solved_by_some(rows: Sequence[SuiteRow]) -> bool:
     """Tell whether any seed of any fusion solves a task."""
     return any(row.solved for row in rows)
 
@@ -53,7 +57,7 @@ def _run(kept: Kept) -> str:
     )
 
 
-def _solved(rows: Sequence[Summary]) -> Iterator[str]:
+def _solved(rows: Sequence[SuiteRow]) -> Iterator[str]:
     """Say who solves it in how many seeds, the most first."""
     for count in sorted({row.solved for row in rows}, reverse=True):
         some = [row for row in rows if row.solved == count]
@@ -63,7 +67,7 @@ def _solved(rows: Sequence[Summary]) -> Iterator[str]:
         yield f"Solved {how} ({interval(some[0])}): {listed([row.fusion for row in some])}."
 
 
-def _unsolved(rows: Sequence[Summary]) -> str:
+def _unsolved(rows: Sequence[SuiteRow]) -> str:
     row = rows[0]
     return (
         f"**Unsolved**: no fusion solves it in any of {row.seeds} seeds within "
@@ -72,11 +76,12 @@ def _unsolved(rows: Sequence[Summary]) -> str:
     )
 
 
-def _reached(rows: Sequence[Summary]) -> Iterator[str]:
+def _reached(rows: Sequence[SuiteRow]) -> Iterator[str]:
     solving = [row for row in rows if row.solved]
     if not solving:
         return
-    best = max(solving, key=lambda row: row.accuracy)
+    # Of those that reach it, the one that does so in most seeds.
+    best = max(solving, key=lambda row: (row.accuracy >= REACHED, row.solved, row.accuracy))
     of = f"mean of the {best.solved} of {best.seeds} seeds that solve it"
     if best.accuracy >= REACHED:
         yield (
@@ -152,7 +157,7 @@ def _unable(kept: Kept, results: Results) -> Iterator[str]:
         )
 
 
-def _probed(row: Summary, kept: Kept, probe: Cell) -> str:
+def _probed(row: SuiteRow, kept: Kept, probe: Cell) -> str:
     """Say what more or other training of a fusion does."""
     before = int(kept.of(row.fusion).solved.sum())
     head = f"Probe {probe.name}: {row.fusion} with {_changes(kept.cell, probe)}"
@@ -225,6 +230,8 @@ def _more(row: Contrast) -> str:
 
 def _ruled_out(row: Contrast) -> str:
     together = f" for all {row.tests} contrasts together" if row.tests > 1 else ""
+    if row.ruled_out >= _NEARLY_ALL:
+        return "no difference is ruled out"
     return (
         f"differences above {100 * row.ruled_out:.0f} % of seeds are ruled out "
         f"({100 * LEVEL:.0f} %{together})"

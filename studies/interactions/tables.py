@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fusebench.files import write_table
+from fusebench.report.suite import SuiteRow, write_suite
 from fusebench.statistics.estimates import LEVEL, holm
 from fusebench.statistics.failures import paired_p
 from fusebench.statistics.solving import (
@@ -17,44 +18,6 @@ from fusebench.statistics.solving import (
 )
 from studies.interactions.outcomes import Kept, Seeds, to_frame
 from studies.interactions.plan import Cell, Planned, planned
-
-
-class Summary(NamedTuple):
-    """A fusion in a cell; a row of metrics/interactions/summary.csv. NaN: not known, or none.
-
-    Attributes
-    ----------
-    seeds, solved : int
-        How many there are, and how many of them solve the task.
-    solved_low, solved_high : float
-        Exact 95 % interval of the share that does, between 0 and 1.
-    median_epoch : float
-        Epoch by which half of the seeds solve it (Kaplan & Meier); NaN where fewer do.
-    accuracy : float
-        Balanced accuracy on test, in %, mean over the seeds that solve it; NaN where none does.
-    budget_epochs : int
-        Epochs that each seed was trained for.
-    train_samples : int
-        Samples of the training part.
-    cell : str
-        Name of the cell.
-    probe : str
-        Name of the cell of which this is a probe; empty: of none.
-    """
-
-    task: str
-    align: str
-    fusion: str
-    seeds: int
-    solved: int
-    solved_low: float
-    solved_high: float
-    median_epoch: float
-    accuracy: float
-    budget_epochs: int
-    train_samples: int
-    cell: str
-    probe: str
 
 
 class Contrast(NamedTuple):
@@ -114,16 +77,16 @@ class Contrast(NamedTuple):
         return self.log_rank_holm <= 1 - LEVEL
 
 
-def summaries(cells: Sequence[Kept]) -> list[Summary]:
+def summaries(cells: Sequence[Kept]) -> list[SuiteRow]:
     """Return a row for each fusion of each cell."""
     return [_summary(kept, fusion) for kept in cells for fusion in kept.cell.fusions]
 
 
-def _summary(kept: Kept, fusion: str) -> Summary:
+def _summary(kept: Kept, fusion: str) -> SuiteRow:
     cell, seeds = kept.cell, kept.of(fusion)
     solved = int(seeds.solved.sum())
     low, high = share_interval(solved, len(seeds))
-    return Summary(
+    return SuiteRow(
         cell.task, cell.align, fusion, len(seeds), solved, low, high, _median(seeds),
         seeds.accuracy_of_solving, cell.epochs, kept.train_samples, cell.name, cell.probe,
     )  # fmt: skip
@@ -216,7 +179,7 @@ class Results:
 
     plan: Sequence[Cell]
     kept: Sequence[Kept]
-    summaries: Sequence[Summary]
+    summaries: Sequence[SuiteRow]
     contrasts: Sequence[Contrast]
 
     @classmethod
@@ -233,11 +196,11 @@ class Results:
         """Return the probes of a cell that are done."""
         return [kept for kept in self.kept if kept.cell.probe == cell.name]
 
-    def rows(self, cell: Cell) -> list[Summary]:
+    def rows(self, cell: Cell) -> list[SuiteRow]:
         """Return the fusions of a cell."""
         return [row for row in self.summaries if row.cell == cell.name]
 
     def write(self, folder: Path) -> None:
         """Write summary.csv and contrasts.csv."""
-        write_table(folder / "summary.csv", to_frame(self.summaries, Summary))
+        write_suite(folder / "summary.csv", self.summaries)
         write_table(folder / "contrasts.csv", to_frame(self.contrasts, Contrast))

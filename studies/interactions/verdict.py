@@ -41,7 +41,8 @@ def _remarks(results: Results) -> Iterator[str]:
     if families:
         yield (
             "Holm's correction is over the contrasts of a family (those of a cell, or of "
-            f"alignment), for each of the two tests by itself: {_ERR} each, in {families} families."
+            f"alignment), for each of the two tests by itself: {_ERR} each of them; families: "
+            f"{families}."
         )
         yield (
             "The log-rank test is unpaired: it makes no use of what the same seed of two fusions "

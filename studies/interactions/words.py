@@ -4,8 +4,9 @@ import math
 from collections.abc import Sequence
 
 from fusebench.report.recommendation import listed
+from fusebench.report.suite import SuiteRow
 from studies.interactions.plan import CEILINGS, CHANCE, SINGLE, Cell
-from studies.interactions.tables import Contrast, Summary
+from studies.interactions.tables import Contrast
 
 # So many fusions that are left out are named in place of those that are not.
 _FEW = 3
@@ -42,12 +43,12 @@ def _every(cell: Cell) -> str:
     return f"every fusion that sees {tells[0]}" if tells else "every fusion of both sensors"
 
 
-def share(row: Summary) -> str:
+def share(row: SuiteRow) -> str:
     """Return how many seeds solve a task, with the interval of their share."""
     return f"{row.solved} of {row.seeds} seeds ({interval(row)})"
 
 
-def interval(row: Summary) -> str:
+def interval(row: SuiteRow) -> str:
     """Return the 95 % interval of a share of seeds."""
     low, high = 100 * row.solved_low, 100 * row.solved_high
     return f"95 % interval {low:.0f} to {high:.0f} %"

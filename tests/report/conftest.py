@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,21 +42,25 @@ def compared(
     results: Path, comparison: Comparison, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """A project's root in which stage compare has run on `results`. Read-only."""
-    from tests.report.made_up import PAIR, findings_of
+    from tests.report.made_up import PAIR, findings_of, told
 
     from fusebench.files import write_json, write_table
     from fusebench.report.best import BEST
     from fusebench.report.curves import curve_tables
     from fusebench.report.figures import write_plots
+    from fusebench.report.interaction import INTERACTION
     from fusebench.report.pairs import PAIRS
     from fusebench.report.results import SOURCES
     from fusebench.report.table import TABLE
 
     root = shutil.copytree(results, tmp_path_factory.mktemp("compared") / "root")
-    findings = findings_of(comparison, PAIR, PAIR._replace(metric="nll", role="descriptive"))
+    found = told(0.97, 0.0, 0.01, 0.0, results=comparison.fingerprint)
+    pairs = PAIR, PAIR._replace(metric="nll", role="descriptive")
+    findings = replace(findings_of(comparison, *pairs), interaction=found)
+    write_json(root / INTERACTION, found.model_dump())
     for path, table in ((TABLE, findings.table), (PAIRS, findings.pairs), (BEST, findings.best)):
         write_table(root / path, table)
-    write_json(root / SOURCES, comparison.sources({"primary": "balanced_accuracy"}))
+    write_json(root / SOURCES, comparison.sources({"primary": "balanced_accuracy"}, "digest"))
     tables = curve_tables(comparison, findings, root / "plots")
     write_plots(comparison, findings, tables, root / "plots")
     return root

@@ -19,8 +19,10 @@ from fusebench.prediction.predictions import (
 )
 from fusebench.report.best import Best
 from fusebench.report.findings import Findings
+from fusebench.report.interaction import KINDS, SEEN, Amount, Interaction, Source
 from fusebench.report.pairs import Pair
 from fusebench.report.results import Comparison
+from fusebench.report.suite import SUMMARY, write_suite
 from fusebench.report.table import comparison_table
 
 NAMES = ("late", "hadamard")
@@ -65,9 +67,9 @@ def write_predictions(
     write_json(root / f"metrics/fusions/{name}.json", fusion_metrics(read_predictions(folder)))
 
 
-def write_fusion(root: Path, name: str, quality: float, seeds: Sequence[int]) -> None:
+def write_fusion(root: Path, name: str, quality: float, seeds: Sequence[int], **info: Any) -> None:
     """Write all that is kept of a trained fusion."""
-    write_predictions(root, name, quality, seeds)
+    write_predictions(root, name, quality, seeds, **info)
     measured = {
         "seconds_per_epoch": {"median": 1.5}, "memory": {"peak_mb": 900.0},
         "environment": {"device": "cpu", **present_environment(1)},
@@ -88,6 +90,7 @@ def write_results(root: Path, names: Sequence[str] = NAMES, seeds: Sequence[int]
     none = {"strategy": "none", "parameters": 0}
     write_predictions(root, MAJORITY, 0.0, seeds, **none, inputs=[])
     write_predictions(root, THRESHOLD, 1.0, seeds, **none | {"parameters": 1}, inputs=["lidar"])
+    write_suite(root / SUMMARY, [])
     return root
 
 
@@ -125,3 +128,22 @@ def findings_of(comparison: Comparison, *pairs: Pair, best: Sequence[Best] = ())
     """Return what a comparison is made to have found."""
     rows = best or (BEST, WORSE)
     return Findings(comparison_table(comparison), pairs_table(*pairs), best_table(*rows))
+
+
+def _amount(bits: float, margin: float = 0.05) -> Amount:
+    return Amount(bits=bits, low=max(0.0, bits - margin), high=min(1.0, bits + margin))
+
+
+def told(*bits: float, seeds: int = 10, results: str = "1dd7573", advice: str = "") -> Interaction:
+    """Make what the data are like, from the bits of each kind."""
+    models = [("rgb_only", 3), ("threshold", 0), ("concat", 7)]
+    return Interaction(
+        results=results, seeds=seeds, class_bits=1.0,
+        bits=dict(zip(KINDS, map(_amount, bits), strict=True)),
+        information={seen: _amount(0.9) for seen in SEEN},
+        models={
+            seen: Source(model=name, seed=seed, val_nll=0.1)
+            for seen, (name, seed) in zip(SEEN, models, strict=True)
+        },
+        advice=advice,
+    )  # fmt: skip

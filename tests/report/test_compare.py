@@ -8,18 +8,22 @@ from typing import Any
 import pytest
 import yaml
 from pandas.testing import assert_frame_equal
+from tests.report import made_up
 from tests.report.made_up import NAMES
 from tests.sealing import rewrite
 
 import compare as stage
 from fusebench.errors import ArtifactError
+from fusebench.files import dvc_digest
 from fusebench.prediction.predictions import BASELINES
 from fusebench.report.best import BEST, read_best
 from fusebench.report.chance import chance_remarks, with_chance
 from fusebench.report.findings import Findings
+from fusebench.report.interaction import INTERACTION, read_interaction
 from fusebench.report.pairs import PAIRS, primary_pairs, read_pairs
 from fusebench.report.results import SOURCES, read_comparison
 from fusebench.report.settings import CompareParams
+from fusebench.report.suite import SUMMARY, SuiteRow, write_suite
 from fusebench.report.table import (
     SCREEN_WIDTH,
     TABLE,
@@ -83,13 +87,57 @@ def test_stage_writes_what_it_shows_and_tells_of_unlike_trainings(
     assert said.startswith("hadamard: test NLL")
     assert said in " ".join(shown.split())
     declared = PARAMS["compare"] | {"margin": {"balanced_accuracy": 2.0}}
-    sources = comparison.sources(declared)
+    sources = comparison.sources(declared, dvc_digest(SUMMARY))
     assert json.loads(SOURCES.read_text("utf-8")) == sources
     assert sources["compare"]["primary"] == "nll"
     assert list(sources["predictions"]) == [*NAMES, *BASELINES]
     unlike = [line for line in shown.splitlines() if "trained with" in line]
     assert unlike == ["late was trained with lr 0.001, hadamard with 0.1"] * (rate == 0.1)
     assert Path("plots/metrics.png").exists()
+    reason = "no fusion among these sees RGB alone"
+    assert read_interaction(Path.read_bytes) == findings.interaction
+    assert findings.interaction is not None
+    assert findings.interaction.not_estimated == reason
+    assert f"What your data are like was not estimated: {reason}." in " ".join(shown.split())
+
+
+def test_what_the_data_are_like_is_written_with_the_advice_of_the_suite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Of the usual 60 samples a fifth is of one class: too few to show anything.
+    monkeypatch.setattr(made_up, "SIZES", {"val": 50, "test": 400})
+    root = made_up.write_results(tmp_path)
+    for name, sensor in (("rgb_only", "rgb"), ("lidar_only", "lidar")):
+        made_up.write_fusion(root, name, 12.0, (0, 1), inputs=[sensor])
+    names = [*NAMES, "rgb_only", "lidar_only"]
+    (root / "params.yaml").write_text(yaml.safe_dump(PARAMS | {"fusions": names}), "utf-8")
+    row = SuiteRow("shape", "none", "concat", 10, 10, 0.6915, 1.0, 4.0, 99.0, 60, 500, "shape", "")
+    write_suite(root / SUMMARY, [row])
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(sys, "argv", ["compare.py"])
+    stage.main()
+    shown = " ".join(capsys.readouterr().out.split())
+    content = json.loads(INTERACTION.read_text("utf-8"))
+    assert content["looks_like"] == {"kind": "redundant", "tasks": ["shape"]}
+    assert "Your data look like `shape` (redundant): of the class's 1 bit, " in shown
+    assert "1 solved the task in all 10 seeds" in content["advice"]
+    assert content["advice"] in shown
+    assert json.loads(SOURCES.read_text("utf-8"))["fingerprint"] == content["results"]
+
+
+@pytest.mark.parametrize("text", [None, "task\n"])
+def test_without_the_suites_results_nothing_is_written(
+    text: str | None, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / "params.yaml").write_text(yaml.safe_dump(PARAMS), "utf-8")
+    (root / SUMMARY).unlink()
+    if text:
+        (root / SUMMARY).write_text(text, "utf-8")
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(sys, "argv", ["compare.py"])
+    with pytest.raises(ArtifactError, match=f"^{SUMMARY}: .*'make interactions'"):
+        stage.main()
+    assert not TABLE.exists()
 
 
 def test_ended_between_its_files_it_leaves_none_that_says_where_they_come_from(

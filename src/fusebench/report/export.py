@@ -7,6 +7,7 @@ from fusebench.aside import replace_folder
 from fusebench.errors import ArtifactError
 from fusebench.report.best import BEST
 from fusebench.report.findings import Findings
+from fusebench.report.interaction import INTERACTION
 from fusebench.report.pairs import PAIRS
 from fusebench.report.results import SOURCES
 from fusebench.report.table import TABLE, markdown_table
@@ -24,6 +25,8 @@ FILES = (
 def export(read: Callable[[Path], bytes], folder: Path) -> None:
     """Write a comparison's files and verdict.md into a folder, all or none.
 
+    Commits of earlier versions have no metrics/interaction.json, and then the folder has none.
+
     Parameters
     ----------
     read : callable
@@ -32,7 +35,10 @@ def export(read: Callable[[Path], bytes], folder: Path) -> None:
     with replace_folder(folder) as aside:
         for path in FILES:
             (aside / path.name).write_bytes(read(path))
-        (aside / "verdict.md").write_text(verdict_page(Findings.read(read)), "utf-8")
+        findings = Findings.read(read)
+        if findings.interaction:
+            (aside / INTERACTION.name).write_bytes(read(INTERACTION))
+        (aside / "verdict.md").write_text(verdict_page(findings), "utf-8")
 
 
 def is_exported(folder: Path) -> bool:

@@ -1,6 +1,9 @@
-"""What a comparison found: its table, every pair, and the distance to the best, kept together."""
+"""What a comparison found: its table, every pair, the distance to the best, what the data are like.
 
-from collections.abc import Callable, Mapping
+All of it is kept together.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -12,13 +15,16 @@ from fusebench.files import write_table
 from fusebench.prediction.predictions import BASELINES, FusionPredictions
 from fusebench.report.best import BEST, best_of, draws_of, parse_best
 from fusebench.report.chance import chance_remarks, with_chance
+from fusebench.report.interaction import Interaction, interaction_of, read_interaction
+from fusebench.report.interaction_text import interaction_sentences
 from fusebench.report.pairs import PAIRS, correct, estimate_pairs, parse_pairs
 from fusebench.report.recommendation import recommendation, remarks
 from fusebench.report.results import Comparison
 from fusebench.report.roles import BASELINE, PLANNED, UNPLANNED
 from fusebench.report.settings import CompareParams, planned, unplanned
 from fusebench.report.study import Study
-from fusebench.report.table import TABLE, comparison_table, parse_comparison_table
+from fusebench.report.suite import SuiteRow
+from fusebench.report.table import RESULTS, TABLE, comparison_table, parse_comparison_table
 from fusebench.report.verdict import sentences
 
 _, THRESHOLD = BASELINES
@@ -32,18 +38,30 @@ class Findings:
     ----------
     table, pairs, best : DataFrame
         As metrics/comparison.csv, metrics/pairs.csv and metrics/best.csv.
+    interaction : Interaction or None
+        As metrics/interaction.json; None: of a commit before there was one.
     """
 
     table: pd.DataFrame
     pairs: pd.DataFrame
     best: pd.DataFrame
+    interaction: Interaction | None = None
 
     @classmethod
-    def of(cls, comparison: Comparison, params: CompareParams) -> Self:
-        """Compare."""
+    def of(
+        cls, comparison: Comparison, params: CompareParams, suite: Sequence[SuiteRow] = ()
+    ) -> Self:
+        """Compare.
+
+        Parameters
+        ----------
+        suite : sequence of SuiteRow
+            What was measured on the demonstration tasks.
+        """
         rows = {row.name: row.predictions for row in comparison.results}
         pairs, best = compare_fusions(comparison.fusions, params, rows.get(THRESHOLD))
-        return cls(with_chance(comparison_table(comparison), comparison), pairs, best)
+        table = with_chance(comparison_table(comparison), comparison)
+        return cls(table, pairs, best, interaction_of(comparison, suite))
 
     @classmethod
     def read(cls, read: Callable[[Path], bytes]) -> Self:
@@ -54,16 +72,19 @@ class Findings:
         ArtifactError
             A file is missing, broken, or of another version of fusebench.
         """
-        return cls(
-            parse_comparison_table(read(TABLE).decode()),
-            parse_pairs(read(PAIRS).decode()),
-            parse_best(read(BEST).decode()),
-        )
+        table, interaction = parse_comparison_table(read(TABLE).decode()), read_interaction(read)
+        # A file left behind by another comparison says nothing of this one.
+        if interaction and interaction.results not in table.get(RESULTS, pd.Series()).tolist():
+            interaction = None
+        pairs, best = parse_pairs(read(PAIRS).decode()), parse_best(read(BEST).decode())
+        return cls(table, pairs, best, interaction)
 
     def write(self) -> None:
-        """Write the three tables."""
+        """Write the three tables, and what the data are like."""
         for path, table in ((TABLE, self.table), (PAIRS, self.pairs), (BEST, self.best)):
             write_table(path, table)
+        if self.interaction:
+            self.interaction.write()
 
     @property
     def answer(self) -> str:
@@ -72,8 +93,9 @@ class Findings:
 
     @property
     def remarks(self) -> list[str]:
-        """What limits that answer."""
-        return [*chance_remarks(self.table, self.pairs), *remarks(self.pairs, self.best)]
+        """What limits that answer, and what the data are like."""
+        limits = [*chance_remarks(self.table, self.pairs), *remarks(self.pairs, self.best)]
+        return [*limits, *interaction_sentences(self.interaction)]
 
     @property
     def sentences(self) -> list[str]:
