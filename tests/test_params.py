@@ -24,7 +24,7 @@ NUMBERS: dict[str, tuple[float, ...]] = {
     "split.val": (0, 1, 1.5),
     "split.test": (0, 1, 20),
     "split.holdout": (-0.1, 1),
-    "synthesize.difficulty.gap": (0, 20),
+    "synthesize.difficulty.gap": (0.9, 20),
     "synthesize.difficulty.noise": (-0.1, 5.1),
     "train.lr": (0, -0.1, 10.1),
     "train.weight_decay": (-0.1, 1.1),

@@ -125,7 +125,7 @@ def joint(name: str) -> dict[str, Floats]:
     for of in rgb:
         columns = [rgb[of], lidar[of]]
         if name == "match":
-            columns.append(np.abs(rgb[of][:, :4] - lidar[of][:, :4]))
+            columns.append(np.abs(rgb[of][:, :3] - lidar[of][:, :3]))
         if name == "nearest":
             # Red on the left, and how much nearer the left one is.
             columns.append(np.sign(rgb[of][:, 5] - rgb[of][:, 7])[:, None])
@@ -139,6 +139,48 @@ def joint(name: str) -> dict[str, Floats]:
 def test_factors_of_both_sensors_together_tell_the_class(name: str) -> None:
     reached, _ = learnt(joint(name))
     assert reached >= 99.0
+
+
+@pytest.mark.parametrize("name", ["nearest", "match"])
+def test_without_places_not_even_both_sensors_tell_the_class(name: str) -> None:
+    """Sizes, colours and distances, in no order: what belongs to one object is not told by them."""
+    unplaced = {}
+    for of, seen in rendered(name).views.items():
+        sizes = [
+            np.sort(
+                np.stack([np.arcsin(thing.scenes.radius_n / _distance(thing)) for thing in things]),
+                axis=0,
+            )
+            for things in (seen.camera, seen.lidar)
+        ]
+        distances = np.sort(np.stack([_distance(thing) for thing in seen.lidar]), axis=0)
+        colours = [thing.scenes.colour_n3.T for thing in seen.camera]
+        unplaced[of] = np.concatenate([*sizes, distances, *colours]).T
+    reached, count = learnt(unplaced)
+    assert reached <= highest_by_chance(count)
+
+
+def _distance(thing: Objects) -> Floats:
+    distance: Floats = np.linalg.norm(thing.scenes.centre_n3, axis=1)
+    return distance
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["nearest", "match"])
+def test_sizes_of_rendered_objects_do_not_tell_the_class_either(name: str) -> None:
+    """Areas in both sensors: they would tell which sphere of the one is which of the other."""
+    samples = rendered(name)
+    areas = {}
+    for of, seen in samples.views.items():
+        lit = [rgb_images(each.shape, each.scenes)[..., :3].any(-1) for each in seen.camera]
+        hits = [render_ranges_of(each) < MAX_RANGE for each in seen.lidar]
+        # By colour and by distance: the red one first, the nearest first.
+        order = np.argsort(np.stack([_distance(each) for each in seen.lidar]), axis=0)
+        counts = np.stack([hit.sum((1, 2)) for hit in hits])
+        both = [*(each.sum((1, 2)) for each in lit), *np.take_along_axis(counts, order, 0)]
+        areas[of] = np.stack(both, axis=1).astype(float)
+    reached, count = learnt(areas)
+    assert reached <= highest_by_chance(count) + 3
 
 
 # --- From what a rendered sample might give away ---

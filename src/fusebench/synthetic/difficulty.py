@@ -16,14 +16,14 @@ class Difficulty(Section):
     Attributes
     ----------
     gap : float
-        What ranges differ by at least where they make the class, in metres.
+        What ranges of centres differ by at least where they make the class, in metres.
     objects : int
         Of task nearest.
     noise : float
         Standard deviation of each range that the LiDAR returns, in metres.
     """
 
-    gap: float = Field(gt=0, lt=FARTHEST - NEAREST)
+    gap: float = Field(ge=1, lt=FARTHEST - NEAREST)
     objects: int = Field(ge=2, le=3)
     noise: float = Field(ge=0, le=5)
 

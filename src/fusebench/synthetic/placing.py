@@ -88,8 +88,9 @@ class Places:
 def draw_places(streams: Sequence[np.random.Generator], count: int) -> Places:
     """Draw places of `count` spheres a sample that do not touch in the view of either sensor.
 
-    They are drawn alike and independently, and all anew where two are too close: so no sphere's
-    place tells its number.
+    All spheres of a sample fill the same angle: by their sizes nobody tells which sphere of the
+    image is which of the LiDAR map, only by their places. These are drawn alike and independently,
+    and all anew where two are too close: so no sphere's place tells its number.
     """
     drawn = [_draw_apart(stream, count) for stream in streams]
     return Places(np.stack([place for place, _ in drawn]), np.stack([half for _, half in drawn]))
@@ -97,7 +98,7 @@ def draw_places(streams: Sequence[np.random.Generator], count: int) -> Places:
 
 def _draw_apart(stream: np.random.Generator, count: int) -> tuple[Floats, Floats]:
     while True:
-        half_k = np.radians(stream.uniform(*_HALF_ANGLES, count))
+        half_k = np.full(count, np.radians(stream.uniform(*_HALF_ANGLES)))
         reach_k = math.radians(_IN_VIEW) - half_k
         azimuth_k, elevation_k = reach_k * stream.uniform(-1, 1, (2, count))
         level_k = np.cos(elevation_k)

@@ -54,7 +54,8 @@ class Task(ABC):
         Where the class can be known from: either sensor (redundant), one of them, or only both
         together (synergistic).
     ceilings : mapping of str to float
-        The highest balanced accuracy, in %, that can be reached from "rgb" or "lidar" alone.
+        The highest balanced accuracy, in %, that can be reached from "rgb" or "lidar" alone, where
+        the difficulty has no noise.
     counts : (int, int)
         Samples of each class where `synthesize.counts` is auto.
     """
