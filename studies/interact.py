@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("cells", metavar="CELL", nargs="*", help="cells to run (all)")
     parser.add_argument("--again", action="store_true", help="run cells that are done, too")
     parser.add_argument("--no-commit", action="store_true", help="leave results uncommitted")
-    parser.add_argument("--show", action="store_true", help="run nothing: page and picture anew")
+    parser.add_argument("--show", action="store_true", help="run nothing: pages anew, committed")
     arguments = parser.parse_args()
 
     from studies.interactions.plan import CELLS

@@ -14,6 +14,7 @@ from fusebench.errors import ArtifactError
 from fusebench.files import dvc_digest, json_text, md5_of
 from fusebench.params import Params
 from fusebench.prediction.predictions import BASELINES
+from fusebench.report.interaction import INTERACTION
 from fusebench.report.results import SOURCES
 from fusebench.report.suite import SUMMARY
 from fusebench.stale import Stale, stale, stale_predictions
@@ -193,7 +194,16 @@ def test_files_of_stages_beside_compare_are_asked_too(state: State) -> None:
 @pytest.mark.parametrize("now", ["task,more\n", None])
 def test_advice_by_other_results_of_the_suite_is_named(now: str | None, state: State) -> None:
     state.others[str(SUMMARY)] = "task\n"
-    state.sources["suite"] = _digest("task\n")
+    state.sources["suite"], state.sources["fingerprint"] = _digest("task\n"), "abc"
+    for content, reason in (
+        (None, "missing or broken"), ("{", "missing or broken"),
+        ('{"results": "old"}', "of other results than the table"),
+    ):  # fmt: skip
+        state.others.pop(str(INTERACTION), None)
+        if content:
+            state.others[str(INTERACTION)] = content
+        assert stale(state.read).files == {str(INTERACTION): reason}
+    state.others[str(INTERACTION)] = '{"results": "abc"}'
     assert stale(state.read) == Stale()
     del state.others[str(SUMMARY)]
     if now:
@@ -279,9 +289,11 @@ def test_numbers_are_compared_as_dvc_writes_them(state: State) -> None:
 
 
 def test_an_archive_of_ones_own_that_was_added_anew_makes_all_rows_stale(state: State) -> None:
-    archive = state.params["data"]["archive"] = "data/mine.zip"
+    archive = "data/mine.zip"
+    own = {"archive": archive, "classes": ["cubes", "spheres"], "positive": "spheres"}
+    state.params["data"] |= own
     state.lock["extract"]["deps"] = _items({archive: "old"})
-    state.lock["extract"]["params"]["params.yaml"]["data"]["archive"] = archive
+    state.lock["extract"]["params"]["params.yaml"]["data"] |= own
     assert not stale(state.read)
     state.others["data/mine.zip.dvc"] = yaml.safe_dump({"outs": [{"md5": "old", "path": "x"}]})
     assert not stale(state.read)

@@ -95,8 +95,8 @@ def stale(read: Read) -> Stale:
         state = _State(read)
         rows = {name: reason for name in state.names if (reason := state.reason(name, made))}
         files = {path: reason for path in _ALONE if (reason := state.behind_file(path))}
-        if _is_another(read, SUMMARY, sources.get("suite")):
-            files[str(INTERACTION)] = f"{SUMMARY} is another now"
+        if reason := _behind_interaction(read, sources):
+            files[str(INTERACTION)] = reason
     except (ArtifactError, ParamsError) as error:
         return Stale(unknown=_place_and_value(error))
     gone = [name for name in made if name not in state.names]
@@ -128,6 +128,20 @@ def stale_files(read: Read, paths: Iterable[str]) -> dict[str, str]:
     """
     state = _State(read)
     return {path: reason for path in paths if (reason := state.behind_file(path))}
+
+
+def _behind_interaction(read: Read, sources: Mapping[str, Any]) -> str:
+    """Return why metrics/interaction.json does not belong to the table, or ""."""
+    if sources.get("suite") is None:
+        # Of a version before there was such a file.
+        return ""
+    if _is_another(read, SUMMARY, sources["suite"]):
+        return f"{SUMMARY} is another now"
+    try:
+        of = json.loads(read(INTERACTION)).get("results")
+    except (ArtifactError, ValueError, AttributeError):
+        return "missing or broken"
+    return "" if of == sources.get("fingerprint") else "of other results than the table"
 
 
 def _is_another(read: Read, path: Path, digest: str | None) -> bool:
@@ -225,6 +239,8 @@ class _State:
     def _words(self, path: str) -> str:
         if path == f"{_CHECKED}seeds.json":
             return f"made with other train.seeds than those of {PARAMS_FILE}"
+        if path == f"{_CHECKED}classes.json":
+            return f"made with other data.classes or synthesize.task than those of {PARAMS_FILE}"
         if path.startswith(_CHECKED):
             return f"trained with other train, override, lidar or model than those of {PARAMS_FILE}"
         return f"{path} is another now"

@@ -8,12 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from fusebench.config import PARAMS_FILE, load
+from fusebench.params import Params
 from fusebench.synthetic.task import names, task_of
+from studies.interactions.errors import StudyError
 
 SOLVED = 90.0
 """Balanced accuracy, in %, from which on a seed counts as having solved its task."""
 CHANCE = 50.0
 """Balanced accuracy, in %, of an answer that does not look at the sample."""
+IMAGE_SIZE = 32
+"""Height and width of images and maps, in pixels, as data/small.yaml has them."""
 REACHED = 95.0
 """Balanced accuracy, in %, that some fusion is meant to reach in each task."""
 NEAR = 2.0
@@ -133,6 +138,29 @@ class Cell:
             "train.lr": self.lr,
         }  # fmt: skip
         return tuple(f"{key}={value}" for key, value in values.items())
+
+
+def check_params() -> None:
+    """Refuse params of which a part that cells do not set would decide a result.
+
+    Raises
+    ------
+    StudyError
+        A fusion has settings of its own, or another stem than the notebook's.
+    """
+    params = load(PARAMS_FILE, Params)
+    own = [
+        f"override.{name}.{key}"
+        for name, override in params.override.items()
+        for key, value in (override or {}).items()
+        if value is not None
+    ]
+    if own:
+        raise StudyError(f"{PARAMS_FILE}: {own[0]} is set; all fusions are to be trained alike")
+    if params.model.stem != "notebook":
+        raise StudyError(
+            f"{PARAMS_FILE}: model.stem = '{params.model.stem}': must be notebook for this study"
+        )
 
 
 def _listed(values: Sequence[object]) -> str:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from fusebench.report.suite import read_suite
 from studies.interactions import repository
 from studies.interactions.experiment import Read, read_outcomes, read_run, run_experiment
 from studies.interactions.outcomes import (
@@ -19,7 +20,7 @@ from studies.interactions.outcomes import (
     write_kept,
 )
 from studies.interactions.page import documents, own, write_results
-from studies.interactions.plan import CELLS, Cell
+from studies.interactions.plan import CELLS, Cell, check_params
 from studies.interactions.tables import Results
 
 Runner = Callable[[Cell], Read]
@@ -69,9 +70,11 @@ class Study:
             self.say(f"{cell.name}: {number} of {len(waiting)} to be run")
             self._run(cell)
         self.say(f"{len(read_all(self.plan))} of {len(self.plan)} cells are done: {FOLDER}/")
+        if waiting:
+            self.say("stage compare reads them, for its advice: 'dvc repro', and commit")
 
     def show(self) -> None:
-        """Make all that follows from what is kept, and commit it; run nothing.
+        """Make all that follows from what is kept, and commit it, too; run nothing.
 
         An earlier run that was ended may have kept what is not shown or committed yet, and the plan
         or the words may have changed.
@@ -82,13 +85,19 @@ class Study:
             As `run`.
         """
         repository.check_ready()
-        if self.commits:
-            repository.check_committed(own())
+        self._check_committed()
         for line in self._left_over():
             self.say(line)
         self._show("Interactions: what is kept, shown anew")
 
+    def _check_committed(self) -> None:
+        if self.commits:
+            repository.check_committed(own())
+
     def _run(self, cell: Cell) -> None:
+        # The hours since the last cell were long enough to change something.
+        self._check_committed()
+        check_params()
         commit, began = repository.head(own()), time.monotonic()
         read = self.runner(cell)
         seconds = round(time.monotonic() - began)
@@ -99,8 +108,10 @@ class Study:
     def _show(self, message: str) -> None:
         """Make all that follows from what is kept, and commit it."""
         kept = read_all(self.plan)
-        if not kept:
+        # What was shown before goes, where nothing of it is of this plan any more.
+        if not kept and not read_suite():
             return
+        self._check_committed()
         write_results(Results.of(self.plan, kept))
         if self.commits and repository.commit([FOLDER, *documents()], message):
             self.say(f"committed: {message}")

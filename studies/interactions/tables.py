@@ -17,7 +17,7 @@ from fusebench.statistics.solving import (
     share_ruled_out,
 )
 from studies.interactions.outcomes import Kept, Seeds, to_frame
-from studies.interactions.plan import Cell, Planned, planned
+from studies.interactions.plan import IMAGE_SIZE, Cell, Planned, planned
 
 
 class Contrast(NamedTuple):
@@ -88,7 +88,8 @@ def _summary(kept: Kept, fusion: str) -> SuiteRow:
     low, high = share_interval(solved, len(seeds))
     return SuiteRow(
         cell.task, cell.align, fusion, len(seeds), solved, low, high, _median(seeds),
-        seeds.accuracy_of_solving, cell.epochs, kept.train_samples, cell.name, cell.probe,
+        seeds.accuracy_of_solving, cell.epochs, kept.train_samples, IMAGE_SIZE,
+        cell.name, cell.probe,
     )  # fmt: skip
 
 

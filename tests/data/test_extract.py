@@ -257,6 +257,7 @@ def test_summary_counts_pairs_unmatched_shared_ids_and_duplicates(place: Place) 
     share = 100 * (open_samples(place.samples).lidar < MAX_RANGE).mean()
     assert summary == {
         "synthetic": True,
+        "task": "shape",
         "pairs": {"cubes": 5, "spheres": 3},
         "unmatched": {"cubes": {"rgb": 1, "lidar": 0}, "spheres": {"rgb": 0, "lidar": 2}},
         "shared_ids": 2,

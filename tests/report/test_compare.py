@@ -111,7 +111,9 @@ def test_what_the_data_are_like_is_written_with_the_advice_of_the_suite(
         made_up.write_fusion(root, name, 12.0, (0, 1), inputs=[sensor])
     names = [*NAMES, "rgb_only", "lidar_only"]
     (root / "params.yaml").write_text(yaml.safe_dump(PARAMS | {"fusions": names}), "utf-8")
-    row = SuiteRow("shape", "none", "concat", 10, 10, 0.6915, 1.0, 4.0, 99.0, 60, 500, "shape", "")
+    row = SuiteRow(
+        "shape", "none", "concat", 10, 10, 0.6915, 1.0, 4.0, 99.0, 60, 500, 32, "shape", ""
+    )  # fmt: skip
     write_suite(root / SUMMARY, [row])
     monkeypatch.chdir(root)
     monkeypatch.setattr(sys, "argv", ["compare.py"])

@@ -26,6 +26,7 @@ from fusebench.report.interaction_text import interaction_sentences
 from fusebench.report.results import Comparison
 from fusebench.statistics import shares
 from fusebench.statistics.decomposition import Programme, UnsolvedError
+from fusebench.synthetic import task as tasks
 
 GUESS = (0.0, 0.0)
 # One sensor tells the class, the other nothing; or neither, but both together.
@@ -41,11 +42,10 @@ def fewer_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shares, "RESAMPLES", 40)
 
 
-def test_each_kind_has_its_tasks() -> None:
-    assert KINDS == {
-        "redundant": ("shape",), "unique to RGB": ("colour",), "unique to LiDAR": ("range",),
-        "synergistic": ("xor", "nearest", "match"),
-    }  # fmt: skip
+def test_each_kind_has_the_tasks_that_say_so_of_themselves() -> None:
+    """Report does not depend on the tasks: a new one must be named there, too."""
+    named = {task: kind for kind, tasks in KINDS.items() for task in tasks}
+    assert named == {task: tasks.task_of(task).interaction for task in tasks.names()}
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_data_of_one_kind_look_like_its_tasks(
     first, second, last = interaction_sentences(found)
     assert first.startswith(words)
     assert second.startswith("That is what three models answer on test, each the best by val NLL")
-    about = "task shape" if kind == "redundant" else f"Of fusions on task {KINDS[kind][0]}"
+    about = "On task shape" if kind == "redundant" else f"Of fusions on task {KINDS[kind][0]}"
     assert about in last
 
 

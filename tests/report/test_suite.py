@@ -20,7 +20,7 @@ from fusebench.report.suite import (
 ROW = SuiteRow(
     task="shape", align="none", fusion="concat", seeds=10, solved=10, solved_low=0.6915,
     solved_high=1.0, median_epoch=4.0, accuracy=99.1, budget_epochs=60, train_samples=500,
-    cell="shape", probe="",
+    image_size=32, cell="shape", probe="",
 )  # fmt: skip
 NEVER = ROW._replace(
     fusion="late", solved=0, solved_low=0.0, solved_high=0.3085, median_epoch=math.nan,
@@ -64,7 +64,7 @@ def _line(row: SuiteRow) -> str:
     [
         ("", "is empty"),
         ("task,fusion\n", "column 'align' is missing"),
-        (f"{HEADER}\nshape,none\n", "line 2 has 2 cells, the header has 13"),
+        (f"{HEADER}\nshape,none\n", "line 2 has 2 cells, the header has 14"),
         (f"{HEADER}\n{_line(ROW).replace(',10,', ',ten,', 1)}\n",
          "line 2: seeds = 'ten': must be int"),
         (f"{HEADER}\n{_line(ROW._replace(task=''))}\n", "line 2: task is empty"),
@@ -89,7 +89,7 @@ def test_what_cannot_be_is_refused_in_one_line(text: str, reason: str) -> None:
         parse_suite(text)
     said = str(caught.value)
     assert said.startswith(f"{SUMMARY}: {reason}")
-    assert said.endswith(f"; 'git restore {SUMMARY}' or 'make interactions' mends it")
+    assert said.endswith(f"; 'git restore {SUMMARY}' mends it")
 
 
 def test_a_missing_or_unreadable_file_is_named(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_missing_or_unreadable_file_is_named(tmp_path: Path) -> None:
 # --- Advice ---
 
 HEAD = (
-    "On data like these (task shape, lidar.align none, 500 training samples, up to 60 epochs), of "
+    "On task shape (lidar.align none, 32 × 32 pixels, 500 training samples, up to 60 epochs), of "
     "the {} tried, "
 )
 TAIL = " That was measured on the task, not on your data."
@@ -114,19 +114,19 @@ def test_fusions_that_solve_it_always_stand_in_the_order_of_their_epochs() -> No
     later = [ROW._replace(fusion=name, median_epoch=e) for name, e in (("b", 8.5), ("c", 12.0))]
     rows = [*later, NEVER, OFTEN, ROW]
     assert advice(["shape"], rows) == HEAD.format("5 fusions that were") + (
-        "3 solved the task in all 10 seeds (95 % interval of that share: 69 to 100 %), first "
-        "concat (median epoch 4), then b (median epoch 8.5), then c (median epoch 12)." + TAIL
+        "3 solved the task in all 10 seeds (95 % interval of that share: 69 to 100 %), by the "
+        "epoch in which half of the seeds had: concat (4), b (8.5), c (12); that order was not "
+        "tested." + TAIL
     )
-    more = [*rows, ROW._replace(fusion="d", median_epoch=20.0)]
-    assert "4 solved the task" in advice(["shape"], more)
-    assert "d (median" not in advice(["shape"], more)
+    untimed = [*rows, ROW._replace(fusion="d", median_epoch=math.nan)]
+    assert "c (12), d (not timed); that" in advice(["shape"], untimed)
 
 
 def test_unlike_numbers_of_seeds_are_not_called_equal() -> None:
     few = ROW._replace(fusion="few", seeds=3, solved=3, solved_low=0.2924)
     assert advice(["shape"], [ROW, few]) == HEAD.format("2 fusions that were") + (
-        "2 solved the task in all their seeds (95 % interval of that share: 29 to 100 %), first "
-        "concat (median epoch 4), then few (median epoch 4)." + TAIL
+        "2 solved the task in all their seeds (95 % interval of that share: 29 to 100 %), by the "
+        "epoch in which half of the seeds had: concat and few (4)." + TAIL
     )
 
 
@@ -166,7 +166,7 @@ def test_without_results_or_without_a_task_no_fusion_is_named() -> None:
         "Of fusions on task shape there are no kept results (make interactions)."
     )
     said = advice(["xor", "nearest", "match"], [ROW, ROW._replace(task="xor", cell="xor")])
-    assert said.startswith("On data like these (task xor, ")
+    assert said.startswith("On task xor (lidar.align none, ")
     assert said.endswith(
         " Of fusions on task nearest and match there are no kept results (make interactions)."
     )

@@ -147,6 +147,26 @@ def test_without_a_solution_an_error_says_so(monkeypatch: pytest.MonkeyPatch) ->
         decompose(np.full((2, 2), 0.25), np.full((2, 2), 0.25))
 
 
+def test_a_solver_that_fails_is_no_other_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise cp.error.SolverError("Solver 'CLARABEL' failed.\nTry another")
+
+    monkeypatch.setattr(cp.Problem, "solve", fail)
+    with pytest.raises(UnsolvedError, match=r"no solution \(Solver 'CLARABEL' failed\. Try"):
+        decompose(np.full((2, 2), 0.25), np.full((2, 2), 0.25))
+
+
+def test_a_programme_that_ended_early_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    solve = cp.Problem.solve
+
+    def give_up(problem: cp.Problem, **options: object) -> object:
+        return solve(problem, max_iter=1, **options)
+
+    monkeypatch.setattr(cp.Problem, "solve", give_up)
+    with pytest.raises(UnsolvedError, match="the convex programme has no solution"):
+        decompose(np.array([[0.4, 0.1], [0.1, 0.4]]), np.array([[0.3, 0.2], [0.1, 0.4]]))
+
+
 # --- Tables and information ---
 
 

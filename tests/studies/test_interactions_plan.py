@@ -1,16 +1,21 @@
 """The plan of interactions: what is declared is consistent, allowed, and can show something."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from tests.project import ROOT
 
 from fusebench import yaml12
-from fusebench.config import validate
+from fusebench.config import load, validate
+from fusebench.data.sensors import Sensors
 from fusebench.models import registry
 from fusebench.params import Params
 from fusebench.statistics.estimates import LEVEL
 from studies.interactions import plan
+from studies.interactions.errors import StudyError
 from studies.interactions.plan import CEILINGS, CELLS, CHANCE, FUSIONS, NOTES, SINGLE, Cell, planned
 
 BY_NAME = {cell.name: cell for cell in CELLS}
@@ -115,8 +120,46 @@ def test_a_small_rate_is_set_as_a_number() -> None:
 
 
 def test_only_the_demonstration_archive_and_small_maps_are_used() -> None:
+    sensors = load(ROOT / "data/small.yaml", Sensors)
+    assert sensors.camera.image_size == (plan.IMAGE_SIZE, plan.IMAGE_SIZE)
     for cell in CELLS:
+        assert "data.archive=data/demo.zip" in cell.overrides
         assert "data.sensors=data/small.yaml" in cell.overrides
         assert f"synthesize.task={cell.task}" in cell.overrides
-        assert not [one for one in cell.overrides if one.startswith("data.archive")]
     assert plan.SOLVED > CHANCE
+
+
+def test_all_that_decides_a_training_is_set_or_refused(params_text: str) -> None:
+    """Sections that decide no result of the study, and fusions' own settings, are left alone."""
+    params = yaml12.load(params_text)
+    decides = ("data", "synthesize", "split", "lidar", "train")
+    keys = {f"{section}.{key}" for section in decides for key in params[section]}
+    set_keys = {
+        ".".join(one.partition("=")[0].split(".")[:2]) for one in CELLS[0].overrides if "." in one
+    }
+    assert keys - set_keys == {"data.on_bad_sample", "data.limits"}
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "said"),
+    [
+        ("override", {"concat": {"lr": 0.0003}}, "override.concat.lr is set; all fusions are to"),
+        ("model", {"stem": "resnet18", "weights": None}, "model.stem = 'resnet18': must be noteb"),
+    ],
+)
+def test_params_that_no_cell_sets_are_refused(
+    section: str,
+    value: object,
+    said: str,
+    params_text: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    params = yaml12.load(params_text)
+    Path("params.yaml").write_text(yaml.safe_dump(params), "utf-8")
+    plan.check_params()
+    Path("params.yaml").write_text(yaml.safe_dump(params | {section: value}), "utf-8")
+    with pytest.raises(StudyError) as caught:
+        plan.check_params()
+    assert str(caught.value).startswith(f"params.yaml: {said}")

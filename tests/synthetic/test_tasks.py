@@ -401,7 +401,10 @@ def test_noise_has_the_asked_deviation_and_makes_no_returns(name: str) -> None:
             {"task": "nearst"},
             "task: 'nearst' is no task (did you mean 'nearest'?); must be one",
         ),
-        ({"difficulty": {"gap": 10, "objects": 3, "noise": 0.0}}, "gap = 10: must be less than 10"),
+        (
+            {"difficulty": {"gap": 10, "objects": 3, "noise": 0.0}},
+            "difficulty.gap = 10: must be less than 10 with 3 objects, 15 to 35 m away",
+        ),
         ({"difficulty": {"gap": 20, "objects": 2, "noise": 0.0}}, "gap = 20"),
         ({"counts": {"cubes": 1, "spheres": 1}}, "counts = {'cubes': 1, 'spheres': 1}: task 'near"),
     ],

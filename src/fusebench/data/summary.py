@@ -12,6 +12,7 @@ import numpy.typing as npt
 from fusebench.data.archive import Layout
 from fusebench.data.pairs import PairedMembers
 from fusebench.data.settings import DataParams
+from fusebench.samples.samples import origin_of
 
 MOST_EMPTY = 10.0
 """Samples of which a sensor carries nothing, in %, above which there is a warning."""
@@ -57,6 +58,7 @@ class Report:
         classes_of_content = np.bincount(content_and_class // len(classes))
         return {
             "synthetic": layout.synthetic,
+            "task": layout.task,
             "pairs": {name: self.pairs[name] for name in classes},
             "unmatched": layout.unmatched,
             "shared_ids": int((of_id > 1).sum()),
@@ -80,7 +82,7 @@ def report_lines(params: DataParams, summary: Mapping[str, Any]) -> list[str]:
     """Return what the screen shows of an extracted archive."""
     pairs, duplicates = summary["pairs"], summary["content_duplicates"]
     rgb, lidar, count = summary["rgb"], summary["lidar"], sum(pairs.values())
-    origin = "synthetic" if summary["synthetic"] else "recorded"
+    origin = origin_of(summary["synthetic"], summary["task"])
     lines = [f"{params.archive} ({origin} samples): {count:,} pairs"]
     for name in params.classes:
         lacking = summary["unmatched"][name]

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from fusebench.aside import replace_file
 from fusebench.inputs.lidar import LidarGeometry, LidarParams, lidar_maps
 from fusebench.report.drawing import write
-from fusebench.samples.samples import Samples
+from fusebench.samples.samples import Samples, origin_of
 
 _IDS = 3
 # Of so many ids the ones to show are chosen.
@@ -86,9 +86,9 @@ def gallery(samples: Samples, rows: pd.DataFrame, note: str = "") -> Figure:
     for axes, (title, _) in zip(grid[0], _COLUMNS, strict=True):
         axes.set_title(title, fontsize=10)
     figure.colorbar(shown, cax=bar, orientation="horizontal", label="range (m); white: no return")
-    origin = "synthetic" if samples.dataset.synthetic else "recorded"
+    origin = origin_of(samples.dataset.synthetic, samples.dataset.task)
     figure.suptitle(
-        f"The same object in both inputs ({origin} samples)\n"
+        f"Pairs: image and LiDAR map ({origin} samples)\n"
         "Orange: outline of the lit pixels of the image" + (f"\n{note}" if note else ""),
         fontsize=10,
     )

@@ -11,9 +11,9 @@ from fusebench.errors import ArtifactError
 from fusebench.files import dvc_digest, json_text, md5_of
 from fusebench.prediction.predictions import BASELINES, FusionPredictions, read_predictions
 from fusebench.report.stored import read_measured, read_metrics
+from fusebench.samples.samples import origin_of
 
 SOURCES = Path("metrics/sources.json")
-_FIRST_TASK = "shape"
 
 
 @dataclass(frozen=True)
@@ -43,11 +43,7 @@ class Result:
     @property
     def samples(self) -> str:
         """Where the samples come from: "recorded" or "synthetic", with a task that is not shape."""
-        info = self.predictions.info
-        if not info["synthetic"]:
-            return "recorded"
-        task = info.get("task") or _FIRST_TASK
-        return "synthetic" if task == _FIRST_TASK else f"synthetic {task}"
+        return origin_of(self.predictions.info["synthetic"], self.predictions.info.get("task"))
 
     def metric_of_seeds(self, metric: str) -> list[float]:
         """Return the value of a metric on test, per seed."""

@@ -16,11 +16,9 @@ from fusebench.files import parse_table, write_table
 from fusebench.statistics.estimates import LEVEL
 
 SUMMARY = Path("metrics/interactions/summary.csv")
-_REMEDY = f"'git restore {SUMMARY}' or 'make interactions' mends it"
+_REMEDY = f"'git restore {SUMMARY}' mends it"
 _DIGITS = 6
 _SHARE = f"{100 * LEVEL:.0f} % interval of that share"
-# So many fusions are named; all are in the file.
-_NAMED = 3
 
 
 class SuiteRow(NamedTuple):
@@ -47,6 +45,8 @@ class SuiteRow(NamedTuple):
         After so many epochs a seed has not solved it.
     train_samples : int
         Of each training part.
+    image_size : int
+        Height and width of the images and maps, in pixels.
     cell : str
         What the study calls the task with these params.
     probe : str
@@ -64,6 +64,7 @@ class SuiteRow(NamedTuple):
     accuracy: float
     budget_epochs: int
     train_samples: int
+    image_size: int
     cell: str
     probe: str
 
@@ -132,7 +133,7 @@ def _wrong(row: SuiteRow) -> str:
     for name in ("task", "align", "fusion", "cell"):
         if not getattr(row, name):
             return f"{name} is empty"
-    for name in ("seeds", "budget_epochs", "train_samples"):
+    for name in ("seeds", "budget_epochs", "train_samples", "image_size"):
         if getattr(row, name) < 1:
             return f"{name} = {getattr(row, name)}: must be 1 or more"
     if not 0 <= row.solved <= row.seeds:
@@ -182,13 +183,13 @@ def advice(tasks: Sequence[str], rows: Sequence[SuiteRow]) -> str:
 
 def _on_task(rows: Sequence[SuiteRow]) -> str:
     """Say which fusions solved a task, trained alike, and how often."""
-    task, align = rows[0].task, rows[0].align
-    budget, samples = rows[0].budget_epochs, rows[0].train_samples
+    first = rows[0]
     always = sorted((row for row in rows if row.solved == row.seeds), key=_soonest)
     tried = f"{len(rows)} fusions that were" if len(rows) > 1 else "one fusion that was"
     head = (
-        f"On data like these (task {task}, lidar.align {align}, {samples} training samples, up to "
-        f"{budget} epochs), of the {tried} tried, "
+        f"On task {first.task} (lidar.align {first.align}, {first.image_size} × {first.image_size} "
+        f"pixels, {first.train_samples} training samples, up to {first.budget_epochs} epochs), of "
+        f"the {tried} tried, "
     )
     if always:
         return head + _always(always)
@@ -205,13 +206,18 @@ def _soonest(row: SuiteRow) -> float:
 
 
 def _always(rows: Sequence[SuiteRow]) -> str:
-    """Say which fusions solved a task in each seed, the first in the order of their epochs."""
-    named = [f"{row.fusion} (median epoch {row.median_epoch:g})" for row in rows[:_NAMED]]
+    """Say which fusions solved a task in each seed, in the order of their epochs."""
+    by_median: dict[str, list[str]] = {}
+    for row in rows:
+        median = "not timed" if math.isnan(row.median_epoch) else f"{row.median_epoch:g}"
+        by_median.setdefault(median, []).append(row.fusion)
+    named = [f"{' and '.join(fusions)} ({median})" for median, fusions in by_median.items()]
     seeds = sorted({row.seeds for row in rows})
     count = f"all {seeds[0]} seeds" if len(seeds) == 1 else "all their seeds"
     # Of the fewest seeds, so that it holds for each.
     low = min(row.solved_low for row in rows)
+    order = "; that order was not tested" if len(named) > 1 else ""
     return (
-        f"{len(rows)} solved the task in {count} ({_SHARE}: {100 * low:.0f} to 100 %)"
-        f", first {', then '.join(named)}."
+        f"{len(rows)} solved the task in {count} ({_SHARE}: {100 * low:.0f} to 100 %), by the "
+        f"epoch in which half of the seeds had: {', '.join(named)}{order}."
     )

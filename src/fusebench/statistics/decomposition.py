@@ -93,7 +93,8 @@ class Programme:
         # It takes a second to import, and views of results do not need it.
         import cvxpy as cp
 
-        self._solver = cp.CLARABEL
+        self._solver, self._failure = cp.CLARABEL, cp.error.SolverError
+        self._solved = (cp.OPTIMAL, cp.OPTIMAL_INACCURATE)
         # Column i · second + j is for the answers i and j.
         self._joint: Any = cp.Variable((classes, first * second), nonneg=True)
         self._tables: Any = [
@@ -138,8 +139,12 @@ class Programme:
         with warnings.catch_warnings():
             # It is told where the last digits are not sure, which are not needed.
             warnings.simplefilter("ignore", UserWarning)
-            self._problem.solve(solver=self._solver)
-        if self._joint.value is None:
+            try:
+                self._problem.solve(solver=self._solver)
+            except self._failure as error:
+                reason = " ".join(str(error).split())
+                raise UnsolvedError(f"the convex programme has no solution ({reason})") from None
+        if self._problem.status not in self._solved:
             raise UnsolvedError(f"the convex programme has no solution ({self._problem.status})")
         # Of the distribution that was found: the solver's own value is infinite where one of its
         # probabilities is below 0 by a rounding.

@@ -113,9 +113,8 @@ def log_rank(first: Times, second: Times) -> Comparison:
 
     The statistic is that of Mantel (Cancer Chemotherapy Reports 50, 1966), as a sum of scores of
     the seeds (Peto & Peto, Journal of the Royal Statistical Society A 135, 1972). Its p is exact,
-    from all splits of the seeds into two such sets: the normal distribution in its place claimed a
-    difference in 6 to 9 % of simulated studies of five seeds that had none, and in 2 % where it
-    should have in 1 %. Where there are more than 200,000 splits, it is the normal distribution's.
+    from all splits of the seeds into two such sets: with few seeds the normal distribution in its
+    place claims too much. Of more than 200,000 splits it is the normal distribution's.
     """
     ends = np.concatenate([first.ends, second.ends])
     scores = _scores(Times(ends, np.concatenate([first.solved, second.solved])))

@@ -1,8 +1,6 @@
 """How hard the tasks are: section `synthesize.difficulty` of params.yaml."""
 
-from typing import Self
-
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from fusebench.config import Section
 
@@ -26,13 +24,3 @@ class Difficulty(Section):
     gap: float = Field(ge=1, lt=FARTHEST - NEAREST)
     objects: int = Field(ge=2, le=3)
     noise: float = Field(ge=0, le=5)
-
-    @model_validator(mode="after")
-    def _room_for_the_gaps(self) -> Self:
-        most = (FARTHEST - NEAREST) / (self.objects - 1)
-        if self.gap >= most:
-            raise ValueError(
-                f"gap = {self.gap:g}: must be less than {most:g} with {self.objects} objects, "
-                f"{NEAREST:g} to {FARTHEST:g} m away"
-            )
-        return self

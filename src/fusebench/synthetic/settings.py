@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from fusebench.config import Section, shown
-from fusebench.synthetic.difficulty import Difficulty
+from fusebench.synthetic.difficulty import FARTHEST, NEAREST, Difficulty
 from fusebench.synthetic.task import Task, checked_task, task_of
 
 _MOST = 9999
@@ -45,6 +45,17 @@ class SynthesizeParams(Section):
             raise ValueError(
                 f"counts = {shown(dict(self.counts))}: task '{self.task}' has the classes "
                 f"{' and '.join(classes)}; must be auto, or a number for each of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _room_for_the_gaps(self) -> Self:
+        gap, objects = self.difficulty.gap, self.difficulty.objects
+        most = (FARTHEST - NEAREST) / (objects - 1)
+        if self.task == "nearest" and gap >= most:
+            raise ValueError(
+                f"difficulty.gap = {gap:g}: must be less than {most:g} with {objects} objects, "
+                f"{NEAREST:g} to {FARTHEST:g} m away"
             )
         return self
 
