@@ -450,7 +450,7 @@ SETTINGS = {f"settings/{name}.json" for name in registry.names()}
 def test_check_writes_the_seeds_and_what_each_fusion_is_trained_with(project: Path) -> None:
     """Features that are off are left out: weight decay, schedule, class weights, align."""
     files = checked(project)
-    assert set(files) == {"params.json", "seeds.json", *SETTINGS}
+    assert set(files) == {"classes.json", "params.json", "seeds.json", *SETTINGS}
     assert json.loads(files["seeds.json"]) == {"seeds": [0, 1, 2]}
     assert {files[name] for name in SETTINGS} == {files["settings/add.json"]}
     assert json.loads(files["settings/add.json"]) == {
@@ -485,7 +485,8 @@ def test_training_reads_the_settings_that_check_wrote(project: Path) -> None:
         ("fusion: concat", "fusion: late", set()),
         ("- hadamard\n", "", set()),
         ("  device: auto", "  device: cpu", set()),
-        ("  cubes: 9999", "  cubes: 10", set()),
+        ("  counts: auto", "  counts: {cubes: 10, spheres: 10}", set()),
+        ("  task: shape", "  task: xor", {"classes.json"}),
         ("  lr: 0.001", "  lr: 1e-3", set()),
         ("  late:\n    lr:", "  late:\n    lr: 0.001\n    schedule: constant", set()),
         ("  lr: 0.001", "  lr: 0.0003", SETTINGS),

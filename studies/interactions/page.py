@@ -9,7 +9,9 @@ import pandas as pd
 from benchmarks.marks import marked, replaced
 from fusebench.files import write_text
 from fusebench.report.drawing import save
+from fusebench.report.interaction import KINDS
 from fusebench.report.suite import SuiteRow
+from fusebench.synthetic.task import task_of
 from studies.interactions.outcomes import FOLDER, Kept
 from studies.interactions.picture import interactions_picture
 from studies.interactions.plan import FUSIONS, Cell
@@ -21,7 +23,9 @@ from studies.interactions.verdict import paragraph, verdict_page
 PICTURE, TASKS, VERDICT = "interactions.png", "tasks.png", "verdict.md"
 README, PAGE = Path("README.md"), Path("docs/interactions.md")
 DOCUMENTS = (README, PAGE)
-PARAGRAPH, CELLS, SHARES = "interactions", "interactions-cells", "interactions-shares"
+PARAGRAPH, CELLS, SHARES, LIKENESS = (
+    "interactions", "interactions-cells", "interactions-shares", "interactions-likeness",
+)  # fmt: skip
 """Names of marks; the README needs the first only, and is left alone without it."""
 _NONE = "–"
 _LINKS = f"""
@@ -64,6 +68,7 @@ def filled(document: Path, text: str, results: Results) -> str:
             PARAGRAPH: parts[PARAGRAPH] + (_LINKS if results.cells else ""),
             CELLS: cells_table(results),
             SHARES: shares_table(results),
+            LIKENESS: likeness_table(results),
         }
     return _replaced(text, parts, str(document))
 
@@ -75,7 +80,9 @@ def own() -> Own:
 
 def unmarked(text: str) -> str:
     """Return a document's text with nothing between the marks of this study."""
-    return _replaced(text, {name: "" for name in (PARAGRAPH, CELLS, SHARES) if marked(text, name)})
+    return _replaced(
+        text, {name: "" for name in (PARAGRAPH, CELLS, SHARES, LIKENESS) if marked(text, name)}
+    )
 
 
 def _replaced(text: str, parts: Mapping[str, str], document: str = "") -> str:
@@ -129,6 +136,22 @@ def _share(row: SuiteRow | None) -> str:
         return ""
     median = "" if math.isnan(row.median_epoch) else f" ({row.median_epoch:g})"
     return f"{row.solved}/{row.seeds}{median}"
+
+
+def likeness_table(results: Results) -> str:
+    """Return what stage compare says of each cell's data, beside what is so, as Markdown."""
+    return _markdown([_likeness(kept) for kept in results.cells if "interaction" in kept.about])
+
+
+def _likeness(kept: Kept) -> dict[str, str]:
+    found = kept.about["interaction"]
+    said = {kind: f"{amount['bits']:.2f}" for kind, amount in found["bits"].items()}
+    return {
+        "cell": kept.cell.name,
+        "is": task_of(kept.cell.task).interaction,
+        "looks": found["not_estimated"] or found["looks_like"]["kind"] or "like none of the tasks",
+        **{f"{kind}, bits": said.get(kind, _NONE) for kind in KINDS},
+    }
 
 
 def _markdown(rows: Sequence[Mapping[str, str]]) -> str:

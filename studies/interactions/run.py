@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from fusebench.report.suite import read_suite
+from fusebench.report.suite import SUMMARY, read_suite
 from studies.interactions import repository
 from studies.interactions.experiment import Read, read_outcomes, read_run, run_experiment
 from studies.interactions.outcomes import (
@@ -41,12 +41,15 @@ class Study:
         Whether each cell that is done is committed.
     say : callable
         Gets a line for each thing that is done.
+    check : callable
+        Refuses params that would make cells what the plan does not say.
     """
 
     plan: Sequence[Cell] = CELLS
     runner: Runner = run_experiment
     commits: bool = True
     say: Callable[[str], None] = print
+    check: Callable[[], None] = check_params
 
     def run(self, names: Sequence[str] = (), *, again: bool = False) -> None:
         """Run the cells that are not done.
@@ -97,7 +100,7 @@ class Study:
     def _run(self, cell: Cell) -> None:
         # The hours since the last cell were long enough to change something.
         self._check_committed()
-        check_params()
+        self.check()
         commit, began = repository.head(own()), time.monotonic()
         read = self.runner(cell)
         seconds = round(time.monotonic() - began)
@@ -109,7 +112,7 @@ class Study:
         """Make all that follows from what is kept, and commit it."""
         kept = read_all(self.plan)
         # What was shown before goes, where nothing of it is of this plan any more.
-        if not kept and not read_suite():
+        if not kept and not (SUMMARY.exists() and read_suite()):
             return
         self._check_committed()
         write_results(Results.of(self.plan, kept))

@@ -33,8 +33,10 @@ PAGE_TEXT = """# Page
 <!-- /interactions-shares -->
 <!-- interactions-cells -->
 <!-- /interactions-cells -->
+<!-- interactions-likeness -->
+<!-- /interactions-likeness -->
 """
-SUMMARIES = ["contrasts.csv", "interactions.png", "summary.csv", "verdict.md"]
+SUMMARIES = ["contrasts.csv", "interactions.png", "summary.csv", "tasks.png", "verdict.md"]
 
 
 def _git(*arguments: str) -> str:
@@ -49,6 +51,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     # It takes a second to draw, and has tests of its own.
     monkeypatch.setattr("studies.interactions.page.interactions_picture", lambda _: Figure((1, 1)))
+    monkeypatch.setattr("studies.interactions.page.tasks_picture", lambda: Figure((1, 1)))
     for who in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{who}_NAME", "test")
         monkeypatch.setenv(f"GIT_{who}_EMAIL", "test@example.org")
@@ -77,7 +80,7 @@ class FakeRunner:
 
 def _study(runner: Callable[[Cell], Read], plan: tuple[Cell, ...] = PLAN, **more: object) -> Study:
     lines: list[str] = []
-    return Study(plan, runner, say=lines.append, **more)  # type: ignore[arg-type]
+    return Study(plan, runner, say=lines.append, check=lambda: None, **more)  # type: ignore[arg-type]
 
 
 def _commits() -> list[str]:
@@ -144,10 +147,10 @@ def test_another_threshold_makes_every_cell_anew(monkeypatch: pytest.MonkeyPatch
 def test_what_is_kept_of_cells_that_the_plan_lacks_is_said() -> None:
     _study(FakeRunner()).run()
     lines: list[str] = []
-    Study((XOR,), FakeRunner(), say=lines.append).run()
+    Study((XOR,), FakeRunner(), say=lines.append, check=lambda: None).run()
     assert any("match.json: of a cell that is not in the plan" in line for line in lines)
     lines.clear()
-    Study((replace(XOR, epochs=9), MATCH), FakeRunner(), say=lines.append).run()
+    Study((replace(XOR, epochs=9), MATCH), FakeRunner(), say=lines.append, check=lambda: None).run()
     assert any("xor.json: of other params than the plan has now" in line for line in lines)
 
 
@@ -219,6 +222,12 @@ def test_what_is_kept_says_what_was_run() -> None:
     assert kept.about["precision"] == "bf16, fp32"
     assert kept.about["training_seconds"] == round(3 * 0.5 * XOR.seeds * XOR.epochs)
     assert kept.about["seconds"] >= 0
+    assert kept.about["interaction"]["looks_like"] == {"kind": "synergistic", "tasks": ["xor"]}
+    assert "models" in kept.about["interaction"]
+    row = next(line for line in PAGE.read_text("utf-8").splitlines() if "0.97" in line)
+    assert [cell.strip() for cell in row.strip("|").split("|")] == [
+        "xor", "synergistic", "synergistic", "0.01", "0.00", "0.00", "0.97",
+    ]  # fmt: skip
     first, second, third = kept.of("concat").outcomes[:3]
     assert (first.solved, first.epoch, first.accuracy) == (1, 2.0, 97.5)
     assert (second.solved, second.epoch) == (1, 2.0)

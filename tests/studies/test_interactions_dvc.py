@@ -52,7 +52,7 @@ def small_project(clean: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 def test_a_cell_is_an_experiment_that_is_read_kept_and_committed(small_project: Project) -> None:
     before = small_project.json("metrics/fusions/add.json")
     head = small_project.git("rev-parse", "HEAD").strip()
-    Study((CELL,)).run()
+    Study((CELL,), check=lambda: None).run()
     kept = read_kept(CELL)
     assert kept is not None
     assert [(row.fusion, row.seed) for row in kept.outcomes] == [
@@ -74,7 +74,7 @@ def test_a_cell_is_an_experiment_that_is_read_kept_and_committed(small_project: 
     ).stdout  # fmt: skip
     assert "interactions-shape" in told.split()
     # On another commit now, of which there is no experiment: nothing is run.
-    Study((CELL,), runner=_never).run()
+    Study((CELL,), runner=_never, check=lambda: None).run()
     assert read_json(FOLDER / "shape.json") == kept.about
 
 

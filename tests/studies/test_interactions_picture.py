@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
-from tests.studies.made_up_interactions import Solving, kept, results
+from tests.studies.made_up_interactions import PLAN, Solving, kept, results
 
 from fusebench.report.drawing import save
 from fusebench.report.looks import title
 from studies.interactions.picture import interactions_picture
-from studies.interactions.plan import CELLS, FUSIONS, Cell
+from studies.interactions.plan import FUSIONS, Cell
 from studies.interactions.tables import Results
 from studies.interactions.words import able
 
@@ -47,7 +47,7 @@ def test_it_holds_thirteen_fusions_and_seven_cells() -> None:
     assert texts.count("5/5") == 13 + 12 + 12
     assert texts.count("0/8") == 4 * 2
     assert texts.count("0/5") == 2
-    for cell in CELLS:
+    for cell in PLAN:
         assert any(text.startswith(f"{cell.name}\n") for text in texts)
     assert len(tiles.patches) == 13 * 7
     assert [label.get_text() for label in single.get_yticklabels()] == ["rgb only", "lidar only"]

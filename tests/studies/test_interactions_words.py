@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.studies.made_up_interactions import Solving, kept, outcome, results
+from tests.studies.made_up_interactions import PLAN, Solving, kept, outcome, results
 
 from fusebench.statistics.failures import paired_p
 from studies.interactions.outcomes import Kept, Seeds
@@ -243,7 +243,10 @@ def test_correction_is_named_where_there_are_several() -> None:
     assert "by a log-rank test after Holm)" in said
     gone = contrast_sentence(row._replace(paired_holm=0.051))
     assert "no difference shown in how often" in gone
-    assert "(95 % for all 5 contrasts together)" in gone
+    assert "; no difference is ruled out;" in gone
+    assert "(95 % for all 5 contrasts together)" in contrast_sentence(
+        _contrast(8, 8)._replace(tests=5, ruled_out=0.48)
+    )
 
 
 # --- In short ---
@@ -255,7 +258,7 @@ def test_the_paragraph_is_one_line_and_names_every_cell() -> None:
 
     text = paragraph(results(solving))
     assert "\n" not in text
-    for cell in CELLS:
+    for cell in PLAN:
         assert f"*{cell.name}*" in text
     assert (
         "*shape* (each sensor alone tells the class): solved in all 5 seeds by every fusion."
@@ -314,7 +317,7 @@ def test_the_page_has_a_section_for_each_cell_and_none_for_a_probe() -> None:
     assert "## What alignment changes" not in page
     whole = verdict_page(results(lambda _: {"concat": 3}))
     assert [line for line in whole.splitlines() if line.startswith("## ")] == [
-        *(f"## {cell.name}" for cell in CELLS), "## What alignment changes", "## How to read this",
+        *(f"## {cell.name}" for cell in PLAN), "## What alignment changes", "## How to read this",
     ]  # fmt: skip
 
 

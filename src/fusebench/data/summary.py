@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fusebench.data.archive import Layout
+from fusebench.data.demonstration import SHAPE
 from fusebench.data.pairs import PairedMembers
 from fusebench.data.settings import DataParams
-from fusebench.samples.samples import origin_of
 
 MOST_EMPTY = 10.0
 """Samples of which a sensor carries nothing, in %, above which there is a warning."""
@@ -82,7 +82,9 @@ def report_lines(params: DataParams, summary: Mapping[str, Any]) -> list[str]:
     """Return what the screen shows of an extracted archive."""
     pairs, duplicates = summary["pairs"], summary["content_duplicates"]
     rgb, lidar, count = summary["rgb"], summary["lidar"], sum(pairs.values())
-    origin = origin_of(summary["synthetic"], summary["task"])
+    origin = "synthetic" if summary["synthetic"] else "recorded"
+    if summary["task"] not in (None, SHAPE):
+        origin += f" {summary['task']}"
     lines = [f"{params.archive} ({origin} samples): {count:,} pairs"]
     for name in params.classes:
         lacking = summary["unmatched"][name]

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from fusebench.aside import replace_file
 from fusebench.inputs.lidar import LidarGeometry, LidarParams, lidar_maps
 from fusebench.report.drawing import write
-from fusebench.samples.samples import Samples, origin_of
+from fusebench.report.origin import origin_of
+from fusebench.samples.samples import Samples
 
 _IDS = 3
 # Of so many ids the ones to show are chosen.

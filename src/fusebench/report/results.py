@@ -10,8 +10,8 @@ import numpy as np
 from fusebench.errors import ArtifactError
 from fusebench.files import dvc_digest, json_text, md5_of
 from fusebench.prediction.predictions import BASELINES, FusionPredictions, read_predictions
+from fusebench.report.origin import origin_of
 from fusebench.report.stored import read_measured, read_metrics
-from fusebench.samples.samples import origin_of
 
 SOURCES = Path("metrics/sources.json")
 

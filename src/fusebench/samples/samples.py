@@ -63,14 +63,6 @@ class Dataset:
     task: str | None = None
 
 
-def origin_of(synthetic: bool, task: str | None) -> str:
-    """Return where samples come from: "recorded" or "synthetic", with a task that is not shape."""
-    if not synthetic:
-        return "recorded"
-    # The first task; archives and predictions of before name none.
-    return "synthetic" if task in (None, "shape") else f"synthetic {task}"
-
-
 class _Described(Section):
     """dataset.json: a `Dataset`, the number of samples, and the digest of each file."""
 
