@@ -245,7 +245,10 @@ def test_queued_experiments_use_their_own_code_and_find_the_archive(clean: Proje
 
 def test_another_task_makes_another_archive_with_its_own_classes(clean: Project) -> None:
     counts = {"both_or_neither": 12, "exactly_one": 12}
-    clean.set_params({"synthesize.counts": counts, "synthesize.task": "xor"})
+    clean.set_params(
+        {"synthesize.counts": counts, "synthesize.task": "xor", "data.classes": "auto",
+         "data.positive": "auto"}
+    )  # fmt: skip
     output = clean.dvc("repro", "extract")
     assert stages_run(output) == ["check", "synthesize@demo", "extract"]
     assert "data/demo.zip: task xor: 12 both_or_neither and 12 exactly_one" in output
