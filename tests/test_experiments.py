@@ -60,7 +60,7 @@ def test_the_documented_table_of_experiments_fits_a_screen(candidate: str, clean
     assert whole != command
     output = clean.run("sh", "-c", f"COLUMNS=1024 python -m {whole}").stdout
     assert "…" not in output
-    for column in ("train.lr", "split.train", "runtime.device", "compare.primary", "val_nll"):
+    for column in ("train.lr", "split.train", "synthesize.task", "compare.primary", "val_nll"):
         assert column in output
 
 

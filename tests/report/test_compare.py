@@ -137,7 +137,7 @@ def test_without_the_suites_results_nothing_is_written(
         (root / SUMMARY).write_text(text, "utf-8")
     monkeypatch.chdir(root)
     monkeypatch.setattr(sys, "argv", ["compare.py"])
-    with pytest.raises(ArtifactError, match=f"^{SUMMARY}: .*'make interactions'"):
+    with pytest.raises(ArtifactError, match=f"^{SUMMARY}: .*'git restore"):
         stage.main()
     assert not TABLE.exists()
 
