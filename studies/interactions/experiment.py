@@ -27,8 +27,11 @@ _PARTS = ("train", "val", "test")
 _CURVE: Mapping[str, type] = {"seed": int, "epoch": int, "balanced_accuracy": float}
 # What of metrics/training/<fusion>.json says where a cell was run.
 _ENVIRONMENT = ("device", "processor", "threads", "precision", "torch")
-# The stage that writes the last that is read here; tables and pictures of a cell are not needed.
-_TARGET = "evaluate"
+_LIKENESS = Path("metrics/interaction.json")
+# What of it is kept.
+_OF_LIKENESS = ("not_estimated", "bits", "models", "looks_like")
+# The stage that writes the last that is read here.
+_TARGET = "compare"
 
 
 def experiment_name(cell: Cell) -> str:
@@ -131,7 +134,7 @@ def _first_epoch(curve: pd.DataFrame) -> float:
 
 
 def read_run(cell: Cell, read: Read) -> dict[str, Any]:
-    """Return how large the parts of a cell were, and where its fusions were trained.
+    """Return how large the parts of a cell were, where its fusions were trained, what it looks like.
 
     Raises
     ------
@@ -142,11 +145,13 @@ def read_run(cell: Cell, read: Read) -> dict[str, Any]:
         split = parse_table(_SPLIT, read(_SPLIT).decode(), {"seed_0": str})
         measured = [_json(read, Path(f"metrics/training/{fusion}.json")) for fusion in cell.fusions]
         environments = [of["environment"] for of in measured]
+        likeness = _json(read, _LIKENESS)
         return {
             "samples": {part: int(np.sum(split["seed_0"] == part)) for part in _PARTS},
             **{key: _joined(environments, key) for key in _ENVIRONMENT},
             "training_seconds": round(sum(map(_seconds_per_seed_epoch, measured))
                                       * cell.seeds * cell.epochs),
+            "interaction": {key: likeness[key] for key in _OF_LIKENESS},
         }  # fmt: skip
     except (ArtifactError, KeyError, TypeError) as error:
         raise _unreadable(cell, str(error).partition(";")[0]) from None
