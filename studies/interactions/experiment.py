@@ -134,7 +134,7 @@ def _first_epoch(curve: pd.DataFrame) -> float:
 
 
 def read_run(cell: Cell, read: Read) -> dict[str, Any]:
-    """Return how large the parts of a cell were, where its fusions were trained, what it looks like.
+    """Return how large the parts of a cell were, where it was trained, and what it looks like.
 
     Raises
     ------
