@@ -167,17 +167,14 @@ def _listed(values: Sequence[object]) -> str:
     return f"[{','.join(map(str, values))}]"
 
 
-# Fusions that fail in their cell in most seeds or in all, with five times the epochs; and the one
-# that needs its inputs to meet last with a lower rate, too.
+# Fusions that fail in their cell in most seeds or in all, with four times the epochs.
 PROBES: tuple[Cell, ...] = (
     Cell(
-        task="xor", fusions=("film", "cross_attention", "late"), epochs=40, seeds=4,
-        probe="xor", tag="long",
+        task="xor", fusions=("film", "late"), epochs=32, seeds=3, probe="xor", tag="long",
     ),
-    Cell(task="xor", fusions=("late",), epochs=40, lr=0.0003, seeds=4, probe="xor", tag="slow"),
     Cell(
-        task="nearest", fusions=("low_rank_bilinear", "cross_attention", "late"), epochs=40,
-        seeds=4, probe="nearest", tag="long",
+        task="nearest", fusions=("low_rank_bilinear", "late"), epochs=32, seeds=3,
+        probe="nearest", tag="long",
     ),
 )  # fmt: skip
 
