@@ -16,8 +16,7 @@ from benchmarks.processes import (
     run_measured,
 )
 from benchmarks.timing import FUSION, ratios, spread
-from fusebench.config import PARAMS_FILE, load
-from fusebench.params import Params
+from fusebench.config import PARAMS_FILE, read
 
 _ARCHIVE = "data/demo.zip"
 _DATA_STAGES = {"synthesize": (_ARCHIVE,), "extract": ("data/samples",)}
@@ -69,7 +68,7 @@ def measure_data(repeats: int, show: Callable[[str], None]) -> dict[str, Any]:
 
 def _copy_params(folder: Path) -> None:
     """Copy params.yaml, and the file of sensors that it names."""
-    sensors = Path(load(PARAMS_FILE, Params).data.sensors)
+    sensors = Path(read(PARAMS_FILE)["data"]["sensors"])
     for path in (PARAMS_FILE, sensors):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, folder / path)

@@ -1,5 +1,6 @@
 """Encoders of torchvision: what they compute, where they are cut, the weights they start from."""
 
+import os
 import pickle
 import re
 import subprocess
@@ -13,6 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tests.models import costs
 from tests.models.test_weights import Payload
+from tests.project import ROOT
 from torch import Tensor, nn
 from torchvision import models
 
@@ -168,8 +170,9 @@ build(ModelSpec("add", 2, (64, 64), "max", "fp32", "resnet18"))
 print("torchvision" in sys.modules)
 """
     done = subprocess.run(
-        [sys.executable, "-c", text], capture_output=True, text=True, check=True, timeout=120
-    )
+        [sys.executable, "-c", text], capture_output=True, text=True, check=True, timeout=120,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )  # fmt: skip
     assert done.stdout.split() == ["False", "True"]
 
 
