@@ -115,18 +115,18 @@ def test_fusions_that_solve_it_always_stand_in_the_order_of_their_epochs() -> No
     rows = [*later, NEVER, OFTEN, ROW]
     assert advice(["shape"], rows) == HEAD.format("5 fusions that were") + (
         "3 solved the task in all 10 seeds (95 % interval of that share: 69 to 100 %), by the "
-        "epoch in which half of the seeds had: concat (4), b (8.5), c (12); that order was not "
+        "epoch in which half of the seeds had: concat (4); b (8.5); c (12); that order was not "
         "tested." + TAIL
     )
     untimed = [*rows, ROW._replace(fusion="d", median_epoch=math.nan)]
-    assert "c (12), d (not timed); that" in advice(["shape"], untimed)
+    assert "c (12); d (not timed); that" in advice(["shape"], untimed)
 
 
 def test_unlike_numbers_of_seeds_are_not_called_equal() -> None:
     few = ROW._replace(fusion="few", seeds=3, solved=3, solved_low=0.2924)
     assert advice(["shape"], [ROW, few]) == HEAD.format("2 fusions that were") + (
         "2 solved the task in all their seeds (95 % interval of that share: 29 to 100 %), by the "
-        "epoch in which half of the seeds had: concat and few (4)." + TAIL
+        "epoch in which half of the seeds had: concat, few (4)." + TAIL
     )
 
 

@@ -211,7 +211,7 @@ def _always(rows: Sequence[SuiteRow]) -> str:
     for row in rows:
         median = "not timed" if math.isnan(row.median_epoch) else f"{row.median_epoch:g}"
         by_median.setdefault(median, []).append(row.fusion)
-    named = [f"{' and '.join(fusions)} ({median})" for median, fusions in by_median.items()]
+    named = [f"{', '.join(fusions)} ({median})" for median, fusions in by_median.items()]
     seeds = sorted({row.seeds for row in rows})
     count = f"all {seeds[0]} seeds" if len(seeds) == 1 else "all their seeds"
     # Of the fewest seeds, so that it holds for each.
@@ -219,5 +219,5 @@ def _always(rows: Sequence[SuiteRow]) -> str:
     order = "; that order was not tested" if len(named) > 1 else ""
     return (
         f"{len(rows)} solved the task in {count} ({_SHARE}: {100 * low:.0f} to 100 %), by the "
-        f"epoch in which half of the seeds had: {', '.join(named)}{order}."
+        f"epoch in which half of the seeds had: {'; '.join(named)}{order}."
     )
