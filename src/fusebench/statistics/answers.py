@@ -17,7 +17,7 @@ Logits = npt.NDArray[np.floating[Any]]
 
 # Shares of a class's answers below each cut of its confidence, by the number of classes; more
 # classes have no cut, and the time that the decomposition takes stays within seconds. With two
-# classes the answers hold 88 to 98 % of what Gaussian scores do (docs/statistics.md).
+# classes the answers hold 86 % or more of what Gaussian scores do: a test measures it.
 _CUTS = {2: (0.2, 0.5), 3: (0.2, 0.5), 4: (1 / 3,), 5: (1 / 3,)}
 # A logit may be infinite.
 _LARGEST = 1e6
