@@ -11,7 +11,7 @@ class RgbBlur(Corruption):
 
     sensor, label = "rgb", "blur"
     amount, unit = "standard deviation", "pixels"
-    severities = (1, 2, 4, 8)
+    severities = (0.5, 1, 2, 4)
 
     def corrupt(self, recording: Recording, amount: float) -> Reading:
         """Return the blurred image."""
