@@ -15,9 +15,9 @@ from fusebench.data.sensors import Sensors
 from fusebench.errors import ParamsError
 from fusebench.models import registry
 from fusebench.params import Params
-from fusebench.training.settings import TrainParams
 from fusebench.sealed import file_digest
 from fusebench.synthetic import task as tasks
+from fusebench.training.settings import TrainParams
 
 SHIPPED = Path(__file__).parents[1] / "params.yaml"
 NUMBERS: dict[str, tuple[float, ...]] = {
