@@ -13,7 +13,7 @@ class RangeNoise(Corruption):
 
     sensor, label = "lidar", "noise on ranges"
     amount, unit = "standard deviation", "m"
-    severities = (0.1, 0.5, 2, 5)
+    severities = (0.2, 1, 5, 15)
 
     def corrupt(self, recording: Recording, amount: float) -> Reading:
         """Return the noisy map."""

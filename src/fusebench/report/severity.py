@@ -45,10 +45,10 @@ def severity_figure(table: pd.DataFrame, corruption: str, chance: float, note: s
         axes.grid(visible=False, axis="x")
         axes.set(xlabel=f"{known.amount} ({known.unit})", ylabel="test balanced accuracy (%)")
         figure.suptitle(
-            f"{known.label[0].upper()}{known.label[1:]}: mean and 95 % interval over seeds; "
-            "dotted: chance", fontsize=11,
+            f"{known.label[0].upper()}{known.label[1:]}\n"
+            "mean and 95 % interval over seeds; dotted: chance", fontsize=11,
         )  # fmt: skip
-        figure.legend(loc="outside right upper", fontsize=9)
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
         figure.supxlabel(note, x=0.99, ha="right", fontsize=8, color=TEXT_GREY)
     return figure
 
