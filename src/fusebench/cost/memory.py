@@ -8,6 +8,7 @@ import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own convention)
@@ -82,7 +83,7 @@ def _without_stderr() -> Iterator[None]:
     """Keep off the screen that the profiler starts and ends; no log level of it leaves that out."""
     kept = os.dup(2)
     try:
-        with open(os.devnull, "wb") as nowhere:
+        with Path(os.devnull).open("wb") as nowhere:
             os.dup2(nowhere.fileno(), 2)
         yield
     finally:

@@ -36,8 +36,8 @@ BATCH = 256
 def operations(model: Fusion, spec: ModelSpec, device: torch.device) -> int:
     """Return the floating-point operations of a forward pass of one sample.
 
-    Those of convolutions and matrix products, two per multiply-add; what is left out (ReLU, pooling,
-    additions) takes one or less per value.
+    Those of convolutions and matrix products, two per multiply-add. What is left out (ReLU,
+    pooling, additions) takes one or less per value.
     """
     model.eval()
     with FlopCounterMode(display=False) as counter:
@@ -68,9 +68,7 @@ def seconds_of(run: Callable[[], None], runs: Runs) -> list[float]:
         run()
     seconds: list[float] = []
     began = now = time.perf_counter()
-    while len(seconds) < runs.fewest or (
-        len(seconds) < runs.most and now - began < runs.seconds
-    ):
+    while len(seconds) < runs.fewest or (len(seconds) < runs.most and now - began < runs.seconds):
         start = time.perf_counter()
         run()
         now = time.perf_counter()
