@@ -268,7 +268,7 @@ def _note(table: pd.DataFrame, shown: Sequence[Metric]) -> str:
 
 def _note_on_memory(table: pd.DataFrame) -> str:
     # Earlier tables have that of the whole process.
-    return " MB: held at most in a training step." if _MFLOPS in table else ""
+    return " MB: held at most in a training step." if {_MFLOPS, "Memory (MB)"} <= {*table} else ""
 
 
 def _note_on_results(table: pd.DataFrame) -> str:
