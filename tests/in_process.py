@@ -24,6 +24,7 @@ ARGUMENTS = {
     "check": ["checked"], "synthesize": ["data/demo.zip"],
     "extract": ["data/samples"], "split": ["data/samples", "data/split.csv"],
     "check_inputs": ["data/samples", "data/inputs.json"], "train": ["add"], "predict": ["add"],
+    "cost": ["add"],
     "gallery": ["data/samples", "plots/samples.png"],
 }  # fmt: skip
 _FILLED = {
@@ -59,7 +60,7 @@ def make(root: Path) -> None:
     (root / "dvc.yaml").write_bytes((ROOT / "dvc.yaml").read_bytes())
     for stage in ("check", "synthesize", "extract", "split", "check_inputs"):
         assert run(stage) == 0
-    for stage in ("train", "predict"):
+    for stage in ("train", "predict", "cost"):
         for fusion in FUSIONS:
             assert run(stage, fusion) == 0
     assert (run("baseline"), run("evaluate")) == (0, 0)

@@ -34,6 +34,7 @@ ROOMS = (
     ("fusions",),
     ("training",),
     ("prediction",),
+    ("cost",),
     ("baselines", "evaluation"),
     ("statistics", "stress"),
     ("report",),
@@ -119,7 +120,7 @@ def test_a_stage_depends_on_no_code_that_it_does_not_run(name: str) -> None:
             assert [module for module in reached if module == dep or module.startswith(f"{dep}/")]
 
 
-@pytest.mark.parametrize("stage", ["train", "predict", "stress"])
+@pytest.mark.parametrize("stage", ["train", "predict", "stress", "cost"])
 def test_a_fusion_depends_on_its_own_file_alone(stage: str) -> None:
     dependencies = [dep for dep in _code_dependencies(_stages()[stage]) if "fusions" in dep]
     assert dependencies == ["fusebench/fusions/${item.fusion}.py"]

@@ -195,15 +195,22 @@ def test_a_new_fusion_is_one_file_and_one_word_and_one_taken_away_leaves_the_oth
     params = clean.root / "params.yaml"
     params.write_text(params.read_text("utf-8").replace("- hadamard\n", "- scaled\n", 1))
     output = clean.dvc("repro")
-    assert stages_run(output) == ["check", "train@scaled", "predict@scaled", "evaluate", "compare"]
+    assert stages_run(output) == [
+        "check",
+        "train@scaled",
+        "predict@scaled",
+        "cost@scaled",
+        "evaluate",
+        "compare",
+    ]
     table = clean.run("python", "src/show.py", "table").stdout
     assert "add" in table
     assert "scaled" in table
     assert "hadamard" not in table
 
 
-@pytest.mark.parametrize("picture", ["metrics", "confusion", "pairs", "precision_recall", "roc",
-                                     "samples", "training"])  # fmt: skip
+@pytest.mark.parametrize("picture", ["metrics", "confusion", "pairs", "pareto", "precision_recall",
+                                     "roc", "samples", "training"])  # fmt: skip
 def test_pictures_are_there_for_git(clean: Project, picture: str) -> None:
     assert f"plots/{picture}.png" in clean.git("ls-files").split()
 

@@ -15,12 +15,13 @@ pytestmark = pytest.mark.slow
 
 TRAIN = {f"train@{name}" for name in FUSIONS}
 PREDICT = {f"predict@{name}" for name in FUSIONS}
+COST = {f"cost@{name}" for name in FUSIONS}
 LIBRARY = "src/fusebench"
 
 
 def test_runs_every_stage_once_params_first(reproduced: tuple[Project, str]) -> None:
     stages = stages_run(reproduced[1])
-    assert set(stages) == TRAIN | PREDICT | {
+    assert set(stages) == TRAIN | PREDICT | COST | {
         "check", "synthesize@demo", "extract", "check_inputs", "split", "baseline", "evaluate",
         "compare", "headline", "gallery",
     }  # fmt: skip
@@ -132,13 +133,14 @@ def test_runs_nothing_the_second_time(clean: Project) -> None:
         (f"{LIBRARY}/evaluation/metrics.py", {"check", "evaluate", "compare", "headline"}),
         (f"{LIBRARY}/report/verdict.py", {"check", "compare", "headline", "gallery"}),
         (f"{LIBRARY}/statistics/estimates.py", {"check", "compare"}),
-        (f"{LIBRARY}/device.py", {"check", "compare"} | TRAIN | PREDICT),
+        (f"{LIBRARY}/device.py", {"check", "compare"} | TRAIN | PREDICT | COST),
         (f"{LIBRARY}/samples/samples.py", {"check", "extract", "check_inputs", "split", "baseline",
-                                            "gallery"} | TRAIN | PREDICT),
-        (f"{LIBRARY}/training/loop.py", {"check"} | TRAIN),
+                                            "gallery"} | TRAIN | PREDICT | COST),
+        (f"{LIBRARY}/training/loop.py", {"check"} | TRAIN | COST),
         (f"{LIBRARY}/prediction/predict.py", {"check", "baseline", "evaluate", "compare",
                                               "headline"} | PREDICT),
-        (f"{LIBRARY}/fusions/hadamard.py", {"check", "train@hadamard", "predict@hadamard"}),
+        (f"{LIBRARY}/fusions/hadamard.py", {"check", "train@hadamard", "predict@hadamard",
+                                                 "cost@hadamard"}),
         (f"{LIBRARY}/revisions/diff.py", {"check"}),
     ],
 )  # fmt: skip

@@ -12,8 +12,11 @@ from tests.project import Project, stages_run
 
 pytestmark = pytest.mark.thorough
 
-# Times and memory, and the folder of them as stage compare reads it.
-MEASURED = ("metrics/training", "metrics/comparison.csv")
+# Times and memory, the folders of them as stage compare reads them, and what it draws of them.
+MEASURED = (
+    "metrics/training", "metrics/cost", "metrics/comparison.csv", "plots/curves/pareto.csv",
+    "plots/pareto.png",
+)  # fmt: skip
 CHANGE = ("-S", "train.lr=0.002", "-S", "split.seed=5")
 
 

@@ -75,12 +75,25 @@ def write_fusion(root: Path, name: str, quality: float, seeds: Sequence[int], **
         "environment": {"device": "cpu", **present_environment(1)},
     }  # fmt: skip
     write_json(root / f"metrics/training/{name}.json", measured)
+    write_json(root / f"metrics/cost/{name}.json", cost_of(name))
     losses = [
         {"seed": seed, "epoch": epoch, "val_loss": 1 / epoch + seed / 10}
         for seed in seeds
         for epoch in (1, 2, 3)
     ]
     write_table(root / f"plots/training/{name}.csv", pd.DataFrame(losses))
+
+
+def cost_of(name: str) -> dict[str, Any]:
+    """Return a made-up metrics/cost/<name>.json; a longer name takes longer."""
+    latency = 0.25 * len(name)
+    return {
+        "parameters": 3_336_662, "mflops_per_sample": 101.5,
+        "latency_ms": {"median": latency, "p95": 2 * latency, "runs": 200},
+        "samples_per_second": {"median": 640.0, "batch": 256},
+        "step_mb": 120.5, "train_seconds": 22.5,
+        "environment": {"device": "cpu", **present_environment(1)},
+    }  # fmt: skip
 
 
 def write_results(root: Path, names: Sequence[str] = NAMES, seeds: Sequence[int] = (0, 1)) -> Path:

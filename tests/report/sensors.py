@@ -107,5 +107,6 @@ def comparison_of(
         }  # fmt: skip
         predictions = FusionPredictions(info, parts)
         measured: dict[str, Any] | None = {"environment": {}} if model.trained else None
-        results.append(Result(name, predictions, fusion_metrics(predictions), measured, name))
+        metrics = fusion_metrics(predictions)
+        results.append(Result(name, predictions, metrics, measured, None, name))
     return Comparison(tuple(results))

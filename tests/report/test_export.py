@@ -6,7 +6,7 @@ import pytest
 from tests.report.made_up import PAIR, findings_of
 
 from fusebench.errors import ArtifactError
-from fusebench.report.export import FILES, export, exported, verdict_head, verdict_page
+from fusebench.report.export import FILES, PARETO, export, exported, verdict_head, verdict_page
 from fusebench.report.findings import Findings
 from fusebench.report.interaction import INTERACTION
 from fusebench.report.pairs import PAIRS
@@ -24,7 +24,7 @@ def test_exported_files_are_those_of_the_comparison_and_the_verdict(
         "interaction.json",
         *(path.name for path in (compared / "plots").glob("*.png")),
     }  # fmt: skip
-    for path in (*FILES, INTERACTION):
+    for path in (*FILES, INTERACTION, PARETO):
         assert (folder / path.name).read_bytes() == (compared / path).read_bytes()
     page = verdict_page(Findings.read(lambda path: (compared / path).read_bytes()))
     assert (folder / "verdict.md").read_text("utf-8") == page
@@ -32,17 +32,18 @@ def test_exported_files_are_those_of_the_comparison_and_the_verdict(
     assert verdict_page(exported(folder)) == page
 
 
-def test_a_commit_before_there_was_such_an_estimate_is_exported_without_it(
+def test_a_commit_before_there_were_such_files_is_exported_without_them(
     compared: Path, tmp_path: Path
 ) -> None:
     def earlier(path: Path) -> bytes:
-        if path == INTERACTION:
+        if path in (INTERACTION, PARETO):
             raise ArtifactError(f"{path}: not in 'HEAD~9'")
         return (compared / path).read_bytes()
 
     folder = tmp_path / "exported"
     export(earlier, folder)
     assert not (folder / INTERACTION.name).exists()
+    assert not (folder / PARETO.name).exists()
     assert "Your data" not in (folder / "verdict.md").read_text("utf-8")
     assert exported(folder).interaction is None
 

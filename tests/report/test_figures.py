@@ -31,7 +31,17 @@ from tests.report.made_up import WORSE as NOT_BEST
 from fusebench.evaluation.metrics import METRICS
 from fusebench.files import read_table
 from fusebench.models import registry
-from fusebench.report import answer, curves, distances, drawing, figures, intervals, looks, ranking
+from fusebench.report import (
+    answer,
+    curves,
+    distances,
+    drawing,
+    figures,
+    intervals,
+    looks,
+    pareto,
+    ranking,
+)
 from fusebench.report.best import Best
 from fusebench.report.findings import Findings
 from fusebench.report.pairs import Pair
@@ -78,6 +88,8 @@ def test_no_deviation_reaches_beyond_a_bound(results: Path) -> None:
 
 
 PICTURES = {"best", "confusion", "metrics", "pairs", "precision_recall", "roc", "training"}
+# Of what is measured there is no picture for a paper: what is there repeats to the bit.
+OF_TIMES = {"pareto"}
 
 
 def _plots(root: Path) -> dict[str, bytes]:
@@ -95,11 +107,12 @@ def test_written_tables_and_pictures_repeat_to_the_bit(
     contents = _plots(root)
     assert contents == _plots(compared)
     assert set(tables) == {
-        "answer", "best", "intervals", "metrics", "roc", "precision_recall", "training",
+        "answer", "best", "intervals", "metrics", "pareto", "roc", "precision_recall", "training",
     }  # fmt: skip
     names = {f"{name}.{form}" for name in PICTURES for form in ("png", "pdf", "svg")}
+    names |= {f"{name}.png" for name in OF_TIMES}
     assert set(contents) == names | {f"{name}.csv" for name in tables}
-    for name in PICTURES:
+    for name in PICTURES | OF_TIMES:
         content = contents[f"{name}.png"]
         picture = Image.open(io.BytesIO(content))
         assert picture.info["dpi"] == pytest.approx((200, 200), abs=0.1)
@@ -204,7 +217,7 @@ def test_pictures_of_many_fusions_are_written_in_full_colour(
         monkeypatch.setattr(figures, way, lambda _, path, into=into: into.add(path.stem))
     monkeypatch.setattr(figures, "write_vector", lambda *_: None)
     figures.write_plots(comparison, findings, tables, tmp_path / "plots")
-    assert written["save_in_full_colour"] == {"precision_recall", "roc"}
+    assert written["save_in_full_colour"] == {"precision_recall", "roc"} | OF_TIMES
     assert written["save"] == PICTURES - written["save_in_full_colour"]
 
 
@@ -224,6 +237,7 @@ def test_no_word_of_any_picture_is_cut(tmp_path: Path) -> None:
         ranking.roc_figure(comparison, tables["roc"]),
         intervals.pairs_figure(comparison, findings.pairs),
         distances.best_figure(comparison, findings.best),
+        pareto.pareto_figure(comparison, tables["pareto"]),
     ):
         drawing.freeze(figure)
         # In inches, of all that is drawn.

@@ -105,7 +105,7 @@ def _ranges(template: Any, channel: str) -> list[list[Any]]:
     ]
 
 
-@pytest.mark.parametrize("name", ["band", "curves", "metrics", "dots", "seeds"])
+@pytest.mark.parametrize("name", ["band", "curves", "metrics", "dots", "pareto", "seeds"])
 def test_templates_of_dvc_plots_have_the_same_looks(name: str) -> None:
     template = json.loads((ROOT / f".dvc/plots/{name}.json").read_text("utf-8"))
     assert _ranges(template, "color")

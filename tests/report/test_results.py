@@ -25,6 +25,7 @@ def test_comparison_has_the_fusions_then_the_baselines(comparison: Comparison) -
     assert [result.name for result in comparison.results] == [*NAMES, MAJORITY, THRESHOLD]
     assert list(comparison.fusions) == list(NAMES)
     assert [result.measured is None for result in comparison.results] == [False, False, True, True]
+    assert [result.cost is None for result in comparison.results] == [False, False, True, True]
     assert (comparison.seeds, comparison.samples) == ([0, 1], "synthetic")
 
 
@@ -40,6 +41,7 @@ def test_results_of_other_fusions_are_ignored(root: Path) -> None:
         "predictions/late/info.json",
         "metrics/fusions/hadamard.json",
         "metrics/training/late.json",
+        "metrics/cost/late.json",
         "predictions/majority_class/info.json",
         "metrics/fusions/threshold.json",
     ],

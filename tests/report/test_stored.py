@@ -65,6 +65,26 @@ def test_measurements_that_are_not_allowed_are_named(
     assert reason in refusal(root, "metrics/training/late.json", spoil)
 
 
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda content: content.pop("step_mb"), "key 'step_mb' is missing"),
+        (lambda content: content.update(step_mb=0), "step_mb = 0: must be"),
+        (lambda content: content["latency_ms"].pop("p95"), "key 'latency_ms.p95' is missing"),
+        (
+            lambda content: content.update(mflops_per_sample="few"),
+            "mflops_per_sample = 'few': must",
+        ),
+        (lambda content: content.update(parameters=7), "parameters = 7, of the predictions"),
+        (lambda content: content["environment"].pop("processor"), "processor' is missing"),
+    ],
+)
+def test_costs_that_are_not_allowed_or_of_another_model_are_named(
+    spoil: Callable[[dict[str, Any]], object], reason: str, root: Path
+) -> None:
+    assert reason in refusal(root, "metrics/cost/late.json", spoil)
+
+
 def test_where_a_fusion_was_trained_is_told_by_its_measurements(root: Path) -> None:
     trainings = read_comparison(root, NAMES).trainings
     assert list(trainings) == list(NAMES)

@@ -53,7 +53,7 @@ def test_the_notebooks_columns_come_first_and_are_means_on_val(
         assert row[column] == pytest.approx(np.mean([seed[metric] for seed in seeds]), abs=1e-6)
     accuracies = [seed["accuracy"] for seed in seeds]
     assert row["Accuracy Deviation"] == pytest.approx(np.std(accuracies, ddof=1), abs=1e-5)
-    expected = ["late", "late", 3_336_662, 1.5, 900.0]
+    expected = ["late", "late", 3_336_662, 1.5, 120.5]
     assert row[["Model", "Strategy", "Parameters", "Time (s/epoch)", "Memory (MB)"]].tolist() == (
         expected
     )
@@ -81,6 +81,28 @@ def test_baselines_have_the_last_rows_without_time_and_memory(table: pd.DataFram
     assert (majority["Collapsed Seeds"], threshold["Collapsed Seeds"]) == (2, 0)
     assert (majority["Seeds"], majority["Samples"]) == (2, "synthetic")
     assert table[["Time (s/epoch)", "Memory (MB)"]].iloc[-2:].isna().all(axis=None)
+
+
+COSTS = {
+    "MFLOPs per Sample": 101.5, "Latency (ms)": 1.0, "Latency p95 (ms)": 2.0,
+    "Samples per Second": 640.0, "Train Seconds": 22.5,
+}  # fmt: skip
+
+
+def test_what_a_fusion_costs_is_in_the_file_alone(table: pd.DataFrame) -> None:
+    assert table[list(COSTS)].iloc[0].to_dict() == COSTS
+    assert table[list(COSTS)].iloc[-2:].isna().all(axis=None)
+    shown = screen_table(table, PAIRS, width=300)
+    assert "640" not in shown
+    assert "22.5" not in shown
+
+
+def test_note_says_what_memory_is_but_not_of_an_earlier_table(table: pd.DataFrame) -> None:
+    said = "MB: held at most in a training step."
+    earlier = table.drop(columns=list(COSTS))
+    for shown in (screen_table, markdown_table):
+        assert said in " ".join(shown(table, PAIRS).split())
+        assert said not in " ".join(shown(earlier, PAIRS).split())
 
 
 def test_csv_comes_back_as_it_was(table: pd.DataFrame, tmp_path: Path) -> None:

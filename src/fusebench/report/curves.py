@@ -14,6 +14,7 @@ from fusebench.report.answer import answer_table
 from fusebench.report.distances import distances_table
 from fusebench.report.findings import Findings
 from fusebench.report.intervals import intervals_table
+from fusebench.report.pareto import pareto_table
 from fusebench.report.ranking import precision_recall_table, roc_table
 from fusebench.report.results import Comparison
 
@@ -37,6 +38,7 @@ def curve_tables(
         "metrics": metrics_table(comparison),
         "roc": roc_table(comparison.fusions),
         "precision_recall": precision_recall_table(comparison.fusions),
+        "pareto": pareto_table(comparison),
         "training": training_table(folder / "training", list(comparison.fusions)),
     }
 

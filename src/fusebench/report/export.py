@@ -1,6 +1,7 @@
 """A comparison copied to a folder: its tables, its pictures and what may be said of it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from fusebench.aside import replace_folder
@@ -13,6 +14,7 @@ from fusebench.report.results import SOURCES
 from fusebench.report.table import TABLE, markdown_table
 
 PICTURES = ("best", "metrics", "confusion", "pairs", "precision_recall", "roc", "training")
+PARETO = Path("plots/pareto.png")
 FILES = (
     TABLE,
     PAIRS,
@@ -25,7 +27,8 @@ FILES = (
 def export(read: Callable[[Path], bytes], folder: Path) -> None:
     """Write a comparison's files and verdict.md into a folder, all or none.
 
-    Commits of earlier versions have no metrics/interaction.json, and then the folder has none.
+    Commits of earlier versions have no metrics/interaction.json or plots/pareto.png, and then the
+    folder has none.
 
     Parameters
     ----------
@@ -35,6 +38,8 @@ def export(read: Callable[[Path], bytes], folder: Path) -> None:
     with replace_folder(folder) as aside:
         for path in FILES:
             (aside / path.name).write_bytes(read(path))
+        with suppress(ArtifactError):
+            (aside / PARETO.name).write_bytes(read(PARETO))
         findings = Findings.read(read)
         if findings.interaction:
             (aside / INTERACTION.name).write_bytes(read(INTERACTION))

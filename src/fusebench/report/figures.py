@@ -20,6 +20,7 @@ from fusebench.report.drawing import STYLE_SHEET, freeze, save, write
 from fusebench.report.findings import Findings
 from fusebench.report.intervals import pairs_figure
 from fusebench.report.looks import CONTEXT, GREY, looks, note, title
+from fusebench.report.pareto import pareto_figure
 from fusebench.report.ranking import precision_recall_figure, roc_figure
 from fusebench.report.results import Comparison
 
@@ -39,7 +40,7 @@ def write_plots(
     """Write <folder>/curves/*.csv for `dvc plots`, and pictures.
 
     A picture is <folder>/<name>.png to look at, and <folder>/vector/<name>.pdf and .svg for a
-    paper.
+    paper. Of times there is the first alone: what is in vector/ repeats to the bit.
 
     Parameters
     ----------
@@ -60,6 +61,7 @@ def write_plots(
         crossing = name in _CROSSING and len(comparison.fusions) > _FEW
         (save_in_full_colour if crossing else save)(figure, folder / f"{name}.png")
     write_vector(figures, folder / "vector")
+    save_in_full_colour(pareto_figure(comparison, tables["pareto"]), folder / "pareto.png")
 
 
 def save_in_full_colour(figure: Figure, path: Path) -> None:

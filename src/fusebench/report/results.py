@@ -11,7 +11,7 @@ from fusebench.errors import ArtifactError
 from fusebench.files import dvc_digest, json_text, md5_of
 from fusebench.prediction.predictions import BASELINES, FusionPredictions, read_predictions
 from fusebench.report.origin import origin_of
-from fusebench.report.stored import read_measured, read_metrics
+from fusebench.report.stored import read_cost, read_measured, read_metrics
 
 SOURCES = Path("metrics/sources.json")
 
@@ -30,6 +30,8 @@ class Result:
         As metrics/fusions/<name>.json.
     measured : dict or None
         As metrics/training/<name>.json; None where nothing was trained.
+    cost : dict or None
+        As metrics/cost/<name>.json; None where nothing was trained.
     digest : str
         Of predictions/<name>/, as in dvc.lock.
     """
@@ -38,6 +40,7 @@ class Result:
     predictions: FusionPredictions
     metrics: dict[str, Any]
     measured: dict[str, Any] | None
+    cost: dict[str, Any] | None
     digest: str
 
     @property
@@ -142,6 +145,7 @@ def _read_result(root: Path, name: str) -> Result:
         predictions,
         read_metrics(root / "metrics/fusions" / f"{name}.json", predictions),
         read_measured(root / "metrics/training" / f"{name}.json") if trained else None,
+        read_cost(root / "metrics/cost" / f"{name}.json", predictions) if trained else None,
         dvc_digest(root / "predictions" / name),
     )
 

@@ -49,6 +49,39 @@ class _Measured(Section):
     environment: _Environment
 
 
+class _Latency(Section):
+    model_config = ConfigDict(extra="ignore")
+    median: float = Field(gt=0)
+    p95: float = Field(gt=0)
+
+
+class _Cost(Section):
+    """What of metrics/cost/<fusion>.json is read here."""
+
+    model_config = ConfigDict(extra="ignore")
+    parameters: int = Field(ge=1)
+    mflops_per_sample: float = Field(gt=0)
+    latency_ms: _Latency
+    samples_per_second: _Median
+    step_mb: float = Field(gt=0)
+    train_seconds: float = Field(gt=0)
+    environment: _Environment
+
+
+def read_cost(path: Path, predictions: FusionPredictions) -> dict[str, Any]:
+    """Return metrics/cost/<fusion>.json.
+
+    Raises
+    ------
+    ArtifactError
+        The file is missing or broken, or is not of the model that made these predictions.
+    """
+    content = read_json(path)
+    checked(_Cost, content, path)
+    _check_parameters(path, content, predictions)
+    return content
+
+
 def read_measured(path: Path) -> dict[str, Any]:
     """Return metrics/training/<fusion>.json; raise ArtifactError if it is missing or broken."""
     content = read_json(path)
@@ -79,12 +112,16 @@ def read_metrics(path: Path, predictions: FusionPredictions) -> dict[str, Any]:
                     f"{path}: {part}.{name} = {content[part][name]}: of its seeds it is "
                     f"{summary}; {REMEDY}"
                 )
+    _check_parameters(path, content, predictions)
+    return content
+
+
+def _check_parameters(path: Path, content: dict[str, Any], predictions: FusionPredictions) -> None:
     if content["parameters"] != predictions.info["parameters"]:
         raise ArtifactError(
             f"{path}: parameters = {content['parameters']}, of the predictions "
             f"{predictions.info['parameters']}; {_REMADE}"
         )
-    return content
 
 
 def _fusion_section() -> type[Section]:

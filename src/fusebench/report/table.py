@@ -4,6 +4,8 @@ import csv
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +60,12 @@ def _val(metric: str, key: str = "mean") -> Callable[[Result], float]:
     return value
 
 
-def _measured(section: str, key: str) -> Callable[[Result], float]:
-    return lambda result: float(result.measured[section][key] if result.measured else "nan")
+def _measured(file: str, *keys: str) -> Callable[[Result], float]:
+    def value(result: Result) -> float:
+        content = getattr(result, file)
+        return float(reduce(getitem, keys, content)) if content else float("nan")
+
+    return value
 
 
 def _classes(metrics: dict[str, Any]) -> str:
@@ -68,6 +74,7 @@ def _classes(metrics: dict[str, Any]) -> str:
     return ", ".join(f"{count} × {name}" for name, count in classes.items())
 
 
+_MFLOPS = "MFLOPs per Sample"
 # The notebook's eight, now computed; then the test metrics; then the last.
 _FIRST = (
     Column("Model", str, lambda result: result.name, "model", lambda name: name.replace("_", " ")),
@@ -75,9 +82,9 @@ _FIRST = (
     Column("Validation Loss", float, _val("nll"), "val loss", "{:.4f}".format),
     Column("F1 Score", float, _val("f1")),
     Column("Parameters", int, lambda row: row.metrics["parameters"], "parameters", "{:,}".format),
-    Column("Time (s/epoch)", float, _measured("seconds_per_epoch", "median"), "s per epoch",
-           "{:.2f}".format),
-    Column("Memory (MB)", float, _measured("memory", "peak_mb"), "MB", "{:.0f}".format),
+    Column("Time (s/epoch)", float, _measured("measured", "seconds_per_epoch", "median"),
+           "s per epoch", "{:.2f}".format),
+    Column("Memory (MB)", float, _measured("cost", "step_mb"), "MB", "{:.0f}".format),
     Column("Accuracy", float, _val("accuracy"), "val accuracy", "{:.2f}".format),
     Column("Accuracy Deviation", float, _val("accuracy", "deviation")),
 )  # fmt: skip
@@ -86,6 +93,11 @@ _LAST = (
     Column("Collapsed Seeds", int, lambda row: row.metrics["collapsed_seeds"], "collapsed seeds"),
     Column("Collapsed To", str, lambda row: _classes(row.metrics)),
     Column("Samples", str, lambda result: result.samples),
+    Column(_MFLOPS, float, _measured("cost", "mflops_per_sample")),
+    Column("Latency (ms)", float, _measured("cost", "latency_ms", "median")),
+    Column("Latency p95 (ms)", float, _measured("cost", "latency_ms", "p95")),
+    Column("Samples per Second", float, _measured("cost", "samples_per_second", "median")),
+    Column("Train Seconds", float, _measured("cost", "train_seconds")),
 )
 RESULTS = "Results"
 """Column that names the predictions that were compared: pictures made from them bear it, too."""
@@ -103,8 +115,8 @@ def comparison_table(comparison: Comparison) -> pd.DataFrame:
     DataFrame
         The first columns are the notebook's eight: means over seeds on val, on which the epoch was
         selected; and the deviation of its accuracy. Then each metric on test, as mean and sample
-        standard deviation over seeds. Rates in percent, NLL in nats per sample, memory in MB (10⁶
-        bytes). NaN: not measured.
+        standard deviation over seeds. Rates in percent, NLL in nats per sample; memory of a
+        training step in MB (10⁶ bytes). NaN: not measured.
     """
     table = pd.DataFrame([_row(result) for result in comparison.results])
     table[RESULTS] = comparison.fingerprint
@@ -247,11 +259,16 @@ def _note(table: pd.DataFrame, shown: Sequence[Metric]) -> str:
     ]
     more = f" Only in {TABLE.name}: {', '.join(others)}." if others else ""
     return (
-        f"{first['Samples'].capitalize()} samples, {first['Seeds']} seed(s); {measures}. Test: "
-        "mean ± standard deviation over seeds. The epoch was selected on val: choose by val. No "
-        f"test figure selects an epoch.{more}{_note_on_chance(table, shown)}"
-        f"{_note_on_collapse(table)}{_note_on_results(table)}"
+        f"{first['Samples'].capitalize()} samples, {first['Seeds']} seed(s); {measures}."
+        f"{_note_on_memory(table)} Test: mean ± standard deviation over seeds. The epoch was "
+        f"selected on val: choose by val. No test figure selects an epoch.{more}"
+        f"{_note_on_chance(table, shown)}{_note_on_collapse(table)}{_note_on_results(table)}"
     )
+
+
+def _note_on_memory(table: pd.DataFrame) -> str:
+    # Earlier tables have that of the whole process.
+    return " MB: held at most in a training step." if {_MFLOPS, "Memory (MB)"} <= {*table} else ""
 
 
 def _note_on_results(table: pd.DataFrame) -> str:
