@@ -34,12 +34,14 @@ def main() -> None:
     from fusebench.report.figures import write_plots
     from fusebench.report.findings import Findings
     from fusebench.report.provenance import differences
+    from fusebench.report.robustness_text import Robustness
     from fusebench.report.suite import SUMMARY, read_suite
     from fusebench.report.table import SCREEN_WIDTH, screen_table
     from fusebench.report.verdict import on_screen
 
     comparison = read_comparison(Path(), fusions)
-    findings = Findings.of(comparison, params, read_suite())
+    robustness = Robustness.read(Path.read_bytes)
+    findings = Findings.of(comparison, params, read_suite(), robustness)
     # This reads the learning curves: what is broken is found before anything is written.
     curves = curve_tables(comparison, findings, Path("plots"))
     # Gone first and written last: what is ended between has no sources, and views say so.

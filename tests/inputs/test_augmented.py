@@ -86,6 +86,6 @@ def test_corruptions_are_applied_in_their_order(first: str, samples: Samples) ->
     assert all([known.corruption for known in each] == [first, second] for each in conditions)
     # A camera that is off shows no noise of before; noise after it is there.
     off = np.array([Condition("rgb_off", 4) in each for each in conditions])
-    lit = whole(augmented(samples, **chance), 16)["rgb"].flatten(1).any(1).numpy()
+    lit = whole(augmented(samples, BOTH, 0, 0, **chance), 16)["rgb"].flatten(1).any(1).numpy()
     assert off.any()
     assert lit[off].all() == (first == "rgb_off")

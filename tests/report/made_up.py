@@ -17,11 +17,14 @@ from fusebench.prediction.predictions import (
     write_info,
     write_seed,
 )
+from fusebench.report import robustness_files
 from fusebench.report.best import Best
 from fusebench.report.findings import Findings
 from fusebench.report.interaction import KINDS, SEEN, Amount, Interaction, Source
 from fusebench.report.pairs import Pair
 from fusebench.report.results import Comparison
+from fusebench.report.robustness_files import SUMMARY_KINDS
+from fusebench.report.robustness_pairs import PAIR_KINDS
 from fusebench.report.suite import SUMMARY, write_suite
 from fusebench.report.table import comparison_table
 
@@ -104,7 +107,16 @@ def write_results(root: Path, names: Sequence[str] = NAMES, seeds: Sequence[int]
     write_predictions(root, MAJORITY, 0.0, seeds, **none, inputs=[])
     write_predictions(root, THRESHOLD, 1.0, seeds, **none | {"parameters": 1}, inputs=["lidar"])
     write_suite(root / SUMMARY, [])
+    write_robustness(root, names)
     return root
+
+
+def write_robustness(root: Path, names: Sequence[str]) -> None:
+    """Write the files of stage robustness: models were put under no corruption."""
+    no_figure = [{"fusion": name, "robustness": np.nan, "worst": ""} for name in names]
+    summary = pd.DataFrame(no_figure, columns=list(SUMMARY_KINDS))
+    write_table(root / robustness_files.SUMMARY, summary)
+    write_table(root / robustness_files.PAIRS, pd.DataFrame(columns=list(PAIR_KINDS)))
 
 
 # Ten seeds; the first fusion is shown to be better.

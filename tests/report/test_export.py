@@ -6,7 +6,7 @@ import pytest
 from tests.report.made_up import PAIR, findings_of
 
 from fusebench.errors import ArtifactError
-from fusebench.report.export import FILES, PARETO, export, exported, verdict_head, verdict_page
+from fusebench.report.export import FILES, NEWER, export, exported, verdict_head, verdict_page
 from fusebench.report.findings import Findings
 from fusebench.report.interaction import INTERACTION
 from fusebench.report.pairs import PAIRS
@@ -21,10 +21,12 @@ def test_exported_files_are_those_of_the_comparison_and_the_verdict(
     export(lambda path: (compared / path).read_bytes(), folder)
     assert {path.name for path in folder.iterdir()} == {
         "verdict.md", "comparison.csv", "sources.json", "pairs.csv", "best.csv",
-        "interaction.json",
+        "interaction.json", "robustness_summary.csv", "robustness_pairs.csv",
         *(path.name for path in (compared / "plots").glob("*.png")),
     }  # fmt: skip
-    for path in (*FILES, INTERACTION, PARETO):
+    for path in (*FILES, INTERACTION, *NEWER):
+        if not (compared / path).exists():
+            continue
         assert (folder / path.name).read_bytes() == (compared / path).read_bytes()
     page = verdict_page(Findings.read(lambda path: (compared / path).read_bytes()))
     assert (folder / "verdict.md").read_text("utf-8") == page
@@ -36,16 +38,17 @@ def test_a_commit_before_there_were_such_files_is_exported_without_them(
     compared: Path, tmp_path: Path
 ) -> None:
     def earlier(path: Path) -> bytes:
-        if path in (INTERACTION, PARETO):
+        if path in (INTERACTION, *NEWER):
             raise ArtifactError(f"{path}: not in 'HEAD~9'")
         return (compared / path).read_bytes()
 
     folder = tmp_path / "exported"
     export(earlier, folder)
     assert not (folder / INTERACTION.name).exists()
-    assert not (folder / PARETO.name).exists()
+    assert not [path for path in NEWER if (folder / path.name).exists()]
     assert "Your data" not in (folder / "verdict.md").read_text("utf-8")
     assert exported(folder).interaction is None
+    assert exported(folder).robustness is None
 
 
 def test_page_says_what_to_use_then_the_table_then_each_pair(comparison: Comparison) -> None:

@@ -14,11 +14,12 @@ from fusebench.evaluation.metrics import METRICS
 from fusebench.files import write_table
 from fusebench.models.registry import names as fusion_names
 from fusebench.prediction.predictions import BASELINES
+from fusebench.report import columns
 from fusebench.report import table as tables
+from fusebench.report.columns import Column
 from fusebench.report.results import Comparison, read_comparison
 from fusebench.report.table import (
     SCREEN_WIDTH,
-    Column,
     comparison_table,
     markdown_table,
     parse_comparison_table,
@@ -137,7 +138,7 @@ def test_screen_shows_the_primary_metric_then_those_that_fit(
     first = table.iloc[0]
     cells = [
         f"{first[column]:.{digits}f} ± {first[f'{column} Deviation']:.{digits}f}"
-        for column, digits in (("Test Balanced Accuracy", 1), ("Test F1", 1), ("Test NLL", 3))
+        for column, digits in (("Test Balanced Accuracy", 1), ("Test NLL", 3))
     ]
     assert " ".join([*cells, "0"]) in " ".join(rows[0].split())
     note = " ".join(note.split())
@@ -199,7 +200,7 @@ def test_column_is_declared_in_one_place(
     comparison: Comparison, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     column = Column("Letters", int, lambda result: len(result.name), "letters", "<{}>".format)
-    monkeypatch.setattr(tables, "_LAST", (*tables._LAST, column))
+    monkeypatch.setattr(tables, "LAST", (*columns.LAST, column))
     parsed = parse_comparison_table(comparison_table(comparison).to_csv(index=False))
     assert parsed["Letters"].tolist() == [4, 8, 14, 9]
     for shown in (screen_table(parsed, PAIRS), markdown_table(parsed, PAIRS)):
@@ -212,7 +213,7 @@ def test_markdown_has_the_cells_of_the_screen_aligned_to_the_right(table: pd.Dat
     headings = [cell.strip() for cell in head.strip("|").split("|")]
     assert headings[0] == "model"
     assert headings[-4:] == [
-        "test balanced accuracy", "test F1", "test NLL", "collapsed seeds",
+        "test balanced accuracy", "test NLL", "robust (%)", "collapsed seeds",
     ]  # fmt: skip
     marks = [cell.strip() for cell in align.strip("|").split("|")]
     assert all(mark.endswith(":") for mark in marks[1:])

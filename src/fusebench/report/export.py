@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fusebench.aside import replace_folder
 from fusebench.errors import ArtifactError
+from fusebench.report import robustness_files
 from fusebench.report.best import BEST
 from fusebench.report.findings import Findings
 from fusebench.report.interaction import INTERACTION
@@ -14,7 +15,14 @@ from fusebench.report.results import SOURCES
 from fusebench.report.table import TABLE, markdown_table
 
 PICTURES = ("best", "metrics", "confusion", "pairs", "precision_recall", "roc", "training")
-PARETO = Path("plots/pareto.png")
+NEWER = (
+    Path("plots/pareto.png"),
+    Path("plots/stress/overview.png"),
+    robustness_files.TABLE,
+    robustness_files.SUMMARY,
+    robustness_files.PAIRS,
+)
+"""What commits of earlier versions lack."""
 FILES = (
     TABLE,
     PAIRS,
@@ -27,8 +35,7 @@ FILES = (
 def export(read: Callable[[Path], bytes], folder: Path) -> None:
     """Write a comparison's files and verdict.md into a folder, all or none.
 
-    Commits of earlier versions have no metrics/interaction.json or plots/pareto.png, and then the
-    folder has none.
+    Commits of earlier versions lack some, and then the folder does.
 
     Parameters
     ----------
@@ -38,8 +45,9 @@ def export(read: Callable[[Path], bytes], folder: Path) -> None:
     with replace_folder(folder) as aside:
         for path in FILES:
             (aside / path.name).write_bytes(read(path))
-        with suppress(ArtifactError):
-            (aside / PARETO.name).write_bytes(read(PARETO))
+        for path in NEWER:
+            with suppress(ArtifactError, FileNotFoundError):
+                (aside / path.name).write_bytes(read(path))
         findings = Findings.read(read)
         if findings.interaction:
             (aside / INTERACTION.name).write_bytes(read(INTERACTION))

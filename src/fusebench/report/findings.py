@@ -20,6 +20,7 @@ from fusebench.report.interaction_text import interaction_sentences
 from fusebench.report.pairs import PAIRS, correct, estimate_pairs, parse_pairs
 from fusebench.report.recommendation import recommendation, remarks
 from fusebench.report.results import Comparison
+from fusebench.report.robustness_text import Robustness
 from fusebench.report.roles import BASELINE, PLANNED, UNPLANNED
 from fusebench.report.settings import CompareParams, planned, unplanned
 from fusebench.report.study import Study
@@ -40,16 +41,23 @@ class Findings:
         As metrics/comparison.csv, metrics/pairs.csv and metrics/best.csv.
     interaction : Interaction or None
         As metrics/interaction.json; None: of a commit before there was one.
+    robustness : Robustness or None
+        As the files of stage robustness; None: of a commit before there was such a stage.
     """
 
     table: pd.DataFrame
     pairs: pd.DataFrame
     best: pd.DataFrame
     interaction: Interaction | None = None
+    robustness: Robustness | None = None
 
     @classmethod
     def of(
-        cls, comparison: Comparison, params: CompareParams, suite: Sequence[SuiteRow] = ()
+        cls,
+        comparison: Comparison,
+        params: CompareParams,
+        suite: Sequence[SuiteRow] = (),
+        robustness: Robustness | None = None,
     ) -> Self:
         """Compare.
 
@@ -57,11 +65,13 @@ class Findings:
         ----------
         suite : sequence of SuiteRow
             What was measured on the demonstration tasks.
+        robustness : Robustness or None
+            What stage robustness found.
         """
         rows = {row.name: row.predictions for row in comparison.results}
         pairs, best = compare_fusions(comparison.fusions, params, rows.get(THRESHOLD))
         table = with_chance(comparison_table(comparison), comparison)
-        return cls(table, pairs, best, interaction_of(comparison, suite))
+        return cls(table, pairs, best, interaction_of(comparison, suite), robustness)
 
     @classmethod
     def read(cls, read: Callable[[Path], bytes]) -> Self:
@@ -77,7 +87,7 @@ class Findings:
         if interaction and interaction.results not in table.get(RESULTS, pd.Series()).tolist():
             interaction = None
         pairs, best = parse_pairs(read(PAIRS).decode()), parse_best(read(BEST).decode())
-        return cls(table, pairs, best, interaction)
+        return cls(table, pairs, best, interaction, Robustness.read(read))
 
     def write(self) -> None:
         """Write the three tables, and what the data are like."""
@@ -95,7 +105,8 @@ class Findings:
     def remarks(self) -> list[str]:
         """What limits that answer, and what the data are like."""
         limits = [*chance_remarks(self.table, self.pairs), *remarks(self.pairs, self.best)]
-        return [*limits, *interaction_sentences(self.interaction)]
+        withstood = self.robustness.sentences if self.robustness else []
+        return [*limits, *interaction_sentences(self.interaction), *withstood]
 
     @property
     def sentences(self) -> list[str]:

@@ -1,7 +1,8 @@
 """What the comparison is made of: each fusion's metrics, predictions and measurements."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from fusebench.errors import ArtifactError
 from fusebench.files import dvc_digest, json_text, md5_of
 from fusebench.prediction.predictions import BASELINES, FusionPredictions, read_predictions
 from fusebench.report.origin import origin_of
+from fusebench.report.robustness_files import SUMMARY, read_robustness
 from fusebench.report.stored import read_cost, read_measured, read_metrics
 
 SOURCES = Path("metrics/sources.json")
@@ -34,6 +36,8 @@ class Result:
         As metrics/cost/<name>.json; None where nothing was trained.
     digest : str
         Of predictions/<name>/, as in dvc.lock.
+    robustness : float
+        As metrics/robustness_summary.csv; NaN: there is none.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Result:
     measured: dict[str, Any] | None
     cost: dict[str, Any] | None
     digest: str
+    robustness: float = math.nan
 
     @property
     def samples(self) -> str:
@@ -131,7 +136,11 @@ def read_comparison(root: Path, fusions: Sequence[str]) -> Comparison:
     ArtifactError
         A file is missing or broken, or two fusions were measured on other samples or seeds.
     """
-    results = tuple(_read_result(root, name) for name in (*fusions, *BASELINES))
+    robustness = read_robustness(root / SUMMARY)
+    results = tuple(
+        replace(_read_result(root, name), robustness=robustness.get(name, math.nan))
+        for name in (*fusions, *BASELINES)
+    )
     for result in results[1:]:
         _check_same_samples(results[0], result)
     return Comparison(results)

@@ -20,6 +20,7 @@ from fusebench.evaluation.metrics import METRICS, Floats, correct_per_sample
 from fusebench.inputs.corruption import corruption_of
 from fusebench.prediction.predictions import PartPredictions
 from fusebench.report.chance import above_chance
+from fusebench.report.robustness_files import SUMMARY_KINDS
 from fusebench.report.study import Study
 from fusebench.statistics.estimates import LEVEL
 from fusebench.statistics.paired import Paired, pair
@@ -199,9 +200,3 @@ def summary_table(table: pd.DataFrame) -> pd.DataFrame:
              "worst": worst[1], "worst_robustness": left.min() if len(left) else math.nan}
         )  # fmt: skip
     return pd.DataFrame(rows, columns=list(SUMMARY_KINDS)).round(_DIGITS)
-
-
-SUMMARY_KINDS: Mapping[str, type] = {
-    "fusion": str, "robustness": float, "worst": str, "worst_robustness": float,
-}  # fmt: skip
-"""Columns of metrics/robustness_summary.csv."""

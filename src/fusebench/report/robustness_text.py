@@ -11,15 +11,12 @@ from fusebench.errors import ArtifactError
 from fusebench.files import parse_table
 from fusebench.inputs.corruption import SEVERITIES, corruption_of, names
 from fusebench.report.recommendation import listed
-from fusebench.report.robustness import ALL, SUMMARY_KINDS
+from fusebench.report.robustness import ALL
+from fusebench.report.robustness_files import PAIRS, SUMMARY, SUMMARY_KINDS
 from fusebench.report.robustness_pairs import PAIR_KINDS, StressPair, stress_pairs
 from fusebench.report.roles import PLANNED
 from fusebench.report.study import SUCCESSES
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
-
-TABLE = Path("metrics/robustness.csv")
-SUMMARY = Path("metrics/robustness_summary.csv")
-PAIRS = Path("metrics/robustness_pairs.csv")
 
 
 @dataclass(frozen=True)
@@ -56,12 +53,6 @@ class Robustness:
         return cls(
             parse_table(SUMMARY, texts[0], SUMMARY_KINDS), parse_table(PAIRS, texts[1], PAIR_KINDS)
         )
-
-    @property
-    def figures(self) -> dict[str, float]:
-        """Robustness of each fusion, between 0 and 1 where it keeps part; NaN: there is none."""
-        kept = zip(self.summary["fusion"], self.summary["robustness"], strict=True)
-        return {str(fusion): float(value) for fusion, value in kept}
 
     @property
     def sentences(self) -> list[str]:

@@ -3,9 +3,6 @@
 import csv
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import reduce
-from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +10,10 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from fusebench.evaluation.measure import collapsed_classes
 from fusebench.evaluation.metrics import METRICS, Metric
 from fusebench.files import parse_table
 from fusebench.prediction.predictions import BASELINES
+from fusebench.report.columns import FIRST, LAST, MFLOPS, Column
 from fusebench.report.results import Comparison, Result
 from fusebench.report.roles import primary_metric
 
@@ -26,85 +23,12 @@ AT_CHANCE = "At Chance"
 SCREEN_WIDTH = 100
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of the comparison that is not a test metric. It is declared here alone.
-
-    Attributes
-    ----------
-    name : str
-        In metrics/comparison.csv.
-    kind : {str, int, float}
-        Of its cells; float may be NaN: not measured.
-    value : callable
-        Gives the cell of a result.
-    heading : str
-        On screens and in Markdown; empty: it is in the file alone.
-    text : callable
-        Gives what a reader sees of a cell.
-    """
-
-    name: str
-    kind: type
-    value: Callable[[Result], Any]
-    heading: str = ""
-    text: Callable[[Any], str] = str
-
-
-def _val(metric: str, key: str = "mean") -> Callable[[Result], float]:
-    def value(result: Result) -> float:
-        figure = result.metrics["val"][metric][key]
-        # There is no deviation of one seed.
-        return float("nan") if figure is None else float(figure)
-
-    return value
-
-
-def _measured(file: str, *keys: str) -> Callable[[Result], float]:
-    def value(result: Result) -> float:
-        content = getattr(result, file)
-        return float(reduce(getitem, keys, content)) if content else float("nan")
-
-    return value
-
-
-def _classes(metrics: dict[str, Any]) -> str:
-    """Return the classes that seeds collapsed to: "2 × cubes, 1 × spheres"."""
-    classes = collapsed_classes(metrics)
-    return ", ".join(f"{count} × {name}" for name, count in classes.items())
-
-
-_MFLOPS = "MFLOPs per Sample"
-# The notebook's eight, now computed; then the test metrics; then the last.
-_FIRST = (
-    Column("Model", str, lambda result: result.name, "model", lambda name: name.replace("_", " ")),
-    Column("Strategy", str, lambda result: result.predictions.info["strategy"]),
-    Column("Validation Loss", float, _val("nll"), "val loss", "{:.4f}".format),
-    Column("F1 Score", float, _val("f1")),
-    Column("Parameters", int, lambda row: row.metrics["parameters"], "parameters", "{:,}".format),
-    Column("Time (s/epoch)", float, _measured("measured", "seconds_per_epoch", "median"),
-           "s per epoch", "{:.2f}".format),
-    Column("Memory (MB)", float, _measured("cost", "step_mb"), "MB", "{:.0f}".format),
-    Column("Accuracy", float, _val("accuracy"), "val accuracy", "{:.2f}".format),
-    Column("Accuracy Deviation", float, _val("accuracy", "deviation")),
-)  # fmt: skip
-_LAST = (
-    Column("Seeds", int, lambda result: len(result.predictions.seeds)),
-    Column("Collapsed Seeds", int, lambda row: row.metrics["collapsed_seeds"], "collapsed seeds"),
-    Column("Collapsed To", str, lambda row: _classes(row.metrics)),
-    Column("Samples", str, lambda result: result.samples),
-    Column(_MFLOPS, float, _measured("cost", "mflops_per_sample")),
-    Column("Latency (ms)", float, _measured("cost", "latency_ms", "median")),
-    Column("Latency p95 (ms)", float, _measured("cost", "latency_ms", "p95")),
-    Column("Samples per Second", float, _measured("cost", "samples_per_second", "median")),
-    Column("Train Seconds", float, _measured("cost", "train_seconds")),
-)
 RESULTS = "Results"
 """Column that names the predictions that were compared: pictures made from them bear it, too."""
 # Without these a table cannot be shown; a file of an earlier commit may lack others.
 _NEEDED = ("Model", "Seeds", "Samples")
 # Shown before the others where there is no room for all; the metric that decides comes first.
-_PREFERRED = ("balanced_accuracy", "f1", "nll")
+_PREFERRED = ("balanced_accuracy", "nll", "f1")
 
 
 def comparison_table(comparison: Comparison) -> pd.DataFrame:
@@ -124,13 +48,13 @@ def comparison_table(comparison: Comparison) -> pd.DataFrame:
 
 
 def _row(result: Result) -> dict[str, Any]:
-    row = {column.name: column.value(result) for column in _FIRST}
+    row = {column.name: column.value(result) for column in FIRST}
     for name, metric in METRICS.items():
         summary = result.metrics["test"][name]
         row[_column(metric)] = summary["mean"]
         deviation = summary["deviation"]
         row[f"{_column(metric)} Deviation"] = float("nan") if deviation is None else deviation
-    return row | {column.name: column.value(result) for column in _LAST}
+    return row | {column.name: column.value(result) for column in LAST}
 
 
 def _column(metric: Metric) -> str:
@@ -150,7 +74,7 @@ def parse_comparison_table(text: str) -> pd.DataFrame:
     header = next(csv.reader(text.splitlines()), [])
     kinds: dict[str, type] = {name: float for name in header if name.startswith("Test ")}
     kinds |= {RESULTS: str} if RESULTS in header else {}
-    for column in (*_FIRST, *_LAST):
+    for column in (*FIRST, *LAST):
         if column.name in header or column.name in _NEEDED:
             kinds[column.name] = column.kind
     return parse_table(TABLE, text, kinds)
@@ -214,7 +138,7 @@ def _screen(cells: pd.DataFrame) -> Table:
 def _cells(table: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
     """Return what a reader sees, as text, by heading."""
     # What is measured on val stands beside what is measured on test.
-    first = sorted(_FIRST, key=lambda column: column.heading.startswith("val"))
+    first = sorted(FIRST, key=lambda column: column.heading.startswith("val"))
     cells = _texts(table, first)
     for metric in metrics:
         # The last digit says nothing beside a deviation of seeds.
@@ -225,7 +149,7 @@ def _cells(table: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
         # In front, where it does not move the figures of a column that is aligned to the right.
         marks = _is_at_chance(table, metric).map({True: "*", False: ""})
         cells[f"test {metric.label}"] = marks + mean + spread
-    return pd.DataFrame(cells | _texts(table, _LAST))
+    return pd.DataFrame(cells | _texts(table, LAST))
 
 
 def _is_at_chance(table: pd.DataFrame, metric: Metric) -> "pd.Series[bool]":
@@ -268,7 +192,7 @@ def _note(table: pd.DataFrame, shown: Sequence[Metric]) -> str:
 
 def _note_on_memory(table: pd.DataFrame) -> str:
     # Earlier tables have that of the whole process.
-    return " MB: held at most in a training step." if {_MFLOPS, "Memory (MB)"} <= {*table} else ""
+    return " MB: held at most in a training step." if {MFLOPS, "Memory (MB)"} <= {*table} else ""
 
 
 def _note_on_results(table: pd.DataFrame) -> str:

@@ -1,0 +1,303 @@
+"""Robustness in numbers and words, on answers that are made up."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from tests.parts import answers, part_of
+
+from fusebench.errors import ArtifactError
+from fusebench.inputs.corruption import Condition
+from fusebench.prediction.predictions import PartPredictions
+from fusebench.report.robustness import ALL, Stressed, interval, robustness_table, summary_table
+from fusebench.report.robustness_pairs import PAIR_KINDS, StressPair, pairs_table
+from fusebench.report.robustness_text import Robustness, label
+from fusebench.report.roles import PLANNED, UNPLANNED
+from fusebench.report.severity import severity_figures
+from fusebench.stress.selection import CLEAN, conditions
+from fusebench.stress.stored import StressPredictions
+
+NAMES = ("range_noise", "lidar_off", "rgb_off")
+LABELS = [0] * 30 + [1] * 30
+
+
+def made_up(
+    name: str, wrong: dict[str, Sequence[int]], seeds: int = 5, clean: int = 0, jitter: int = 1
+) -> StressPredictions:
+    """Make a fusion that errs in so many samples of each class at each severity of a corruption.
+
+    Parameters
+    ----------
+    wrong : dict of str to sequence of 4 int
+        By corruption; none where it is not named.
+    clean : int
+        Of the clean samples.
+    jitter : int
+        By so many the numbers differ between seeds, at most.
+    """
+    chosen = conditions(NAMES)
+
+    def part(seed: int, condition: Condition) -> PartPredictions:
+        count = clean
+        if condition.severity:
+            count = wrong.get(condition.corruption, [clean] * 4)[condition.severity - 1]
+        if count:
+            count = min(30, count + seed % (jitter + 1))
+        # Other samples in each seed.
+        rows = [(row + 7 * seed) % 30 + 30 * half for half in (0, 1) for row in range(count)]
+        return part_of(LABELS, answers(LABELS, rows))
+
+    info = {
+        "fusion": name, "strategy": "intermediate", "inputs": ["rgb", "lidar"],
+        "classes": ["cubes", "spheres"], "positive": "spheres", "synthetic": True,
+    }  # fmt: skip
+    parts = {seed: [part(seed, each) for each in chosen] for seed in range(seeds)}
+    return StressPredictions(info, chosen, parts)
+
+
+def compared(stressed: Stressed, *planned: tuple[str, str], margin: float | None = 2.0) -> Any:
+    return pairs_table(stressed, {PLANNED: planned, UNPLANNED: []}, margin)
+
+
+# --- The figure ---
+
+
+def test_robustness_is_the_share_of_the_advantage_over_chance_that_is_left() -> None:
+    weak = made_up("late", {"range_noise": [3, 6, 9, 15]}, jitter=0)
+    table = robustness_table(Stressed({"late": weak}))
+    rows = table[table["corruption"] == "range_noise"]
+    # 3 of 30 wrong in each class: 90 %, and (90 − 50) / (100 − 50).
+    assert rows["balanced_accuracy"].tolist() == [90, 80, 70, 50]
+    assert rows["robustness"].tolist() == pytest.approx([0.8, 0.6, 0.4, 0])
+    assert table[table["corruption"] == "lidar_off"]["robustness"].tolist() == [1] * 4
+    first = table.iloc[0]
+    assert (first["corruption"], first["severity"], first["robustness"]) == ("clean", 0, 1)
+
+
+def test_it_is_relative_to_the_fusions_own_clean_answers() -> None:
+    table = robustness_table(
+        Stressed({"late": made_up("late", {"rgb_off": [9] * 4}, clean=3, jitter=0)})
+    )
+    # (70 − 50) / (90 − 50)
+    assert table[table["corruption"] == "rgb_off"]["robustness"].tolist() == pytest.approx(
+        [0.5] * 4
+    )
+
+
+def test_there_is_none_where_clean_answers_are_at_chance() -> None:
+    guessing = made_up("late", {}, clean=14)
+    table = robustness_table(Stressed({"late": guessing, "add": made_up("add", {})}))
+    assert table.loc[table["fusion"] == "late", "robustness"].isna().all()
+    assert table.loc[table["fusion"] == "add", "robustness"].notna().all()
+    summary = summary_table(table)
+    assert np.isnan(summary["robustness"][0])
+    assert summary["worst"].tolist()[0] == ""
+    said = Robustness(summary, pd.DataFrame(columns=list(PAIR_KINDS)))
+    assert not said.sentences, "nothing is said without a corruption"
+
+
+def test_the_one_figure_counts_each_sensor_the_same_and_names_the_worst() -> None:
+    fusion = made_up(
+        "late", {"range_noise": [3] * 4, "lidar_off": [9] * 4, "rgb_off": [15] * 4}, jitter=0
+    )
+    summary = summary_table(robustness_table(Stressed({"late": fusion})))
+    # LiDAR: the mean of 0.8 and 0.4; RGB: 0.
+    assert summary["robustness"].tolist() == pytest.approx([(0.6 + 0.0) / 2])
+    assert summary["worst"].tolist() == ["rgb_off"]
+    assert summary["worst_robustness"].tolist() == [0]
+
+
+@given(st.lists(st.floats(0, 100), min_size=2, max_size=10))
+def test_the_interval_over_seeds_is_students_within_what_can_be(values: list[float]) -> None:
+    array = np.array(values)
+    low, high = interval(array)
+    if np.ptp(array):
+        ends = stats.t.interval(0.95, len(values) - 1, array.mean(), stats.sem(array))
+        assert (low, high) == pytest.approx(tuple(np.clip(ends, 0, 100)), abs=1e-6)
+    assert 0 <= low <= array.mean() + 1e-9
+    assert array.mean() - 1e-9 <= high <= 100
+
+
+def test_one_seed_has_no_interval() -> None:
+    table = robustness_table(Stressed({"late": made_up("late", {}, seeds=1)}))
+    assert table[["low", "high"]].isna().all(axis=None)
+
+
+# --- Two fusions ---
+
+
+def test_differences_are_means_over_severities_and_all_counts_each_sensor_the_same() -> None:
+    stressed = Stressed(
+        {
+            "add": made_up("add", {}, jitter=0),
+            "late": made_up("late", {"lidar_off": [3, 6, 9, 12], "rgb_off": [3] * 4}, jitter=0),
+        }
+    )
+    pairs = compared(stressed, ("add", "late"))
+    assert pairs["corruption"].tolist() == [*NAMES, ALL]
+    assert pairs["difference"].tolist() == pytest.approx([0, 25, 10, (12.5 + 10) / 2])
+    assert (pairs["low"] <= pairs["difference"]).all()
+    assert (pairs["difference"] <= pairs["high"]).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, 20), min_size=8, max_size=8))
+def test_a_pair_turned_around_is_the_same_with_the_other_sign(wrong: list[int]) -> None:
+    stressed = Stressed(
+        {
+            "add": made_up("add", {"rgb_off": wrong[:4]}),
+            "late": made_up("late", {"rgb_off": wrong[4:]}),
+        }
+    )
+    one, other = (compared(stressed, pair) for pair in (("add", "late"), ("late", "add")))
+    assert one["difference"].tolist() == pytest.approx((-other["difference"]).tolist())
+    assert one["low"].tolist() == pytest.approx((-other["high"]).tolist())
+    assert one["holm"].tolist() == pytest.approx(other["holm"].tolist())
+
+
+def test_holm_is_over_all_planned_pairs_and_corruptions() -> None:
+    fusions = {
+        "add": made_up("add", {}), "late": made_up("late", {"rgb_off": [2, 3, 4, 5]}),
+        "concat": made_up("concat", {"lidar_off": [1, 2, 3, 4]}),
+    }  # fmt: skip
+    stressed = Stressed(fusions)
+    roles = {PLANNED: [("add", "late")], UNPLANNED: [("add", "concat")]}
+    pairs = pairs_table(stressed, roles, 2.0)
+    planned = pairs[pairs["role"] == PLANNED]
+    assert len(planned) == 4
+    assert (planned["holm"] >= planned["p"]).all()
+    assert planned["holm"].min() == pytest.approx(min(1, 4 * planned["p"].min()), abs=1e-5)
+    assert pairs.loc[pairs["role"] == UNPLANNED, ["p", "holm"]].isna().all(axis=None)
+
+
+def test_other_samples_seeds_or_corruptions_are_refused() -> None:
+    first = made_up("add", {})
+    with pytest.raises(ArtifactError, match="stress/late: other seeds or corruptions"):
+        Stressed({"add": first, "late": made_up("late", {}, seeds=4)})
+    fewer = StressPredictions(first.info, [CLEAN], {s: p[:1] for s, p in first.seeds.items()})
+    with pytest.raises(ArtifactError, match="stress/late: other seeds or corruptions"):
+        Stressed({"add": first, "late": fewer})
+
+
+def test_without_a_corruption_there_are_no_pairs_and_no_pictures() -> None:
+    first = made_up("add", {})
+    alone = StressPredictions(first.info, [CLEAN], {s: p[:1] for s, p in first.seeds.items()})
+    stressed = Stressed({"add": alone, "late": alone})
+    table = robustness_table(stressed)
+    assert compared(stressed, ("add", "late")).empty
+    assert np.isnan(summary_table(table)["robustness"]).all()
+    assert not severity_figures(table, summary_table(table), 50, "")
+
+
+# --- Words ---
+
+PAIR = StressPair(
+    corruption="rgb_off", role=PLANNED, first="late", second="add", difference=9.0, low=4.0,
+    high=14.0, fixed_low=7.0, fixed_high=11.0, compares="means", p=0.0001, holm=0.001, seeds=10,
+)  # fmt: skip
+OTHER = PAIR._replace(corruption="all", difference=0.1, low=-1, high=1.2, p=0.9, holm=0.9)
+
+
+def said(*pairs: StressPair, robustness: float = 0.7) -> list[str]:
+    summary = pd.DataFrame(
+        {"fusion": ["late", "add"], "robustness": [robustness, 0.5],
+         "worst": ["rgb_off", "range_noise"], "worst_robustness": [0.25, 0.125]}
+    )  # fmt: skip
+    return Robustness(summary, pd.DataFrame(pairs, columns=list(PAIR_KINDS))).sentences
+
+
+def test_each_fusion_is_said_with_what_it_keeps_the_highest_first() -> None:
+    assert said(PAIR, OTHER)[0] == (
+        "Of its advantage over chance each fusion keeps under corruptions of one sensor, mean over "
+        "1 of them at 4 severities: late 70 % (least under camera off: 25 %) and add 50 % (least "
+        "under noise on ranges: 12 %)."
+    )
+    assert (
+        "add 50 % (least under noise on ranges: 12 %) and late 30 %"
+        in said(PAIR, OTHER, robustness=0.3)[0]
+    )
+
+
+def test_a_difference_that_is_shown_is_said_from_the_better_ones_side() -> None:
+    words = (
+        "Shown under corruptions, after Holm over 2 tests: late is better than add under camera "
+        "off (+9.0 points, 95 % interval +4.0 to +14.0)."
+    )
+    assert said(PAIR, OTHER)[-1] == words
+    turned = PAIR._replace(first="add", second="late", difference=-9, low=-14, high=-4)
+    assert said(turned, OTHER)[-1] == words
+    assert said(PAIR._replace(difference=-9, low=-14, high=-4), OTHER)[-1] == words.replace(
+        "late is better than add", "add is better than late"
+    )
+
+
+def test_what_is_not_shown_is_not_said() -> None:
+    none = "No planned contrast is shown to differ under any corruption, after Holm over 2 tests."
+    assert said(PAIR._replace(holm=0.06), OTHER)[-1] == none
+    unplanned = PAIR._replace(role=UNPLANNED, corruption="all")
+    assert "Shown" not in "".join(said(unplanned))
+
+
+def test_few_seeds_allow_no_words_on_fusions_trained_again() -> None:
+    assert said(PAIR._replace(seeds=4), OTHER._replace(seeds=4))[-1] == (
+        "4 seed(s) are too few to say which fusions, trained again, keep more under corruptions "
+        "(from 5 on)."
+    )
+
+
+def test_a_comparison_by_seeds_that_succeed_is_called_so() -> None:
+    assert (
+        "+14.0, by how many seeds succeed)" in said(PAIR._replace(compares="successes"), OTHER)[-1]
+    )
+
+
+def test_a_fusion_at_chance_has_no_figure() -> None:
+    sentences = said(PAIR, OTHER, robustness=float("nan"))
+    assert "No such figure for late: at chance on clean samples." in sentences
+    assert "late" not in sentences[0]
+
+
+def test_a_corruption_that_this_version_lacks_is_called_by_its_name() -> None:
+    assert label("sand_storm") == "sand storm"
+
+
+def test_a_commit_without_such_files_has_none_and_a_broken_file_is_refused() -> None:
+    def absent(path: Path) -> bytes:
+        raise ArtifactError(f"{path}: not in 'HEAD~9'")
+
+    assert Robustness.read(absent) is None
+    with pytest.raises(ArtifactError, match=r"robustness_summary.csv: column 'fusion' is missing"):
+        Robustness.read(lambda _: b"a,b\n1,2\n")
+
+
+# --- Pictures ---
+
+
+def test_there_is_a_picture_of_each_corruption_and_an_overview() -> None:
+    stressed = Stressed(
+        {"add": made_up("add", {}), "late": made_up("late", {"rgb_off": [3, 6, 9, 12]}, clean=14)}
+    )
+    table = robustness_table(stressed)
+    figures = severity_figures(table, summary_table(table), stressed.chance, "made up")
+    assert list(figures) == ["overview", *NAMES]
+    axes = figures["rgb_off"].axes[0]
+    drawn: dict[str, Any] = {str(line.get_label()): line for line in axes.containers}
+    assert list(drawn) == ["add", "late"]
+    means = drawn["late"].lines[0].get_ydata()
+    rows = table[(table["fusion"] == "late") & table["corruption"].isin(["clean", "rgb_off"])]
+    assert list(means) == rows["balanced_accuracy"].tolist()
+    assert [text.get_text() for text in axes.get_xticklabels()] == [
+        "clean",
+        "25",
+        "50",
+        "75",
+        "100",
+    ]
+    shown = [text.get_text() for text in figures["overview"].axes[0].texts]
+    assert shown[-2:] == ["100", "–"], "at chance, there is no figure"
