@@ -47,11 +47,11 @@ TRAIN = {
 
 # Files whose tests take five seconds and more together; other slow tests are marked in place.
 SLOW = (
-    "benchmarks/", "confirm/test_page.py", "evaluation/test_chance.py",
+    "benchmarks/", "confirm/test_page.py", "cost/", "evaluation/test_chance.py",
     "evaluation/test_metrics.py", "models/test_encoders.py", "models/test_fusions.py",
     "report/test_chance.py",
     "report/test_compare.py", "report/test_figures.py",
-    "report/test_new_metric.py", "report/test_pairs.py",
+    "report/test_new_metric.py", "report/test_pairs.py", "report/test_pareto.py",
     "report/test_verdict.py", "revisions/test_diff.py", "statistics/", "studies/",
     "split/", "test_fairness.py", "test_portable.py", "test_precision.py", "test_startup.py",
     "training/test_fast_paths.py", "training/test_train.py",
