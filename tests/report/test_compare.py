@@ -41,6 +41,7 @@ PARAMS: dict[str, Any] = {
         "primary": "nll",
         "margin": {"balanced_accuracy": 2.0, "nll": None},
         "contrasts": ["late/hadamard"],
+        "temperature": True,
     },
     "runtime": {
         "device": "cpu",

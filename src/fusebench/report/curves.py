@@ -15,6 +15,7 @@ from fusebench.report.distances import distances_table
 from fusebench.report.findings import Findings
 from fusebench.report.intervals import intervals_table
 from fusebench.report.ranking import precision_recall_table, roc_table
+from fusebench.report.reliability import reliability_table
 from fusebench.report.results import Comparison
 
 _DIGITS = 6
@@ -37,6 +38,7 @@ def curve_tables(
         "metrics": metrics_table(comparison),
         "roc": roc_table(comparison.fusions),
         "precision_recall": precision_recall_table(comparison.fusions),
+        "reliability": reliability_table(comparison, findings.probabilities),
         "training": training_table(folder / "training", list(comparison.fusions)),
     }
 

@@ -18,6 +18,11 @@ from fusebench.report.chance import chance_remarks, with_chance
 from fusebench.report.interaction import Interaction, interaction_of, read_interaction
 from fusebench.report.interaction_text import interaction_sentences
 from fusebench.report.pairs import PAIRS, correct, estimate_pairs, parse_pairs
+from fusebench.report.probabilities import (
+    PROBABILITIES,
+    probabilities_table,
+    read_probabilities,
+)
 from fusebench.report.recommendation import recommendation, remarks
 from fusebench.report.results import Comparison
 from fusebench.report.roles import BASELINE, PLANNED, UNPLANNED
@@ -40,12 +45,15 @@ class Findings:
         As metrics/comparison.csv, metrics/pairs.csv and metrics/best.csv.
     interaction : Interaction or None
         As metrics/interaction.json; None: of a commit before there was one.
+    probabilities : DataFrame or None
+        As metrics/probabilities.csv; None: of a commit before there was one.
     """
 
     table: pd.DataFrame
     pairs: pd.DataFrame
     best: pd.DataFrame
     interaction: Interaction | None = None
+    probabilities: pd.DataFrame | None = None
 
     @classmethod
     def of(
@@ -61,7 +69,8 @@ class Findings:
         rows = {row.name: row.predictions for row in comparison.results}
         pairs, best = compare_fusions(comparison.fusions, params, rows.get(THRESHOLD))
         table = with_chance(comparison_table(comparison), comparison)
-        return cls(table, pairs, best, interaction_of(comparison, suite))
+        probabilities = probabilities_table(comparison, temperature=params.temperature)
+        return cls(table, pairs, best, interaction_of(comparison, suite), probabilities)
 
     @classmethod
     def read(cls, read: Callable[[Path], bytes]) -> Self:
@@ -77,12 +86,14 @@ class Findings:
         if interaction and interaction.results not in table.get(RESULTS, pd.Series()).tolist():
             interaction = None
         pairs, best = parse_pairs(read(PAIRS).decode()), parse_best(read(BEST).decode())
-        return cls(table, pairs, best, interaction)
+        return cls(table, pairs, best, interaction, read_probabilities(read))
 
     def write(self) -> None:
-        """Write the three tables, and what the data are like."""
+        """Write the tables, and what the data are like."""
         for path, table in ((TABLE, self.table), (PAIRS, self.pairs), (BEST, self.best)):
             write_table(path, table)
+        if self.probabilities is not None:
+            write_table(PROBABILITIES, self.probabilities)
         if self.interaction:
             self.interaction.write()
 
