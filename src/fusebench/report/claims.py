@@ -5,8 +5,10 @@ A claim is added here alone: an entry of `CLAIMS`.
 
 from dataclasses import dataclass
 
+from fusebench.report.evidence import Evidence
 from fusebench.report.judgement import (
     Judge,
+    Judgement,
     fastest,
     fewest_parameters,
     most_flops,
@@ -115,3 +117,8 @@ CLAIMS = (
     ),
 )
 """Every claim, in the order of the page."""
+
+
+def judgements(evidence: Evidence) -> list[tuple[Claim, Judgement]]:
+    """Return each claim with what became of it."""
+    return [(claim, claim.judge(evidence)) for claim in CLAIMS]
