@@ -64,7 +64,8 @@ def _verb(state: State, count: int) -> str:
 
 
 def _item(claim: Claim, found: Judgement) -> str:
-    return f"- **{found.state.value}**: *{claim.text}* Read as: {claim.reading}. {found.sentence}"
+    head = f"- **{found.state.value}**: *{claim.text}*"
+    return f"{head}\n  Read as: {claim.reading}.\n  {found.sentence}"
 
 
 def _more(heading: str, evidence: Evidence) -> str:

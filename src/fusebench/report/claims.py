@@ -51,7 +51,7 @@ CLAIMS = (
     Claim(
         PERFORMANCE,
         "Concatenation is the most accurate.",
-        "concat is better than each of late, add and hadamard",
+        "concat is better than each of late, add and hadamard by the metric that decides",
         most_accurate("concat", ("late", "add", "hadamard")),
     ),
     Claim(
@@ -63,13 +63,13 @@ CLAIMS = (
     Claim(
         PERFORMANCE,
         "Late fusion is the least accurate (its table: 94.88 %).",
-        "late is worse than each of concat, add and hadamard",
+        "late is worse than each of concat, add and hadamard by the metric that decides",
         most_accurate("late", ("concat", "add", "hadamard"), least=True),
     ),
     Claim(
         PERFORMANCE,
         "Hadamard fusion is as accurate as concatenation (its table: both 100.00 %).",
-        "hadamard and concat differ by no more than the declared margin",
+        "hadamard and concat differ by no more than the declared margin of the metric that decides",
         as_accurate("hadamard", "concat"),
     ),
     Claim(

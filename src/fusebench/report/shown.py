@@ -40,8 +40,10 @@ def most_accurate(name: str, others: Sequence[str], *, least: bool = False) -> J
             return found
         # Turned so that above 0 speaks for the claim.
         sides = [_sign(pair) * (-1 if least else 1) for pair in found]
-        said = "; ".join(f"over {pair.second} {amount(pair)}{_irregular(pair)}" for pair in found)
-        return Judgement(_state(found, sides), f"{name} has {said}.")
+        said = "; ".join(
+            f"against {pair.second}: {amount(pair)}{_irregular(pair)}" for pair in found
+        )
+        return Judgement(_state(found, sides), f"{name} {said}.")
 
     return judge
 
