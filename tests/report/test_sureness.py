@@ -1,4 +1,4 @@
-"""What is said of probabilities that are too sure: shown by temperatures over seeds, or not said."""
+"""What is said of probabilities: shown by temperatures over seeds, or not said."""
 
 from collections.abc import Sequence
 
@@ -34,7 +34,7 @@ def test_what_is_shown_is_named_with_its_interval() -> None:
 
 
 def test_the_more_fusions_the_wider_the_intervals() -> None:
-    near = (1.02, 1.3, 1.1, 1.25, 1.05)
+    near = (1.1, 1.3, 1.15, 1.25, 1.1)
     assert "too sure (" in sureness(_table(late=near))
     others = {f"other{number}": ABOUT_ONE for number in range(30)}
     assert sureness(_table(late=near, **others)) == (

@@ -29,13 +29,14 @@ def recommended(rows: Sequence[Best], parameters: Mapping[str, int]) -> tuple[Be
     """
     if len(rows) < 2 or rows[0].seeds < FEWEST_SEEDS:
         return None, ""
-    candidates = [row for row in rows if row.may_be_best]
-    alone = len(candidates) == 1 and not candidates[0].is_irregular
-    good = [row for row in rows if row.as_good or (alone and row in candidates)]
+    known = [row for row in rows if not row.is_irregular]
+    # As the verdict has it: by the means and by the bounds.
+    alone = [row for row in rows if row.may_be_best] == known[:1] != []
+    good = [row for row in known if row.as_good or (alone and row is known[0])]
     if not good:
         return None, ""
     chosen = min(good, key=lambda row: (parameters[row.fusion], row.below))
-    if alone and chosen in candidates:
+    if alone and chosen is known[0]:
         said = f"{chosen.fusion} is shown to be the best"
     else:
         metric = METRICS[chosen.metric]
