@@ -202,7 +202,8 @@ def test_a_new_fusion_is_one_file_and_one_word_and_one_taken_away_leaves_the_oth
     assert "hadamard" not in table
 
 
-@pytest.mark.parametrize("picture", ["metrics", "confusion", "pairs", "precision_recall", "roc",
+@pytest.mark.parametrize("picture", ["metrics", "confusion", "pairs", "precision_recall",
+                                     "reliability", "roc",
                                      "samples", "training"])  # fmt: skip
 def test_pictures_are_there_for_git(clean: Project, picture: str) -> None:
     assert f"plots/{picture}.png" in clean.git("ls-files").split()

@@ -26,8 +26,11 @@ pytestmark = pytest.mark.slow
 
 SCRIPT = ROOT / "tests/all_stages.py"
 FOLDERS = ("checked", "data", "metrics", "models", "plots", "predictions")
-# What is measured (README, Reproducibility): times and memory.
+# What is measured (README, Reproducibility): times and memory, and what is told of them.
 MEASURED_FOLDER, TABLE = "metrics/training/", "metrics/comparison.csv"
+MEASURED = (
+    MEASURED_FOLDER, "metrics/analysis.md", "metrics/comparison.md", "metrics/recommendation.json",
+)  # fmt: skip
 ARCHIVE = "data/demo.zip"
 MEASURED_COLUMNS = ["Time (s/epoch)", "Memory (MB)"]
 # Smaller still, and with threads that could come to another result.
@@ -129,7 +132,7 @@ def digests(root: Path, reordered: bool = False) -> dict[str, str]:
     return {
         name: hashlib.sha256(_repeated(path, name)).hexdigest()
         for name, path in sorted(names.items())
-        if not name.startswith(MEASURED_FOLDER) and not (reordered and name == ARCHIVE)
+        if not name.startswith(MEASURED) and not (reordered and name == ARCHIVE)
     }
 
 

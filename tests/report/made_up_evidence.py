@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.stats import t as student
 from tests.report.made_up import BEST, PAIR, best_table, pairs_table
 
-from fusebench.report.evidence import Cost, Evidence, RobustPair, Training
+from fusebench.report.evidence import Cost, Data, Evidence, RobustPair, Training
 from fusebench.report.findings import Findings
 from fusebench.report.pairs import Pair
 from fusebench.report.suite import SuiteRow
@@ -21,6 +21,9 @@ SIZES = {"late": 3_336_662, "concat": 191_042, "add": 117_314, "hadamard": 117_3
 FLOPS = {"late": 11.2, "concat": 14.3, "add": 12.0, "hadamard": 12.0}
 STEPS = {"late": 110.0, "concat": 54.0, "add": 52.0, "hadamard": 52.0}
 TIMES = {"late": (1.3, 1.4), "concat": (1.5, 1.6), "add": (1.5, 1.6), "hadamard": (1.5, 1.6)}
+
+
+DATA = Data(synthetic=True, task="shape", pairs={"cubes": 900, "spheres": 70})
 
 
 def pair_of(first: str, second: str, difference: float, half: float = 1.0, **more: Any) -> Pair:
@@ -94,7 +97,7 @@ def evidence_of(
     findings = Findings(table, pairs_table(*every), best_table(*best))
     return Evidence(
         findings,
-        {"synthetic": True, "task": "shape", "pairs": {"cubes": 900, "spheres": 70}},
+        DATA,
         dict(trainings or {name: training_of(*TIMES[name]) for name in names}),
         dict(costs or {name: cost_of(name) for name in names}),
         robust,

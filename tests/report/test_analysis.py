@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +18,6 @@ from fusebench.report.claims import CLAIMS, HEADINGS, judgements
 from fusebench.report.evidence import (
     ROBUSTNESS_PAIRS,
     ROBUSTNESS_SUMMARY,
-    Evidence,
     RobustPair,
     read_evidence,
 )
@@ -113,7 +113,7 @@ def test_only_fusions_that_are_compared_are_read(measured: Path) -> None:
 def test_pairs_are_found_from_either_side(measured: Path) -> None:
     evidence = read_evidence(measured)
     row = robust_of({"late": 70.0, "add": 80.0})[0]
-    evidence = Evidence(evidence.findings, robust_pairs=[row])
+    evidence = replace(evidence, robust_pairs=[row])
     assert evidence.robust_pair("lidar_shifted", "late", "add") == row
     other = evidence.robust_pair("lidar_shifted", "add", "late")
     assert other == row._replace(first="add", second="late", difference=10.0, low=9.0, high=11.0)
@@ -130,6 +130,8 @@ def test_pairs_are_found_from_either_side(measured: Path) -> None:
         ("metrics/cost/add.json", None, "metrics/cost/add.json: no such file; 'dvc repro' makes"),
         ("metrics/cost/add.json", "{}", "metrics/cost/add.json: key 'parameters' is missing"),
         ("metrics/training/add.json", "{", "metrics/training/add.json: not valid JSON"),
+        ("metrics/interaction.json", None, "metrics/interaction.json: no such file"),
+        ("metrics/data.json", '{"synthetic": 2}', "metrics/data.json: "),
         ("metrics/data.json", None, "metrics/data.json: no such file"),
         ("metrics/probabilities.csv", None, "metrics/probabilities.csv: no such file"),
         ("metrics/pairs.csv", None, "metrics/pairs.csv: no such file"),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, get_type_hints
+from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import pandas as pd
 from pydantic import ConfigDict, Field
@@ -13,7 +13,9 @@ from fusebench.errors import ArtifactError
 from fusebench.files import read_json, read_table
 from fusebench.prediction.predictions import BASELINES
 from fusebench.report.findings import Findings
+from fusebench.report.interaction import INTERACTION
 from fusebench.report.pairs import Pair, pair_rows, turned
+from fusebench.report.probabilities import PROBABILITIES
 from fusebench.report.suite import SUMMARY, SuiteRow, read_suite
 from fusebench.report.table import RESULTS
 from fusebench.sealed import checked
@@ -28,6 +30,23 @@ class _Measured(Section):
     """A part of a file that holds more than is read here."""
 
     model_config = ConfigDict(extra="ignore")
+
+
+class Data(_Measured):
+    """What of metrics/data.json is read here.
+
+    Attributes
+    ----------
+    synthetic : bool
+    task : str or None
+        Of the demonstration; None: there is none.
+    pairs : dict of str to int
+        How many there are of each class.
+    """
+
+    synthetic: bool
+    task: str | None = None
+    pairs: dict[str, Annotated[int, Field(ge=0)]]
 
 
 class Epochs(_Measured):
@@ -122,8 +141,7 @@ class Evidence:
     ----------
     findings : Findings
         Of stage compare.
-    data : dict
-        As metrics/data.json.
+    data : Data
     trainings, costs : dict of str to Training, Cost
         By fusion.
     robust_pairs : sequence of RobustPair
@@ -134,7 +152,7 @@ class Evidence:
     """
 
     findings: Findings
-    data: dict[str, Any] = field(default_factory=dict)
+    data: Data
     trainings: dict[str, Training] = field(default_factory=dict)
     costs: dict[str, Cost] = field(default_factory=dict)
     robust_pairs: Sequence[RobustPair] = ()
@@ -144,7 +162,7 @@ class Evidence:
     @property
     def fusions(self) -> list[str]:
         """The fusions that are compared, without the baselines."""
-        return [name for name in self.findings.table["Model"] if name not in BASELINES]
+        return fusions_of(self.findings)
 
     @property
     def parameters(self) -> dict[str, int]:
@@ -180,6 +198,11 @@ class Evidence:
         return None
 
 
+def fusions_of(findings: Findings) -> list[str]:
+    """Return the fusions of a comparison, without the baselines."""
+    return [name for name in findings.table["Model"] if name not in BASELINES]
+
+
 def read_evidence(root: Path) -> Evidence:
     """Read what the stages before wrote, of the fusions that are compared.
 
@@ -188,13 +211,15 @@ def read_evidence(root: Path) -> Evidence:
     ArtifactError
         A file is missing or broken.
     """
-    findings = Findings.read(_reader(root))
-    if findings.probabilities is None:
-        raise ArtifactError("metrics/probabilities.csv: no such file; 'dvc repro' makes it")
-    fusions = Evidence(findings).fusions
+    read = _reader(root)
+    for path in (PROBABILITIES, INTERACTION):
+        # A commit may lack them; here they are to be there.
+        read(path)
+    findings = Findings.read(read)
+    fusions = fusions_of(findings)
     return Evidence(
         findings,
-        read_json(root / DATA),
+        _read(Data, root / DATA),
         {name: _read(Training, root / TRAINING / f"{name}.json") for name in fusions},
         {name: _read(Cost, root / COST / f"{name}.json") for name in fusions},
         [RobustPair(*row) for row in _rows(root / ROBUSTNESS_PAIRS, RobustPair)],

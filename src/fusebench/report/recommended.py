@@ -114,12 +114,11 @@ def _cost(evidence: Evidence, name: str | None) -> dict[str, float] | None:
 
 def _data(evidence: Evidence) -> dict[str, Any]:
     data, interaction = evidence.data, evidence.findings.interaction
-    counts = dict(data.get("pairs", {}))
     return {
-        "samples": "synthetic" if data.get("synthetic") else "recorded",
-        "task": data.get("task"),
-        "classes": list(counts),
-        "counts": counts,
+        "samples": "synthetic" if data.synthetic else "recorded",
+        "task": data.task,
+        "classes": list(data.pairs),
+        "counts": data.pairs,
         "looks_like": (interaction.kind or None) if interaction else None,
         "fingerprint": evidence.fingerprint,
     }
