@@ -96,3 +96,12 @@ def test_a_metric_without_a_margin_has_none() -> None:
             ).primary_margin
             is None
         )
+
+
+def test_temperature_is_no_part_of_what_is_declared() -> None:
+    both = [
+        CompareParams(temperature=value, primary="nll", margin={}, contrasts=())
+        for value in (True, False)
+    ]
+    assert both[0].declared == both[1].declared
+    assert "temperature" not in both[0].declared
