@@ -6,10 +6,11 @@ import pytest
 from tests.report.made_up import PAIR, findings_of
 
 from fusebench.errors import ArtifactError
-from fusebench.report.export import FILES, export, exported, verdict_head, verdict_page
+from fusebench.report.export import FILES, SURENESS, export, exported, verdict_head, verdict_page
 from fusebench.report.findings import Findings
 from fusebench.report.interaction import INTERACTION
 from fusebench.report.pairs import PAIRS
+from fusebench.report.probabilities import PROBABILITIES
 from fusebench.report.results import Comparison
 from fusebench.report.table import markdown_table
 
@@ -21,10 +22,10 @@ def test_exported_files_are_those_of_the_comparison_and_the_verdict(
     export(lambda path: (compared / path).read_bytes(), folder)
     assert {path.name for path in folder.iterdir()} == {
         "verdict.md", "comparison.csv", "sources.json", "pairs.csv", "best.csv",
-        "interaction.json",
+        "interaction.json", "probabilities.csv",
         *(path.name for path in (compared / "plots").glob("*.png")),
     }  # fmt: skip
-    for path in (*FILES, INTERACTION):
+    for path in (*FILES, INTERACTION, *SURENESS):
         assert (folder / path.name).read_bytes() == (compared / path).read_bytes()
     page = verdict_page(Findings.read(lambda path: (compared / path).read_bytes()))
     assert (folder / "verdict.md").read_text("utf-8") == page
@@ -36,13 +37,15 @@ def test_a_commit_before_there_was_such_an_estimate_is_exported_without_it(
     compared: Path, tmp_path: Path
 ) -> None:
     def earlier(path: Path) -> bytes:
-        if path == INTERACTION:
+        if path in (INTERACTION, PROBABILITIES):
             raise ArtifactError(f"{path}: not in 'HEAD~9'")
         return (compared / path).read_bytes()
 
     folder = tmp_path / "exported"
     export(earlier, folder)
-    assert not (folder / INTERACTION.name).exists()
+    for path in (INTERACTION, *SURENESS):
+        assert not (folder / path.name).exists()
+    assert exported(folder).probabilities is None
     assert "Your data" not in (folder / "verdict.md").read_text("utf-8")
     assert exported(folder).interaction is None
 

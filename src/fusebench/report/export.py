@@ -9,6 +9,7 @@ from fusebench.report.best import BEST
 from fusebench.report.findings import Findings
 from fusebench.report.interaction import INTERACTION
 from fusebench.report.pairs import PAIRS
+from fusebench.report.probabilities import PROBABILITIES
 from fusebench.report.results import SOURCES
 from fusebench.report.table import TABLE, markdown_table
 
@@ -20,12 +21,15 @@ FILES = (
     SOURCES,
     *(Path("plots") / f"{name}.png" for name in PICTURES),
 )
+# Of versions that have it.
+SURENESS = (PROBABILITIES, Path("plots/reliability.png"))
 
 
 def export(read: Callable[[Path], bytes], folder: Path) -> None:
     """Write a comparison's files and verdict.md into a folder, all or none.
 
-    Commits of earlier versions have no metrics/interaction.json, and then the folder has none.
+    Commits of earlier versions lack metrics/interaction.json, or metrics/probabilities.csv and its
+    picture, and then the folder lacks them.
 
     Parameters
     ----------
@@ -38,6 +42,9 @@ def export(read: Callable[[Path], bytes], folder: Path) -> None:
         findings = Findings.read(read)
         if findings.interaction:
             (aside / INTERACTION.name).write_bytes(read(INTERACTION))
+        if findings.probabilities is not None:
+            for path in SURENESS:
+                (aside / path.name).write_bytes(read(path))
         (aside / "verdict.md").write_text(verdict_page(findings), "utf-8")
 
 
