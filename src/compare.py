@@ -2,7 +2,8 @@
 
 Sets the fusions of `fusions` and the baselines side by side: metrics/comparison.csv, a table on the
 screen; every two fusions in metrics/pairs.csv, each beside the best in metrics/best.csv, and on the
-screen which one to use; what the data are like, by how much each sensor tells of the class, in
+screen which one to use; how good probabilities are, as stored and after temperature scaling, in
+metrics/probabilities.csv; what the data are like, by how much each sensor tells of the class, in
 metrics/interaction.json; tables for `dvc plots` in plots/curves/, pictures in plots/, and the same
 as PDF and SVG for a paper in plots/vector/; in metrics/sources.json, which predictions all that was
 made from. Results of fusions that are not in `fusions` are ignored. Below the table stands what was

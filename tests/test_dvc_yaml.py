@@ -194,5 +194,6 @@ def test_no_stage_depends_on_runtime_and_none_that_trains_on_a_section() -> None
 def test_every_kept_output_is_ignored_by_git_where_the_root_says_so() -> None:
     rules = [rule for rule in (ROOT / ".gitignore").read_text("utf-8").split() if rule[0] == "/"]
     for stage in _stages().values():
-        for out in stage.get("outs", []):
+        # A mapping says that git keeps it.
+        for out in [out for out in stage.get("outs", []) if isinstance(out, str)]:
             assert any(f"/{out}".startswith(rule.rstrip("/")) for rule in rules), out

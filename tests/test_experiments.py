@@ -210,7 +210,8 @@ def test_a_new_fusion_is_one_file_and_one_word_and_one_taken_away_leaves_the_oth
 
 
 @pytest.mark.parametrize("picture", ["metrics", "confusion", "pairs", "pareto", "precision_recall",
-                                     "roc", "samples", "training"])  # fmt: skip
+                                     "reliability", "roc", "samples", "stress/robustness",
+                                     "stress/rgb_off", "training"])  # fmt: skip
 def test_pictures_are_there_for_git(clean: Project, picture: str) -> None:
     assert f"plots/{picture}.png" in clean.git("ls-files").split()
 

@@ -359,7 +359,7 @@ def test_with_a_lock_of_another_processor_what_was_trained_here_is_taken(clean: 
 
 OTHERS = (
     "check", "synthesize@demo", "extract", "check_inputs", "split", "predict@add", "baseline",
-    "headline", "evaluate", "compare", "gallery",
+    "headline", "evaluate", "compare", "gallery", "analysis",
 )  # fmt: skip
 
 

@@ -244,6 +244,7 @@ def test_a_wrong_device_is_named(device: str, content: dict[str, Any], tmp_path:
         ),
         ("compare.margin.nll", 0, "compare.margin.nll = 0: must be greater than 0"),
         ("compare.margin.f1", 2.0, "unknown key 'compare.margin.f1'; did you mean"),
+        ("compare.temperature", "yes", "compare.temperature = 'yes': must be "),
         ("compare.contrasts", ["fused"], "compare.contrasts: 'fused': must be two of add, "),
         ("compare.contrasts", ["late/lat"], "compare.contrasts: 'late/lat': must be two of add, "),
         ("compare.contrasts", "late/add", "compare.contrasts = 'late/add': must be a valid list"),

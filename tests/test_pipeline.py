@@ -16,14 +16,15 @@ pytestmark = pytest.mark.slow
 TRAIN = {f"train@{name}" for name in FUSIONS}
 PREDICT = {f"predict@{name}" for name in FUSIONS}
 COST = {f"cost@{name}" for name in FUSIONS}
+STRESS = {f"stress@{name}" for name in FUSIONS}
 LIBRARY = "src/fusebench"
 
 
 def test_runs_every_stage_once_params_first(reproduced: tuple[Project, str]) -> None:
     stages = stages_run(reproduced[1])
-    assert set(stages) == TRAIN | PREDICT | COST | {
+    assert set(stages) == TRAIN | PREDICT | COST | STRESS | {
         "check", "synthesize@demo", "extract", "check_inputs", "split", "baseline", "evaluate",
-        "compare", "headline", "gallery",
+        "robustness", "compare", "headline", "gallery", "analysis",
     }  # fmt: skip
     assert len(stages) == len(set(stages))
     assert stages[0] == "check"
@@ -130,17 +131,23 @@ def test_runs_nothing_the_second_time(clean: Project) -> None:
 @pytest.mark.parametrize(
     ("path", "changed"),
     [
-        (f"{LIBRARY}/evaluation/metrics.py", {"check", "evaluate", "compare", "headline"}),
-        (f"{LIBRARY}/report/verdict.py", {"check", "compare", "headline", "gallery"}),
-        (f"{LIBRARY}/statistics/estimates.py", {"check", "compare"}),
-        (f"{LIBRARY}/device.py", {"check", "compare"} | TRAIN | PREDICT | COST),
+        (f"{LIBRARY}/evaluation/metrics.py", {"check", "evaluate", "compare", "headline",
+                                               "robustness", "analysis"} | STRESS),
+        (f"{LIBRARY}/report/verdict.py", {"check", "compare", "headline", "gallery",
+                                            "robustness", "analysis"}),
+        (f"{LIBRARY}/statistics/estimates.py", {"check", "compare", "robustness", "analysis"}),
+        (f"{LIBRARY}/device.py", {"check", "compare"} | TRAIN | PREDICT | COST | STRESS),
         (f"{LIBRARY}/samples/samples.py", {"check", "extract", "check_inputs", "split", "baseline",
-                                            "gallery"} | TRAIN | PREDICT | COST),
+                                            "gallery", "robustness", "compare", "analysis"}
+         | TRAIN | PREDICT | COST | STRESS),
         (f"{LIBRARY}/training/loop.py", {"check"} | TRAIN | COST),
         (f"{LIBRARY}/prediction/predict.py", {"check", "baseline", "evaluate", "compare",
-                                              "headline"} | PREDICT),
+                                              "headline", "robustness", "analysis"}
+         | PREDICT | STRESS),
+        (f"{LIBRARY}/corruptions/rgb_off.py", {"check", "robustness", "compare", "analysis"}
+         | STRESS),
         (f"{LIBRARY}/fusions/hadamard.py", {"check", "train@hadamard", "predict@hadamard",
-                                                 "cost@hadamard"}),
+                                                 "cost@hadamard", "stress@hadamard"}),
         (f"{LIBRARY}/revisions/diff.py", {"check"}),
     ],
 )  # fmt: skip

@@ -25,13 +25,13 @@ from fusebench.report.suite import SUMMARY, write_suite
 pytestmark = pytest.mark.slow
 
 SCRIPT = ROOT / "tests/all_stages.py"
-FOLDERS = ("checked", "data", "metrics", "models", "plots", "predictions")
-# What is measured (README, Reproducibility): times and memory.
-MEASURED, TABLE = (
-    ("metrics/training/", "metrics/cost/", "plots/pareto.png"),
-    "metrics/comparison.csv",
-)
-PARETO = "plots/curves/pareto.csv"
+FOLDERS = ("checked", "data", "metrics", "models", "plots", "predictions", "stress")
+# What is measured (README, Reproducibility): times and memory, and what is told of them.
+MEASURED = (
+    "metrics/training/", "metrics/cost/", "plots/pareto.png", "metrics/analysis.md",
+    "metrics/comparison.md", "metrics/recommendation.json",
+)  # fmt: skip
+TABLE, PARETO = "metrics/comparison.csv", "plots/curves/pareto.csv"
 ARCHIVE = "data/demo.zip"
 MEASURED_COLUMNS = {
     TABLE: ["Time (s/epoch)", "Memory (MB)", "Latency (ms)", "Latency p95 (ms)",

@@ -12,10 +12,11 @@ from tests.project import Project, stages_run
 
 pytestmark = pytest.mark.thorough
 
-# Times and memory, the folders of them as stage compare reads them, and what it draws of them.
+# Times and memory, the folders of them as stage compare reads them, and what is drawn or told of
+# them.
 MEASURED = (
-    "metrics/training", "metrics/cost", "metrics/comparison.csv", "plots/curves/pareto.csv",
-    "plots/pareto.png",
+    "metrics/training", "metrics/cost", "metrics/comparison", "plots/curves/pareto.csv",
+    "plots/pareto.png", "metrics/analysis.md", "metrics/recommendation.json",
 )  # fmt: skip
 CHANGE = ("-S", "train.lr=0.002", "-S", "split.seed=5")
 

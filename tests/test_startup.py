@@ -39,6 +39,7 @@ def _loaded(folder: Path, script: str, *arguments: str) -> tuple[set[str], str]:
         ("extract.py", ["data/samples"]),
         ("baseline.py", []),
         ("compare.py", []),
+        ("analysis.py", []),
         ("gallery.py", ["data/samples", "plots/samples.png"]),
         ("check_inputs.py", ["data/samples", "data/inputs.json"]),
     ],

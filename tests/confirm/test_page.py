@@ -18,7 +18,9 @@ from fusebench.report.settings import CompareParams
 from fusebench.report.verdict import sentences
 
 PRIMARY = "balanced_accuracy"
-DECLARED = CompareParams(primary=PRIMARY, margin={PRIMARY: 2.0}, contrasts=("any/any",))
+DECLARED = CompareParams(
+    temperature=True, primary=PRIMARY, margin={PRIMARY: 2.0}, contrasts=("any/any",)
+)
 
 
 def said_before(

@@ -22,8 +22,9 @@ IDS = 66
 
 def pairs_of(seeds: int, contrasts: Sequence[str] = ("any/any",)) -> pd.DataFrame:
     declared = CompareParams(
-        primary="balanced_accuracy", margin={"balanced_accuracy": 2.0}, contrasts=tuple(contrasts)
-    )
+        primary="balanced_accuracy", margin={"balanced_accuracy": 2.0},
+        contrasts=tuple(contrasts), temperature=True,
+    )  # fmt: skip
     return compare_fusions(study(seeds), declared, draws="anew")[0]
 
 

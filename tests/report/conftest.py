@@ -50,13 +50,16 @@ def compared(
     from fusebench.report.figures import write_plots
     from fusebench.report.interaction import INTERACTION
     from fusebench.report.pairs import PAIRS
+    from fusebench.report.probabilities import PROBABILITIES, probabilities_table
     from fusebench.report.results import SOURCES
     from fusebench.report.table import TABLE
 
     root = shutil.copytree(results, tmp_path_factory.mktemp("compared") / "root")
     found = told(0.97, 0.0, 0.01, 0.0, results=comparison.fingerprint)
     pairs = PAIR, PAIR._replace(metric="nll", role="descriptive")
-    findings = replace(findings_of(comparison, *pairs), interaction=found)
+    table = probabilities_table(comparison, temperature=True)
+    findings = replace(findings_of(comparison, *pairs), interaction=found, probabilities=table)
+    write_table(root / PROBABILITIES, table)
     write_json(root / INTERACTION, found.model_dump())
     for path, table in ((TABLE, findings.table), (PAIRS, findings.pairs), (BEST, findings.best)):
         write_table(root / path, table)

@@ -31,7 +31,9 @@ def _fusions(seeds: int) -> dict[str, FusionPredictions]:
 def _best(seeds: int, primary: str = "balanced_accuracy", margin: float | None = 2.0,
           names: tuple[str, ...] = ("late", "concat", "add")) -> pd.DataFrame:  # fmt: skip
     fusions = _fusions(seeds)
-    params = CompareParams(primary=primary, margin={primary: margin}, contrasts=("add/any",))
+    params = CompareParams(
+        temperature=True, primary=primary, margin={primary: margin}, contrasts=("add/any",)
+    )
     return compare_fusions({name: fusions[name] for name in names}, params)[1]
 
 

@@ -21,6 +21,7 @@ from fusebench.report.chance import chance_remarks, with_chance
 from fusebench.report.findings import Findings
 from fusebench.report.interaction import INTERACTION, read_interaction
 from fusebench.report.pairs import PAIRS, primary_pairs, read_pairs
+from fusebench.report.probabilities import read_probabilities
 from fusebench.report.results import SOURCES, read_comparison
 from fusebench.report.settings import CompareParams
 from fusebench.report.suite import SUMMARY, SuiteRow, write_suite
@@ -41,6 +42,7 @@ PARAMS: dict[str, Any] = {
         "primary": "nll",
         "margin": {"balanced_accuracy": 2.0, "nll": None},
         "contrasts": ["late/hadamard"],
+        "temperature": True,
     },
     "runtime": {
         "device": "cpu",
@@ -59,6 +61,27 @@ PARAMS: dict[str, Any] = {
 def _trained(root: Path, name: str, rate: float) -> None:
     path = root / "predictions" / name / "info.json"
     rewrite(path, lambda info: info.update(settings={"lr": rate}))
+
+
+@pytest.mark.parametrize("temperature", [True, False])
+def test_temperature_changes_nothing_but_what_stands_beside(
+    temperature: bool, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = PARAMS | {"compare": PARAMS["compare"] | {"temperature": temperature}}
+    (root / "params.yaml").write_text(yaml.safe_dump(params), "utf-8")
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(sys, "argv", ["compare.py"])
+    monkeypatch.setattr("fusebench.report.figures.write_plots", lambda *_: None)
+    stage.main()
+    table = read_probabilities(Path.read_bytes)
+    assert table is not None
+    assert bool(table["temperature"].notna().all()) is temperature
+    findings = Findings.of(read_comparison(root, NAMES), CompareParams.model_validate(
+        PARAMS["compare"]))  # fmt: skip
+    assert_frame_equal(read_best(BEST), findings.best)
+    assert_frame_equal(read_pairs(PAIRS), findings.pairs)
+    declared = json.loads(SOURCES.read_text("utf-8"))["compare"]
+    assert "temperature" not in declared
 
 
 @pytest.mark.parametrize("rate", [0.001, 0.1])

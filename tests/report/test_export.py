@@ -22,6 +22,7 @@ def test_exported_files_are_those_of_the_comparison_and_the_verdict(
     assert {path.name for path in folder.iterdir()} == {
         "verdict.md", "comparison.csv", "sources.json", "pairs.csv", "best.csv",
         "interaction.json", "robustness_summary.csv", "robustness_pairs.csv",
+        "probabilities.csv",
         *(path.name for path in (compared / "plots").glob("*.png")),
     }  # fmt: skip
     for path in (*FILES, INTERACTION, *NEWER):
@@ -49,6 +50,7 @@ def test_a_commit_before_there_were_such_files_is_exported_without_them(
     assert "Your data" not in (folder / "verdict.md").read_text("utf-8")
     assert exported(folder).interaction is None
     assert exported(folder).robustness is None
+    assert exported(folder).probabilities is None
 
 
 def test_page_says_what_to_use_then_the_table_then_each_pair(comparison: Comparison) -> None:

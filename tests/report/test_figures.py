@@ -87,9 +87,11 @@ def test_no_deviation_reaches_beyond_a_bound(results: Path) -> None:
     assert table.loc["nll", ["low", "high"]].tolist() == [0.0, 0.35]
 
 
-PICTURES = {"best", "confusion", "metrics", "pairs", "precision_recall", "roc", "training"}
 # Of what is measured there is no picture for a paper: what is there repeats to the bit.
 OF_TIMES = {"pareto"}
+PICTURES = {
+    "best", "confusion", "metrics", "pairs", "precision_recall", "reliability", "roc", "training",
+}  # fmt: skip
 
 
 def _plots(root: Path) -> dict[str, bytes]:
@@ -107,7 +109,8 @@ def test_written_tables_and_pictures_repeat_to_the_bit(
     contents = _plots(root)
     assert contents == _plots(compared)
     assert set(tables) == {
-        "answer", "best", "intervals", "metrics", "pareto", "roc", "precision_recall", "training",
+        "answer", "best", "intervals", "metrics", "pareto", "roc", "precision_recall",
+        "reliability", "training",
     }  # fmt: skip
     names = {f"{name}.{form}" for name in PICTURES for form in ("png", "pdf", "svg")}
     names |= {f"{name}.png" for name in OF_TIMES}
@@ -321,7 +324,7 @@ def test_training_has_a_panel_per_fusion_with_the_others_in_grey(comparison: Com
 
 @pytest.mark.parametrize("count", [1, 4, 5, 14])
 def test_panels_of_any_number_of_fusions(count: int) -> None:
-    figure, panels = figures._grid(count, (2, 2), (0, 0))
+    figure, panels = drawing.grid(count, (2, 2), (0, 0))
     assert len(panels) == count
     assert [axes for axes in figure.axes if axes.axison] == panels
     assert figure.get_size_inches()[0] == 2 * min(4, count)

@@ -124,6 +124,12 @@ def test_templates_of_dvc_plots_have_the_same_looks(name: str) -> None:
     assert any(told)
 
 
+def test_reliability_has_the_colours_of_the_fusions() -> None:
+    template = json.loads((ROOT / ".dvc/plots/reliability.json").read_text("utf-8"))
+    (colours,) = _ranges(template, "color")
+    assert tuple(colours) == looks.PALETTE
+
+
 @pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.stem)
 def test_words_of_a_template_are_read_on_white(path: Any) -> None:
     template = json.loads(path.read_text("utf-8"))

@@ -45,7 +45,7 @@ def comparison(root: Path) -> Comparison:
 
 
 def _params(primary: str) -> CompareParams:
-    return CompareParams(primary=primary, margin={}, contrasts=("any/any",))
+    return CompareParams(temperature=True, primary=primary, margin={}, contrasts=("any/any",))
 
 
 def test_params_accept_it_as_primary_if_it_is_a_mean(

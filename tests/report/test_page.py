@@ -121,7 +121,16 @@ def test_a_browser_shows_the_answer_first_and_no_table_that_is_no_chart(clean: P
 @pytest.mark.slow
 def test_vector_pictures_are_kept_by_dvc_and_not_by_git(clean: Project) -> None:
     names = {path.name for path in (clean.root / "plots/vector").iterdir()}
-    pictures = ("best", "confusion", "metrics", "pairs", "precision_recall", "roc", "training")
+    pictures = (
+        "best",
+        "confusion",
+        "metrics",
+        "pairs",
+        "precision_recall",
+        "reliability",
+        "roc",
+        "training",
+    )
     assert names == {f"{name}.{form}" for name in pictures for form in ("pdf", "svg")}
     assert not [name for name in clean.git("ls-files").split() if name.startswith("plots/vector")]
     (out,) = [out for out in clean.lock()["compare"]["outs"] if out["path"] == "plots/vector"]

@@ -54,7 +54,9 @@ def pairs_of(
     threshold: FusionPredictions | None = None,
 ) -> pd.DataFrame:
     """Compare fusions; every pair is planned unless contrasts say otherwise."""
-    params = CompareParams(primary=primary, margin={PRIMARY: 2.0}, contrasts=tuple(contrasts))
+    params = CompareParams(
+        temperature=True, primary=primary, margin={PRIMARY: 2.0}, contrasts=tuple(contrasts)
+    )
     return compare_fusions(fusions, params, threshold)[0]
 
 

@@ -295,7 +295,9 @@ def test_a_threshold_that_the_best_fusion_beats_is_not(
 @pytest.mark.parametrize("seeds", [1, 5])
 @pytest.mark.parametrize("primary", means())
 def test_every_study_comes_to_words(seeds: int, primary: str) -> None:
-    params = CompareParams(primary=primary, margin={primary: 0.5}, contrasts=("any/any",))
+    params = CompareParams(
+        temperature=True, primary=primary, margin={primary: 0.5}, contrasts=("any/any",)
+    )
     tables = compare_fusions(study(seeds), params, study(seeds)["late"])
     said = [recommendation(*tables), *remarks(*tables)]
     assert said[0].startswith("No recommendation") is (seeds < 5)

@@ -285,7 +285,7 @@ def test_there_is_a_picture_of_each_corruption_and_an_overview() -> None:
     )
     table = robustness_table(stressed)
     figures = severity_figures(table, summary_table(table), stressed.chance, "made up")
-    assert list(figures) == ["overview", *NAMES]
+    assert list(figures) == ["robustness", *NAMES]
     axes = figures["rgb_off"].axes[0]
     drawn: dict[str, Any] = {str(line.get_label()): line for line in axes.containers}
     assert list(drawn) == ["add", "late"]
@@ -299,5 +299,5 @@ def test_there_is_a_picture_of_each_corruption_and_an_overview() -> None:
         "75",
         "100",
     ]
-    shown = [text.get_text() for text in figures["overview"].axes[0].texts]
+    shown = [text.get_text() for text in figures["robustness"].axes[0].texts]
     assert shown[-2:] == ["100", "–"], "at chance, there is no figure"

@@ -73,7 +73,9 @@ def test_every_pair_is_planned_once_or_not_at_all(contrasts: list[str]) -> None:
 
 @given(CONTRASTS)
 def test_params_take_every_contrast_of_known_names(contrasts: list[str]) -> None:
-    params = CompareParams(primary="nll", margin={"nll": 0.1}, contrasts=tuple(contrasts))
+    params = CompareParams(
+        temperature=True, primary="nll", margin={"nll": 0.1}, contrasts=tuple(contrasts)
+    )
     assert params.primary_margin == 0.1
     assert params.declared["contrasts"] == contrasts
 
@@ -83,9 +85,23 @@ def test_params_take_every_contrast_of_known_names(contrasts: list[str]) -> None
 )
 def test_params_refuse_any_other(contrast: str) -> None:
     with pytest.raises(ValueError, match=f"must be two of {registry.names()[0]}, "):
-        CompareParams(primary="nll", margin={}, contrasts=(contrast,))
+        CompareParams(temperature=True, primary="nll", margin={}, contrasts=(contrast,))
 
 
 def test_a_metric_without_a_margin_has_none() -> None:
     for margin in ({}, {"nll": None}, {"accuracy": 1.0}):
-        assert CompareParams(primary="nll", margin=margin, contrasts=()).primary_margin is None
+        assert (
+            CompareParams(
+                temperature=True, primary="nll", margin=margin, contrasts=()
+            ).primary_margin
+            is None
+        )
+
+
+def test_temperature_is_no_part_of_what_is_declared() -> None:
+    both = [
+        CompareParams(temperature=value, primary="nll", margin={}, contrasts=())
+        for value in (True, False)
+    ]
+    assert both[0].declared == both[1].declared
+    assert "temperature" not in both[0].declared

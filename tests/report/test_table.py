@@ -142,7 +142,7 @@ def test_screen_shows_the_primary_metric_then_those_that_fit(
     ]
     assert " ".join([*cells, "0"]) in " ".join(rows[0].split())
     note = " ".join(note.split())
-    assert "in %: val accuracy, balanced accuracy, F1; in nats: val loss, NLL." in note
+    assert "in %: val accuracy, balanced accuracy; in nats: val loss, NLL." in note
     assert "selected on val" in note
     others = [
         metric.label

@@ -325,7 +325,7 @@ def test_with_few_seeds_the_surest_is_that_of_the_trained_models() -> None:
 @pytest.mark.parametrize("seeds", [1, 3, 5])
 @pytest.mark.parametrize("primary", means())
 def test_every_study_comes_to_sentences(seeds: int, primary: str) -> None:
-    params = CompareParams(primary=primary, margin={}, contrasts=("late/any",))
+    params = CompareParams(temperature=True, primary=primary, margin={}, contrasts=("late/any",))
     said = sentences(compare_fusions(study(seeds), params)[0])
     assert len(said) == 3
     assert not [line for line in said if "nan" in line]

@@ -53,7 +53,7 @@ def _diff(
 
 def _params(primary: str) -> CompareParams:
     margin = {"balanced_accuracy": 2.0}
-    return CompareParams(primary=primary, margin=margin, contrasts=("any/any",))
+    return CompareParams(temperature=True, primary=primary, margin=margin, contrasts=("any/any",))
 
 
 def _only(parts: BySeed, rows: list[int]) -> BySeed:

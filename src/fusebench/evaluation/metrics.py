@@ -18,6 +18,8 @@ from fusebench.prediction.predictions import PartPredictions
 
 Floats = npt.NDArray[np.float64]
 PERCENT = (0.0, 100.0)
+CALIBRATION_BINS = 15
+"""Of confidence, in the expected calibration error and in pictures of reliability."""
 
 
 @dataclass(frozen=True)
@@ -122,15 +124,25 @@ def _brier_score(part: PartPredictions, _positive: int) -> float:
     return float(sk.brier_score_loss(part.labels, probabilities, labels=labels, scale_by_half=True))
 
 
+def confidences(
+    part: PartPredictions,
+) -> tuple[Floats, npt.NDArray[np.bool_], npt.NDArray[np.intp]]:
+    """Return how sure each answer is, whether it is right, and its bin, shape (n,) each.
+
+    Confidence is the probability of the answer, between 1/k and 1; the `CALIBRATION_BINS` bins are
+    of equal width from 0 to 1.
+    """
+    confidence: Floats = softmax(part.logits.astype(np.float64), axis=1).max(axis=1)
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(np.intp), CALIBRATION_BINS - 1)
+    return confidence, part.logits.argmax(axis=1) == part.labels, bins
+
+
 def _expected_calibration_error(part: PartPredictions, _positive: int) -> float:
     """Return Σ (share of samples) · |accuracy − confidence| over bins of confidence, in percent.
 
-    Confidence is the probability of the answer; 15 bins of equal width (Guo et al., "On calibration
-    of modern neural networks", ICML 2017).
+    15 bins of equal width (Guo et al., "On calibration of modern neural networks", ICML 2017).
     """
-    confidence = softmax(part.logits.astype(np.float64), axis=1).max(axis=1)
-    correct = part.logits.argmax(axis=1) == part.labels
-    bins = np.minimum((confidence * 15).astype(np.intp), 14)
+    confidence, correct, bins = confidences(part)
     gaps = np.bincount(bins, weights=correct - confidence)
     return 100 * float(np.abs(gaps).sum()) / len(confidence)
 

@@ -16,6 +16,7 @@ from fusebench.report.findings import Findings
 from fusebench.report.intervals import intervals_table
 from fusebench.report.pareto import pareto_table
 from fusebench.report.ranking import precision_recall_table, roc_table
+from fusebench.report.reliability import reliability_table
 from fusebench.report.results import Comparison
 
 _DIGITS = 6
@@ -39,6 +40,7 @@ def curve_tables(
         "roc": roc_table(comparison.fusions),
         "precision_recall": precision_recall_table(comparison.fusions),
         "pareto": pareto_table(comparison),
+        "reliability": reliability_table(comparison, findings.probabilities),
         "training": training_table(folder / "training", list(comparison.fusions)),
     }
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import matplotlib as mpl
 import matplotlib.style
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -18,6 +19,28 @@ mpl.rcdefaults()
 DPI = 200
 # Settings of matplotlib, in its own format.
 STYLE_SHEET = Path(__file__).with_name("fusebench.mplstyle")
+
+
+def grid(
+    count: int, panel: tuple[float, float], extra: tuple[float, float], *, shared: str = ""
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure of so many panels, four in a row.
+
+    Parameters
+    ----------
+    panel, extra : (float, float)
+        Width and height of a panel, and of what stands around all; in inches.
+    shared : str
+        The axes that all panels share: some of "xy".
+    """
+    columns = min(4, count)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(extra[0] + columns * panel[0], extra[1] + rows * panel[1]))
+    both = figure.subplots(rows, columns, squeeze=False, sharex="x" in shared, sharey="y" in shared)
+    grid = list(both.flat)
+    for axes in grid[count:]:
+        axes.set_axis_off()
+    return figure, grid[:count]
 
 
 def save(figure: Figure, path: Path) -> None:

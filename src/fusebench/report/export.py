@@ -11,13 +11,16 @@ from fusebench.report.best import BEST
 from fusebench.report.findings import Findings
 from fusebench.report.interaction import INTERACTION
 from fusebench.report.pairs import PAIRS
+from fusebench.report.probabilities import PROBABILITIES
 from fusebench.report.results import SOURCES
 from fusebench.report.table import TABLE, markdown_table
 
 PICTURES = ("best", "metrics", "confusion", "pairs", "precision_recall", "roc", "training")
 NEWER = (
     Path("plots/pareto.png"),
-    Path("plots/stress/overview.png"),
+    Path("plots/reliability.png"),
+    Path("plots/stress/robustness.png"),
+    PROBABILITIES,
     robustness_files.TABLE,
     robustness_files.SUMMARY,
     robustness_files.PAIRS,

@@ -16,12 +16,13 @@ from fusebench.aside import replace_file, replace_folder
 from fusebench.evaluation.metrics import METRICS, Metric
 from fusebench.report.curves import write_curves
 from fusebench.report.distances import best_figure
-from fusebench.report.drawing import STYLE_SHEET, freeze, save, write
+from fusebench.report.drawing import STYLE_SHEET, freeze, grid, save, write
 from fusebench.report.findings import Findings
 from fusebench.report.intervals import pairs_figure
 from fusebench.report.looks import CONTEXT, GREY, looks, note, title
 from fusebench.report.pareto import pareto_figure
 from fusebench.report.ranking import precision_recall_figure, roc_figure
+from fusebench.report.reliability import reliability_figure
 from fusebench.report.results import Comparison
 
 # Forms of a picture for a paper.
@@ -54,6 +55,9 @@ def write_plots(
         "precision_recall": precision_recall_figure(comparison, tables["precision_recall"]),
         "metrics": metrics_figure(comparison, tables["metrics"]),
         "confusion": confusion_figure(comparison),
+        "reliability": reliability_figure(
+            comparison, tables["reliability"], findings.probabilities
+        ),
         "pairs": pairs_figure(comparison, findings.pairs),
         "best": best_figure(comparison, findings.best),
     }
@@ -79,28 +83,6 @@ def write_vector(figures: Mapping[str, Figure], folder: Path) -> None:
                 write(figure, aside / f"{name}.{form}", form)
 
 
-def _grid(
-    count: int, panel: tuple[float, float], extra: tuple[float, float], *, shared: str = ""
-) -> tuple[Figure, list[Axes]]:
-    """Return a figure of so many panels, four in a row.
-
-    Parameters
-    ----------
-    panel, extra : (float, float)
-        Width and height of a panel, and of what stands around all; in inches.
-    shared : str
-        The axes that all panels share: some of "xy".
-    """
-    columns = min(4, count)
-    rows = -(-count // columns)
-    figure = Figure(figsize=(extra[0] + columns * panel[0], extra[1] + rows * panel[1]))
-    both = figure.subplots(rows, columns, squeeze=False, sharex="x" in shared, sharey="y" in shared)
-    grid = list(both.flat)
-    for axes in grid[count:]:
-        axes.set_axis_off()
-    return figure, grid[:count]
-
-
 def training_figure(comparison: Comparison, table: pd.DataFrame) -> Figure:
     """Draw val loss by epoch, a panel per fusion: mean of the seeds, band from lowest to highest.
 
@@ -108,7 +90,7 @@ def training_figure(comparison: Comparison, table: pd.DataFrame) -> Figure:
     """
     names = list(comparison.fusions)
     with mpl.style.context(STYLE_SHEET):
-        figure, panels = _grid(len(names), (2.4, 2.0), (0.6, 0.9), shared="xy")
+        figure, panels = grid(len(names), (2.4, 2.0), (0.6, 0.9), shared="xy")
         for name, axes in zip(names, panels, strict=True):
             _draw_training(axes, name, names, table)
             axes.tick_params(labelbottom=True)
@@ -143,9 +125,7 @@ def metrics_figure(comparison: Comparison, table: pd.DataFrame) -> Figure:
     """Draw each metric on test: a dot per row of the comparison, with its deviation and seeds."""
     names = [title(result.name) for result in comparison.results]
     with mpl.style.context(STYLE_SHEET):
-        figure, panels = _grid(
-            len(METRICS), (2.3, 0.75 + 0.21 * len(names)), (1.4, 0.7), shared="y"
-        )
+        figure, panels = grid(len(METRICS), (2.3, 0.75 + 0.21 * len(names)), (1.4, 0.7), shared="y")
         for axes, metric in zip(panels, METRICS.values(), strict=True):
             _draw_metric(axes, metric, comparison, table[table["metric"] == metric.name])
         panels[0].set_yticks(range(len(names)), names)
@@ -193,7 +173,7 @@ def confusion_figure(comparison: Comparison) -> Figure:
     results = [result for result in comparison.results if result.predictions.info["inputs"]]
     size = max(1.0, len(results[0].predictions.classes) / 3)
     with mpl.style.context([STYLE_SHEET, {"axes.grid": False}]):
-        figure, panels = _grid(len(results), (2.6 * size, 2.7 * size), (0, 0.6))
+        figure, panels = grid(len(results), (2.6 * size, 2.7 * size), (0, 0.6))
         for axes, result in zip(panels, results, strict=True):
             seeds = result.metrics["test"]["seeds"].values()
             counts = np.mean([seed["confusion"] for seed in seeds], axis=0)

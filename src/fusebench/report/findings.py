@@ -18,6 +18,11 @@ from fusebench.report.chance import chance_remarks, with_chance
 from fusebench.report.interaction import Interaction, interaction_of, read_interaction
 from fusebench.report.interaction_text import interaction_sentences
 from fusebench.report.pairs import PAIRS, correct, estimate_pairs, parse_pairs
+from fusebench.report.probabilities import (
+    PROBABILITIES,
+    probabilities_table,
+    read_probabilities,
+)
 from fusebench.report.recommendation import recommendation, remarks
 from fusebench.report.results import Comparison
 from fusebench.report.robustness_text import Robustness
@@ -43,6 +48,8 @@ class Findings:
         As metrics/interaction.json; None: of a commit before there was one.
     robustness : Robustness or None
         As the files of stage robustness; None: of a commit before there was such a stage.
+    probabilities : DataFrame or None
+        As metrics/probabilities.csv; None: of a commit before there was one.
     """
 
     table: pd.DataFrame
@@ -50,6 +57,7 @@ class Findings:
     best: pd.DataFrame
     interaction: Interaction | None = None
     robustness: Robustness | None = None
+    probabilities: pd.DataFrame | None = None
 
     @classmethod
     def of(
@@ -71,7 +79,9 @@ class Findings:
         rows = {row.name: row.predictions for row in comparison.results}
         pairs, best = compare_fusions(comparison.fusions, params, rows.get(THRESHOLD))
         table = with_chance(comparison_table(comparison), comparison)
-        return cls(table, pairs, best, interaction_of(comparison, suite), robustness)
+        probabilities = probabilities_table(comparison, temperature=params.temperature)
+        interaction = interaction_of(comparison, suite)
+        return cls(table, pairs, best, interaction, robustness, probabilities)
 
     @classmethod
     def read(cls, read: Callable[[Path], bytes]) -> Self:
@@ -87,12 +97,15 @@ class Findings:
         if interaction and interaction.results not in table.get(RESULTS, pd.Series()).tolist():
             interaction = None
         pairs, best = parse_pairs(read(PAIRS).decode()), parse_best(read(BEST).decode())
-        return cls(table, pairs, best, interaction, Robustness.read(read))
+        probabilities = read_probabilities(read)
+        return cls(table, pairs, best, interaction, Robustness.read(read), probabilities)
 
     def write(self) -> None:
-        """Write the three tables, and what the data are like."""
+        """Write the tables, and what the data are like."""
         for path, table in ((TABLE, self.table), (PAIRS, self.pairs), (BEST, self.best)):
             write_table(path, table)
+        if self.probabilities is not None:
+            write_table(PROBABILITIES, self.probabilities)
         if self.interaction:
             self.interaction.write()
 

@@ -114,7 +114,7 @@ def _to_best(rows: Sequence[Best]) -> tuple[list[str], list[str]]:
         known = known[1:]
     good = [row for row in known if row.as_good]
     if not math.isnan(margin) and (good or not lead):
-        near = [f"{row.fusion} (at most {_bound(row)} {side} it)" for row in good]
+        near = [f"{row.fusion} (at most {bound(row)} {side} it)" for row in good]
         within = f"{measured(margin, metric)} of {metric.label}"
         lead.append(
             f"As good as the best, to within {within}: {listed(near)}."
@@ -135,7 +135,7 @@ def _to_best(rows: Sequence[Best]) -> tuple[list[str], list[str]]:
     return lead, bounds
 
 
-def _bound(row: Best) -> str:
+def bound(row: Best) -> str:
     """Return a bound with the digits of a table, rounded up: it is said to be the most."""
     digits = METRICS[row.metric].digits
     scale = 10.0**digits
@@ -145,7 +145,7 @@ def _bound(row: Best) -> str:
 def _bounds(rows: Sequence[Best], metric: Metric) -> str:
     """Return fusions with their bounds, the smallest first."""
     ordered = sorted(rows, key=lambda row: row.below)
-    named = listed([f"{row.fusion} {_bound(row)}" for row in ordered])
+    named = listed([f"{row.fusion} {bound(row)}" for row in ordered])
     return f"{named} {metric.difference_unit}".rstrip()
 
 

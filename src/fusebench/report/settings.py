@@ -1,4 +1,4 @@
-"""Section `compare`: what is declared before looking. Which contrasts are planned."""
+"""Section `compare`: what is declared before looking, and which contrasts are planned."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
@@ -35,6 +35,7 @@ class CompareParams(Section):
     primary: str
     margin: _Margins
     contrasts: Annotated[tuple[str, ...], AsTuple]
+    temperature: bool
 
     @field_validator("primary")
     @classmethod
@@ -64,8 +65,11 @@ class CompareParams(Section):
 
     @property
     def declared(self) -> dict[str, Any]:
-        """All that says something, as metrics/sources.json keeps it."""
-        content = self.model_dump(mode="json")
+        """All that decides what is said, as metrics/sources.json keeps it.
+
+        Not `temperature`: what is scaled stands beside, and changes neither table nor verdict.
+        """
+        content = self.model_dump(mode="json", exclude={"temperature"})
         margin = {name: value for name, value in content["margin"].items() if value is not None}
         return content | {"margin": margin}
 

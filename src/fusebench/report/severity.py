@@ -108,11 +108,11 @@ def overview_figure(table: pd.DataFrame, summary: pd.DataFrame, note: str) -> Fi
 def severity_figures(
     table: pd.DataFrame, summary: pd.DataFrame, chance: float, note: str
 ) -> Mapping[str, Figure]:
-    """Return the overview, "overview", and a figure of each corruption, by its name; or nothing."""
+    """Return the overview, "robustness", and a figure per corruption, by its name; or none."""
     corruptions = list(dict.fromkeys(table.loc[table["severity"] > 0, "corruption"]))
     if not corruptions:
         return {}
-    figures = {"overview": overview_figure(table, summary, note)}
+    figures = {"robustness": overview_figure(table, summary, note)}
     for name in corruptions:
         figures[str(name)] = severity_figure(table, str(name), chance, note)
     return figures

@@ -1,0 +1,77 @@
+"""Temperature scaling: it never fits val worse, changes no answer, and is bounded."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy.special import softmax
+from tests.evaluation.made_up import part_of, parts
+
+from fusebench.evaluation.metrics import METRICS, nll_per_sample
+from fusebench.evaluation.temperature import HIGHEST, LOWEST, fit_temperature, scaled
+from fusebench.prediction.predictions import PartPredictions
+
+
+def _nll(part: PartPredictions, temperature: float = 1.0) -> float:
+    return float(nll_per_sample(scaled(part, temperature)).mean())
+
+
+@given(parts())
+def test_val_is_never_fitted_worse_than_without(part: PartPredictions) -> None:
+    fitted = _nll(part, fit_temperature(part).value)
+    assert fitted <= _nll(part) * (1 + 1e-9) + 1e-12
+
+
+@given(parts(), st.floats(LOWEST, HIGHEST))
+def test_no_other_temperature_fits_better(part: PartPredictions, other: float) -> None:
+    fitted = _nll(part, fit_temperature(part).value)
+    assert fitted <= _nll(part, other) * (1 + 1e-9) + 1e-12
+
+
+@given(parts(), st.floats(LOWEST, HIGHEST))
+def test_answers_and_accuracy_stay(part: PartPredictions, temperature: float) -> None:
+    cooled = scaled(part, temperature)
+    assert (cooled.logits.argmax(axis=1) == part.logits.argmax(axis=1)).all()
+    for name in ("accuracy", "balanced_accuracy"):
+        assert METRICS[name].function(cooled, 0) == METRICS[name].function(part, 0)
+
+
+@given(parts(), st.sampled_from([0.25, 0.5, 2.0, 4.0]))
+def test_larger_logits_have_a_larger_temperature(part: PartPredictions, factor: float) -> None:
+    first = fit_temperature(part)
+    second = fit_temperature(part_of(part.labels.tolist(), factor * part.logits))
+    assume(not first.at_bound and not second.at_bound and first.value != 1)
+    assert second.value == pytest.approx(factor * first.value, rel=1e-5)
+
+
+def test_the_temperature_of_made_up_answers_is_found() -> None:
+    source = np.random.default_rng(0)
+    logits = source.normal(0, 2, (20_000, 3))
+    shares = softmax(logits, axis=1)
+    labels = (shares.cumsum(axis=1) < source.random((len(logits), 1))).sum(axis=1)
+    found = fit_temperature(part_of(labels.tolist(), 3 * logits))
+    assert found.value == pytest.approx(3, rel=0.05)
+    assert not found.at_bound
+
+
+def test_where_val_is_all_right_or_all_wrong_the_temperature_is_a_bound() -> None:
+    right = part_of([0, 1, 1], 5.0 * np.eye(2)[[0, 1, 1]])
+    assert fit_temperature(right).value == LOWEST
+    assert fit_temperature(right).at_bound
+    wrong = part_of([0, 1, 1], 5.0 * np.eye(2)[[1, 0, 0]])
+    assert fit_temperature(wrong).value == HIGHEST
+    assert fit_temperature(wrong).at_bound
+
+
+@pytest.mark.parametrize("logits", [np.zeros((3, 2)), np.array([[np.inf, 0], [0, 1], [1, 0]])])
+def test_where_it_changes_nothing_or_cannot_be_told_it_is_one(logits: np.ndarray) -> None:
+    found = fit_temperature(part_of([0, 1, 0], logits))
+    assert (found.value, found.at_bound) == (1.0, False)
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e4])
+def test_logits_of_any_size_are_fitted_without_a_warning(size: float) -> None:
+    source = np.random.default_rng(1)
+    labels = source.integers(0, 2, 40)
+    found = fit_temperature(part_of(labels.tolist(), size * source.normal(size=(40, 2))))
+    assert LOWEST <= found.value <= HIGHEST
