@@ -124,7 +124,7 @@ class Kept:
     def experiment(self) -> Mapping[str, Any] | None:
         """What was run with the chosen values; None: nothing, or with other values."""
         experiment: Mapping[str, Any] | None = self.about.get("experiment")
-        if not self.is_whole or experiment is None or experiment["overrides"] != self.overrides:
+        if not self.is_whole or experiment is None or experiment.get("overrides") != self.overrides:
             return None
         return experiment
 
@@ -179,9 +179,8 @@ def _check(kept: Kept, table: Path, about: Path) -> None:
     if [(trial.fusion, trial.trial) for trial in kept.trials] != expected:
         raise ArtifactError(f"{table}: other trials than {about} tells of, or another order")
     for line, trial in enumerate(kept.trials, start=2):
-        failed = math.isnan(trial.val_nll)
-        epochs = 0 if failed else trial.best_epoch
-        if epochs != trial.best_epoch or not failed <= (epochs == 0) or epochs > trial.epochs:
+        lowest, highest = (0, 0) if math.isnan(trial.val_nll) else (1, trial.epochs)
+        if not lowest <= trial.best_epoch <= highest:
             raise ArtifactError(
                 f"{table}: line {line}: best_epoch = {trial.best_epoch}: must be 1 to "
                 f"{trial.epochs}, or 0 where val_nll is empty"

@@ -4,9 +4,9 @@
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple, get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 import pandas as pd
 
@@ -107,23 +107,33 @@ def parse_tuning(text: str, path: Path = SUMMARY) -> list[TuningRow]:
 
 def _wrong(row: TuningRow) -> str:
     """Return what of a row cannot be; "" if all can."""
-    if not row.fusion:
-        return "fusion is empty"
-    if not 0 < row.lr < math.inf:
-        return f"lr = {row.lr}: must be above 0"
-    if row.schedule not in _SCHEDULES:
-        return f"schedule = '{row.schedule}': must be {' or '.join(_SCHEDULES)}"
-    for name in ("epochs", "trials"):
-        if getattr(row, name) < 1:
-            return f"{name} = {getattr(row, name)}: must be 1 or more"
-    if not 0 <= row.val_nll < math.inf:
-        return f"val_nll = {row.val_nll}: must be 0 or more"
-    for name in ("default_balanced_accuracy", "tuned_balanced_accuracy"):
+    for name, (is_allowed, allowed) in _ALLOWED.items():
         value = getattr(row, name)
-        if not (math.isnan(value) or 0 <= value <= 100):
-            return f"{name} = {value}: must be between 0 and 100, or empty"
-    for name in _RANKS:
-        value = getattr(row, name)
-        if not (math.isnan(value) or (value >= 1 and value == int(value))):
-            return f"{name} = {value}: must be 1, 2, …, or empty"
+        if not is_allowed(value):
+            return f"{name} = {value if value != '' else 'empty'}: must be {allowed}"
     return ""
+
+
+def _is_percent(value: float) -> bool:
+    return math.isnan(value) or 0 <= value <= 100
+
+
+def _is_rank(value: float) -> bool:
+    return math.isnan(value) or (1 <= value < math.inf and value == int(value))
+
+
+_PERCENT = (_is_percent, "between 0 and 100, or empty")
+_RANK = (_is_rank, "1, 2, …, or empty")
+_COUNT = (lambda value: value >= 1, "1 or more")
+_ALLOWED: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "fusion": (bool, "a name"),
+    "lr": (lambda value: 0 < value < math.inf, "above 0"),
+    "schedule": (lambda value: value in _SCHEDULES, " or ".join(_SCHEDULES)),
+    "epochs": _COUNT,
+    "trials": _COUNT,
+    "val_nll": (lambda value: 0 <= value < math.inf, "0 or more"),
+    "default_balanced_accuracy": _PERCENT,
+    "tuned_balanced_accuracy": _PERCENT,
+    "default_rank": _RANK,
+    "tuned_rank": _RANK,
+}
