@@ -76,7 +76,9 @@ class Tuning:
         space.check(subjects)
         exported(VERDICT)
         before = read_kept()
-        if (kept := self._taken_up(before, space, subjects)) != before:
+        kept = self._taken_up(before, space, subjects)
+        if before.trials:
+            # What was declared may be another now, and trials may have gone.
             write_kept(kept)
         self.say(estimate(kept, space, subjects, len(self.seeds)))
         left = kept.count * len(subjects) - len(kept.trials)
@@ -109,7 +111,8 @@ class Tuning:
             if len(sound) < len(found):
                 self.say(
                     f"{FOLDER / TRIALS_TABLE}: {len(found) - len(sound)} trials of "
-                    f"{subject.fusion}: of other params, samples or sampler; not used again"
+                    f"{subject.fusion}: of other params, precision, samples or sampler; not used "
+                    "again"
                 )
             trials += sound[: self.trials]
             # A commit that made some of them, and is gone with them, would say nothing of the rest.

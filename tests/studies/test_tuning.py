@@ -12,7 +12,7 @@ from tests.project import PARAMS, ROOT
 from tests.studies.made_up_tuning import DEFAULT, Runner, Trainer, write_verdict
 
 from fusebench.errors import ArtifactError
-from fusebench.report.tuning import SUMMARY, TUNING_KINDS, read_tuning
+from fusebench.report.tuning import SUMMARY, TUNING_KINDS, read_tuning, write_tuning
 from fusebench.stale import Stale
 from studies import tune as script
 from studies.common.errors import StudyError
@@ -145,6 +145,8 @@ def test_interrupted_anywhere_and_resumed_it_is_as_straight_through(call: int) -
     trainer = Trainer(failing=[call])
     with pytest.raises(KeyboardInterrupt):
         _run(trainer)
+    # Before the first trial there is nothing to keep.
+    assert _TABLE.is_file() is (call > 1)
     assert len(read_kept().trials) == call - 1
     lines = _run(trainer)
     # The one that was interrupted is asked for twice, no other.
@@ -178,8 +180,8 @@ def test_more_trials_go_on_from_the_kept_ones_and_fewer_leave_some_out() -> None
 
 
 def _is_said(lines: Sequence[str], count: int, fusion: str) -> bool:
-    words = f"{count} trials of {fusion}: of other params, samples or sampler; not used again"
-    return f"{_TABLE}: {words}" in lines
+    words = "of other params, precision, samples or sampler; not used again"
+    return f"{_TABLE}: {count} trials of {fusion}: {words}" in lines
 
 
 def test_trials_of_other_params_are_not_used_again_and_that_is_said() -> None:
@@ -418,12 +420,15 @@ def test_the_estimate_is_of_what_is_left() -> None:
     assert "not known before 'dvc repro' was run here" in " ".join(_run(trainer))
 
 
-def test_the_page_of_the_project_shows_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page_and_summary_of_the_project_show_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(ROOT)
-    text = PAGE.read_text("utf-8")
-    assert text == filled(text, Results.read(read_kept())), f"{PAGE}: tune.py --show"
+    text, results = PAGE.read_text("utf-8"), Results.read(read_kept())
+    assert text == filled(text, results), f"{PAGE}: tune.py --show"
     assert unmarked(text) != text
-    read_tuning()
+    write_tuning(tmp_path / "summary.csv", results.rows)
+    assert SUMMARY.read_bytes() == (tmp_path / "summary.csv").read_bytes()
 
 
 def test_a_page_without_its_marks_is_refused() -> None:
