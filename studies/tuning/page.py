@@ -76,10 +76,10 @@ def _values(kept: Kept, fusion: str, row: TuningRow | None) -> dict[str, str]:
         "trial": str(chosen.trial),
         "val NLL, default": _nll(default),
         "val NLL, chosen": _nll(chosen),
-        "test balanced accuracy (rank), default": _place(
+        "test balanced accuracy (rank), default values": _place(
             row and row.default_balanced_accuracy, row and row.default_rank
         ),
-        "chosen": _place(row and row.tuned_balanced_accuracy, row and row.tuned_rank),
+        "with the chosen values": _place(row and row.tuned_balanced_accuracy, row and row.tuned_rank),
     }
 
 

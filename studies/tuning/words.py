@@ -58,7 +58,8 @@ def _chosen(results: Results) -> Iterator[str]:
 def _seeds(before: Side, after: Side) -> Iterator[str]:
     if before.seeds == after.seeds:
         yield f"With the values of params.yaml and with the chosen ones, {after.seeds} seeds each."
-        if before.baselines != after.baselines:
+        first, second = before.baselines, after.baselines
+        if any(first[name] != second[name] for name in first.keys() & second.keys()):
             yield (
                 "The baselines differ between both, so they are of other samples, and what follows "
                 "is not due to tuning alone."

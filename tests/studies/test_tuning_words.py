@@ -137,6 +137,8 @@ def test_baselines_that_differ_tell_of_other_samples() -> None:
     one, other = (with_baseline(findings(MEANS), mean) for mean in (99.9, 98.0))
     assert "they are of other samples" in paragraph(results(one, other))
     assert "they are of other samples" not in paragraph(results(one, one))
+    # One that a side lacks tells nothing.
+    assert "they are of other samples" not in paragraph(results(one))
 
 
 # --- Budget and choice ---
