@@ -79,7 +79,9 @@ def _values(kept: Kept, fusion: str, row: TuningRow | None) -> dict[str, str]:
         "test balanced accuracy (rank), default values": _place(
             row and row.default_balanced_accuracy, row and row.default_rank
         ),
-        "with the chosen values": _place(row and row.tuned_balanced_accuracy, row and row.tuned_rank),
+        "with the chosen values": _place(
+            row and row.tuned_balanced_accuracy, row and row.tuned_rank
+        ),
     }
 
 
