@@ -15,6 +15,7 @@ from fusebench.models.settings import ModelParams
 from fusebench.prediction.predictions import BASELINES
 from fusebench.report.settings import CompareParams
 from fusebench.split.params import SplitParams
+from fusebench.stress.settings import StressParams
 from fusebench.synthetic.settings import SynthesizeParams
 from fusebench.synthetic.task import names as task_names
 from fusebench.synthetic.task import task_of
@@ -31,6 +32,7 @@ class Params(FusionParams):
     model: ModelParams
     train: TrainParams
     override: dict[str, Any]
+    stress: StressParams
     compare: CompareParams
     runtime: RuntimeParams
 
