@@ -94,12 +94,15 @@ class Results:
         )  # fmt: skip
 
     def band(self, size: Kept, fusion: str) -> tuple[float, float]:
-        """Return the 95 % interval of a mean, or from the lowest to the highest of few seeds."""
+        """Return the 95 % interval of a mean, or from the lowest to the highest of few seeds.
+
+        No mean of accuracies is beyond 0 and 100 %.
+        """
         values = self.values(size, fusion)
         low, high = over_seeds(values).interval()
         if not self.by_interval or math.isnan(low):
             return float(values.min()), float(values.max())
-        return low, high
+        return max(0.0, low), min(100.0, high)
 
     def write(self, folder: Path = FOLDER) -> None:
         """Write summary.csv."""

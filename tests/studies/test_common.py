@@ -50,11 +50,11 @@ class FakeRunner:
         self.ran += [one.name for one in asked]
         if self.error is not None:
             raise self.error
-        return {
-            one.name: (lambda path, name=one.name: f"{name} {path}".encode())
-            for one in asked
-            if one.name not in self.failing
-        }
+        return {one.name: _reader(one.name) for one in asked if one.name not in self.failing}
+
+
+def _reader(name: str) -> Read:
+    return lambda path: f"{name} {path}".encode()
 
 
 def _find(_: Unit, read: Read) -> Mapping[str, Any]:
@@ -223,11 +223,13 @@ def test_an_experiment_is_a_command_line() -> None:
 class FakeDvc:
     """Notes commands; answers `queue status` and `exp list` with texts; may be interrupted."""
 
-    def __init__(self, *statuses: str, finished: str = "", **failing: BaseException | int) -> None:
+    def __init__(
+        self, *statuses: str, finished: str = "", run_all: BaseException | int = 0
+    ) -> None:
         self.ran: list[str] = []
         self.statuses = list(statuses)
         self.finished = finished
-        self.failing = failing
+        self.failing: dict[str, BaseException | int] = {"run_all": run_all}
 
     def run(self, *arguments: str, **_: object) -> int:
         self.ran.append(" ".join(arguments))
@@ -254,7 +256,7 @@ def _status(*rows: str) -> str:
 def _patched(monkeypatch: pytest.MonkeyPatch, fake: FakeDvc) -> FakeDvc:
     monkeypatch.setattr(experiments, "dvc", fake.run)
     monkeypatch.setattr(experiments, "_said", fake.said)
-    monkeypatch.setattr(experiments, "reader", lambda name: name)
+    monkeypatch.setattr(experiments, "reader", _reader)
     monkeypatch.setattr("time.sleep", lambda _: None)
     return fake
 
@@ -271,7 +273,10 @@ def test_experiments_are_queued_and_worked_off_and_those_that_ended_well_are_rea
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fake = _patched(monkeypatch, FakeDvc(EMPTY, finished="study-one\nother\n"))
-    assert run_queued([ONE.experiment, TWO.experiment]) == {"study-one": "study-one"}
+    readers = run_queued([ONE.experiment, TWO.experiment])
+    assert {name: read(Path("x")) for name, read in readers.items()} == {
+        "study-one": b"study-one x"
+    }
     assert fake.ran == [
         "exp remove --quiet study-one", "exp remove --quiet study-two",
         "exp run --queue --name study-one --set-param train.lr=0.1",
@@ -306,7 +311,7 @@ def test_an_interrupt_stops_what_runs_and_takes_out_what_waits(
 def test_a_dvc_that_fails_is_said(
     failing: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _patched(monkeypatch, FakeDvc(EMPTY, **{failing: 1}))
+    _patched(monkeypatch, FakeDvc(EMPTY)).failing[failing] = 1
     with pytest.raises(StudyError, match=words):
         run_queued([ONE.experiment])
 
