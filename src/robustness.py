@@ -25,12 +25,8 @@ def main() -> None:
     from fusebench.files import write_table
     from fusebench.report.drawing import save
     from fusebench.report.origin import origin_of
-    from fusebench.report.robustness import (
-        Stressed,
-        pairs_table,
-        robustness_table,
-        summary_table,
-    )
+    from fusebench.report.robustness import Stressed, robustness_table, summary_table
+    from fusebench.report.robustness_pairs import pairs_table
     from fusebench.report.robustness_text import PAIRS, SUMMARY, TABLE, Robustness
     from fusebench.report.roles import PLANNED, UNPLANNED
     from fusebench.report.severity import severity_figures

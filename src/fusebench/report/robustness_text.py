@@ -11,13 +11,8 @@ from fusebench.errors import ArtifactError
 from fusebench.files import parse_table
 from fusebench.inputs.corruption import SEVERITIES, corruption_of, names
 from fusebench.report.recommendation import listed
-from fusebench.report.robustness import (
-    ALL,
-    PAIR_KINDS,
-    SUMMARY_KINDS,
-    StressPair,
-    stress_pairs,
-)
+from fusebench.report.robustness import ALL, SUMMARY_KINDS
+from fusebench.report.robustness_pairs import PAIR_KINDS, StressPair, stress_pairs
 from fusebench.report.roles import PLANNED
 from fusebench.report.study import SUCCESSES
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
