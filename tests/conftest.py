@@ -39,6 +39,7 @@ TRAIN = {
     "weight_decay": 0.0,
     "schedule": "constant",
     "class_weights": "none",
+    "augment": (),
     "pooling": "max",
     "precision": "fp32",
 }

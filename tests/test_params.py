@@ -17,6 +17,7 @@ from fusebench.models import registry
 from fusebench.params import Params
 from fusebench.sealed import file_digest
 from fusebench.synthetic import task as tasks
+from fusebench.training.settings import TrainParams
 
 SHIPPED = Path(__file__).parents[1] / "params.yaml"
 NUMBERS: dict[str, tuple[float, ...]] = {
@@ -413,6 +414,7 @@ CHANGES = {
     "weight_decay": 0.1,
     "schedule": "cosine",
     "class_weights": "balanced",
+    "augment": [{"corruption": "rgb_off", "probability": 0.5}],
     "pooling": "strided",
     "precision": "bf16",
 }
@@ -426,7 +428,8 @@ def test_an_override_changes_one_fusion_and_only_the_keys_that_it_sets(
     for key, value in CHANGES.items():
         content["override"] = {"late": {key: value}}
         params = loaded(content, tmp_path)
-        assert params.effective_train("late") == base.model_copy(update={key: value})
+        changed = TrainParams.model_validate({**base.model_dump(), key: value})
+        assert params.effective_train("late") == changed
         assert params.effective_train("add") == base
         assert base.model_dump()[key] != value
 

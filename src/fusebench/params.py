@@ -9,12 +9,14 @@ from fusebench.config import PARAMS_FILE, shown, validate
 from fusebench.data.settings import DEMO, DataParams, named
 from fusebench.device import RuntimeParams
 from fusebench.errors import ParamsError
+from fusebench.inputs.corruption import code_of
 from fusebench.inputs.lidar import LidarParams
 from fusebench.models.registry import FusionParams, checked_fusion, names
 from fusebench.models.settings import ModelParams
 from fusebench.prediction.predictions import BASELINES
 from fusebench.report.settings import CompareParams
 from fusebench.split.params import SplitParams
+from fusebench.stress.settings import StressParams
 from fusebench.synthetic.settings import SynthesizeParams
 from fusebench.synthetic.task import names as task_names
 from fusebench.synthetic.task import task_of
@@ -31,6 +33,7 @@ class Params(FusionParams):
     model: ModelParams
     train: TrainParams
     override: dict[str, Any]
+    stress: StressParams
     compare: CompareParams
     runtime: RuntimeParams
 
@@ -153,8 +156,11 @@ class Params(FusionParams):
             },
         }
         for name in names():
+            train = self.effective_train(name)
+            # So a training depends on the code of the corruptions that it uses, and of no other.
+            code = {used: code_of(used) for used in train.probabilities}
             files[f"settings/{name}.json"] = {
-                "train": self.effective_train(name).settings(), "lidar": self.lidar.settings(),
-                **({"model": model} if model else {}),
+                "train": train.settings(), "lidar": self.lidar.settings(),
+                **({"model": model} if model else {}), **({"corruptions": code} if code else {}),
             }  # fmt: skip
         return files

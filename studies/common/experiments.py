@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,8 @@ from studies.common.errors import StudyError
 
 Read = Callable[[Path], bytes]
 """Gives the content of a file of an experiment; raises ArtifactError where it has none."""
-
-# How DVC calls what waits in its queue, and what a worker is at.
-_UNDONE = ("Queued", "Running")
+# So often it is looked whether what was interrupted has ended.
+_PATIENCE = 20
 
 
 @dataclass(frozen=True)
@@ -107,34 +107,40 @@ def _work_off() -> None:
     except KeyboardInterrupt:
         _stop()
         raise
-    # DVC takes Ctrl-C for a wish to be let alone, and ends well.
-    if undone := _undone():
-        _stop()
-        if status == 0:
-            raise KeyboardInterrupt
-        raise StudyError(f"{', '.join(undone)}: not run: DVC's queue stopped, as it says above")
     if status:
+        _stop()
         raise StudyError("dvc exp run --run-all: failed, as it says above")
 
 
 def _stop() -> None:
-    dvc("queue", "stop", "--kill", stdout=subprocess.DEVNULL)
+    """Interrupt what the queue runs, and take out of it what waits; finished seeds are kept."""
+    # First the workers, which would take what is next.
+    dvc("queue", "stop", stdout=subprocess.DEVNULL)
+    waiting, running = (_tasks(state) for state in ("Queued", "Running"))
+    for task in running:
+        dvc("queue", "kill", task, stdout=subprocess.DEVNULL)
+    for task in waiting:
+        dvc("queue", "remove", task, stdout=subprocess.DEVNULL)
+    for _ in range(_PATIENCE):
+        if not _tasks("Running"):
+            break
+        time.sleep(1)
 
 
 def _check_queue() -> None:
-    if undone := _undone():
+    if undone := _tasks("Queued") + _tasks("Running"):
         raise StudyError(
             f"dvc queue: {', '.join(undone)} would be run as well; first 'dvc exp run --run-all', "
             "or 'dvc queue remove --queued' and 'dvc queue stop --kill'"
         )
 
 
-def _undone() -> list[str]:
-    """Return the experiments, by their names or tasks, that wait in DVC's queue or are run."""
+def _tasks(state: str) -> list[str]:
+    """Return the experiments of DVC's queue in a state, by their names, else their tasks."""
     lines = _said("queue", "status").splitlines()
     # The heading, which stands where there is a task, tells where a column begins.
     place = lines[0].find("Name") if lines else -1
-    rows = [line for line in lines[1:] if place >= 0 and line.rstrip().endswith(_UNDONE)]
+    rows = [line for line in lines[1:] if place >= 0 and line.split()[-1:] == [state]]
     return [row[place:].split("  ")[0].strip() or row.split()[0] for row in rows]
 
 

@@ -1,21 +1,17 @@
 """Where results are shown: metrics/tuning/summary.csv and docs/tuning.md."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pandas as pd
-
-from benchmarks.marks import marked, replaced
-from fusebench.files import write_text
 from fusebench.report.tuning import SUMMARY, TuningRow, write_tuning
+from studies.common.marked import Page, markdown
 from studies.common.repository import Own
 from studies.tuning.tables import VERDICT, Results
 from studies.tuning.trials import FOLDER, Kept, Trial
 from studies.tuning.words import paragraph
 
-PAGE = Path("docs/tuning.md")
 PARAGRAPH, VALUES = "tuning", "tuning-values"
 """Names of marks."""
+PAGE = Page(Path("docs/tuning.md"), (PARAGRAPH, VALUES))
 _NONE = "–"
 _VERDICT_PAGE = "verdict.md"
 _LINKS = f"""
@@ -33,37 +29,25 @@ def write_results(results: Results) -> None:
         docs/tuning.md has lost its marks.
     """
     write_tuning(SUMMARY, results.rows)
-    write_text(PAGE, filled(PAGE.read_text("utf-8"), results))
+    PAGE.write(parts_of(results))
 
 
-def filled(text: str, results: Results) -> str:
-    """Return the page's text with what is between its marks made anew."""
+def parts_of(results: Results) -> dict[str, str]:
+    """Return the parts of the page that code writes, by their marks."""
     links = _LINKS if results.after else ""
-    return _replaced(text, {PARAGRAPH: paragraph(results) + links, VALUES: values_table(results)})
+    return {PARAGRAPH: paragraph(results) + links, VALUES: values_table(results)}
 
 
 def own() -> Own:
     """Return what in a checkout is written by this study."""
-    return Own(FOLDER, [PAGE], unmarked)
-
-
-def unmarked(text: str) -> str:
-    """Return the page's text with nothing between the marks of this study."""
-    return _replaced(text, {name: "" for name in (PARAGRAPH, VALUES) if marked(text, name)})
-
-
-def _replaced(text: str, parts: Mapping[str, str]) -> str:
-    for name, content in parts.items():
-        text = replaced(text, name, content, str(PAGE))
-    return text
+    return PAGE.own(FOLDER)
 
 
 def values_table(results: Results) -> str:
     """Return the chosen values and what came of them, a row per fusion, as Markdown."""
     kept, known = results.kept, {row.fusion: row for row in results.rows}
-    if not kept.is_whole:
-        return "Nothing was run yet."
-    return _markdown([_values(kept, fusion, known.get(fusion)) for fusion in kept.fusions])
+    fusions = kept.fusions if kept.is_whole else ()
+    return markdown([_values(kept, fusion, known.get(fusion)) for fusion in fusions])
 
 
 def _values(kept: Kept, fusion: str, row: TuningRow | None) -> dict[str, str]:
@@ -93,8 +77,3 @@ def _place(mean: float | None, rank: float | None) -> str:
     if mean is None or mean != mean:
         return _NONE
     return f"{mean:.1f}" if rank is None or rank != rank else f"{mean:.1f} ({rank:g})"
-
-
-def _markdown(rows: Sequence[Mapping[str, str]]) -> str:
-    table: str = pd.DataFrame(rows).to_markdown(index=False, disable_numparse=True)
-    return table

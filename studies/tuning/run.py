@@ -88,7 +88,7 @@ class Tuning:
         if kept.experiment is None or kept.experiment.get("seeds") != list(self.seeds):
             self._train_chosen(kept)
         self._show("Tuning: what is kept, shown anew")
-        self.say(f"{FOLDER}/ and {PAGE} hold what came of it")
+        self.say(f"{FOLDER}/ and {PAGE.path} hold what came of it")
 
     def show(self) -> None:
         """Make all that follows from what is kept, and commit it; run nothing."""
@@ -173,7 +173,7 @@ class Tuning:
 
     def _show(self, message: str) -> None:
         write_results(Results.read(read_kept()))
-        if self.commits and repository.commit([FOLDER, PAGE], message):
+        if self.commits and repository.commit([FOLDER, PAGE.path], message):
             self.say(f"committed: {message}")
 
 

@@ -18,7 +18,8 @@ HERE: dict[str, str | int] = {
 }  # fmt: skip
 SETTINGS = {
     "epochs": 15, "batch_size": 32, "lr": 0.001, "weight_decay": 0.0, "schedule": "constant",
-    "class_weights": "none", "pooling": "max", "precision": "fp32",
+    "class_weights": "none", "augment": (),
+    "pooling": "max", "precision": "fp32",
 }  # fmt: skip
 
 

@@ -1,7 +1,6 @@
 """The run of the study of tuning: equal budgets, interruptions, and what is kept."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.project import PARAMS, ROOT
+from tests.studies.made_up_checkout import commits, git, make_checkout
 from tests.studies.made_up_tuning import DEFAULT, Runner, Trainer, write_verdict
 
 from fusebench.errors import ArtifactError
@@ -17,7 +17,7 @@ from fusebench.stale import Stale
 from studies import tune as script
 from studies.common.errors import StudyError
 from studies.tuning import run as running
-from studies.tuning.page import PAGE, filled, unmarked
+from studies.tuning.page import PAGE, parts_of
 from studies.tuning.plan import LR, SCHEDULES, Choice, Outcome
 from studies.tuning.run import Tuning
 from studies.tuning.tables import VERDICT, Results
@@ -26,33 +26,21 @@ from studies.tuning.trials import ABOUT, FOLDER, TRIALS_TABLE, read_kept
 MEANS = {"add": 97.0, "hadamard": 82.0}
 TURNED = {"add": 90.0, "hadamard": 95.0}
 TRIALS = 7
-_TABLE = FOLDER / TRIALS_TABLE
-
-
-def _git(*arguments: str) -> str:
-    return subprocess.run(
-        ["git", *arguments], check=True, capture_output=True, text=True
-    ).stdout.strip()
+_PAGE, _TABLE = PAGE.path, FOLDER / TRIALS_TABLE
 
 
 @pytest.fixture(autouse=True)
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A repository with params, a verdict and the page, which is the working directory."""
-    monkeypatch.chdir(tmp_path)
     # What is made up has no dvc.lock that would tell of its state.
     monkeypatch.setattr(running, "stale", lambda _read: Stale())
-    for who in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{who}_NAME", "test")
-        monkeypatch.setenv(f"GIT_{who}_EMAIL", "test@example.org")
-    _git("init", "--quiet")
-    Path("params.yaml").write_text(PARAMS, "utf-8")
-    PAGE.parent.mkdir()
-    PAGE.write_bytes((ROOT / PAGE).read_bytes())
-    SUMMARY.parent.mkdir(parents=True)
-    SUMMARY.write_text(",".join(TUNING_KINDS) + "\n", "utf-8")
-    write_verdict(VERDICT, MEANS)
-    _git("add", "--all")
-    _git("commit", "--quiet", "--message", "begun")
+    write_verdict(tmp_path / VERDICT, MEANS)
+    files = {
+        "params.yaml": PARAMS,
+        str(_PAGE): (ROOT / _PAGE).read_text("utf-8"),
+        str(SUMMARY): ",".join(TUNING_KINDS) + "\n",
+    }
+    make_checkout(tmp_path, files, monkeypatch)
 
 
 def _set_params(**sections: dict[str, object]) -> None:
@@ -60,7 +48,7 @@ def _set_params(**sections: dict[str, object]) -> None:
     for name, changes in sections.items():
         content[name] |= changes
     Path("params.yaml").write_text(yaml.safe_dump(content), "utf-8")
-    _git("commit", "--quiet", "--all", "--message", "other params")
+    git("commit", "--quiet", "--all", "--message", "other params")
 
 
 def _tuning(
@@ -81,10 +69,6 @@ def _run(trainer: Trainer, runner: Runner | None = None, trials: int = TRIALS) -
 
 def _of(trainer: Trainer, fusion: str) -> list[Choice]:
     return [choice for name, choice in trainer.asked if name == fusion]
-
-
-def _commits() -> list[str]:
-    return _git("log", "--format=%s", "--reverse").splitlines()
 
 
 # --- Budget and suggestions ---
@@ -140,8 +124,8 @@ def test_the_lowest_val_nll_is_chosen_and_a_failed_trial_never() -> None:
 def test_interrupted_anywhere_and_resumed_it_is_as_straight_through(call: int) -> None:
     straight = Trainer()
     _run(straight)
-    expected = [path.read_bytes() for path in (_TABLE, SUMMARY, PAGE)]
-    _git("reset", "--quiet", "--hard", _git("rev-list", "--max-parents=0", "HEAD"))
+    expected = [path.read_bytes() for path in (_TABLE, SUMMARY, _PAGE)]
+    git("reset", "--quiet", "--hard", git("rev-list", "--max-parents=0", "HEAD"))
     trainer = Trainer(failing=[call])
     with pytest.raises(KeyboardInterrupt):
         _run(trainer)
@@ -151,17 +135,17 @@ def test_interrupted_anywhere_and_resumed_it_is_as_straight_through(call: int) -
     lines = _run(trainer)
     # The one that was interrupted is asked for twice, no other.
     assert trainer.asked == [*straight.asked[:call], *straight.asked[call - 1 :]]
-    assert [path.read_bytes() for path in (_TABLE, SUMMARY, PAGE)] == expected
+    assert [path.read_bytes() for path in (_TABLE, SUMMARY, _PAGE)] == expected
     assert lines[0].startswith(f"{2 * TRIALS - call + 1} trials to run, {call - 1} kept")
 
 
 def test_what_is_done_is_not_run_again() -> None:
     _run(Trainer())
-    commits, trainer, runner = _commits(), Trainer(), Runner(MEANS)
+    before, trainer, runner = commits(), Trainer(), Runner(MEANS)
     _run(trainer, runner)
     assert trainer.asked == []
     assert runner.ran == []
-    assert _commits() == commits
+    assert commits() == before
 
 
 def test_more_trials_go_on_from_the_kept_ones_and_fewer_leave_some_out() -> None:
@@ -235,7 +219,7 @@ def test_trials_of_a_fusion_that_is_not_listed_any_more_go() -> None:
     _run(Trainer())
     content = yaml.safe_load(Path("params.yaml").read_text("utf-8"))
     Path("params.yaml").write_text(yaml.safe_dump({**content, "fusions": ["add"]}), "utf-8")
-    _git("commit", "--quiet", "--all", "--message", "one fusion")
+    git("commit", "--quiet", "--all", "--message", "one fusion")
     trainer = Trainer()
     lines = _run(trainer)
     assert trainer.asked == []
@@ -281,8 +265,8 @@ def test_a_default_that_could_not_be_chosen_is_refused(
 
 
 def test_without_a_verdict_to_compare_with_nothing_is_run() -> None:
-    _git("rm", "--quiet", "-r", str(VERDICT))
-    _git("commit", "--quiet", "--message", "no verdict")
+    git("rm", "--quiet", "-r", str(VERDICT))
+    git("commit", "--quiet", "--message", "no verdict")
     trainer = Trainer()
     with pytest.raises(ArtifactError, match="'make verdict' writes"):
         _run(trainer)
@@ -297,8 +281,8 @@ def test_changes_that_are_not_the_studys_are_refused_before_anything_is_run() ->
     assert trainer.asked == []
     tuning, _ = _tuning(trainer, commits=False)
     tuning.run()
-    assert read_kept().about["commits"]["add"] == [f"{_git('rev-parse', 'HEAD')}-dirty"]
-    assert _commits() == ["begun"]
+    assert read_kept().about["commits"]["add"] == [f"{git('rev-parse', 'HEAD')}-dirty"]
+    assert commits() == ["begun"]
 
 
 # --- The experiment and what is kept of it ---
@@ -324,16 +308,16 @@ def test_the_chosen_values_become_overrides_of_one_experiment() -> None:
 
 
 def test_what_came_of_it_is_kept_shown_and_committed() -> None:
-    before = _git("rev-parse", "HEAD")
+    before = git("rev-parse", "HEAD")
     _run(Trainer())
-    assert _commits() == [
+    assert commits() == [
         "begun", "Tuning: trials of add", "Tuning: trials of hadamard",
         "Tuning: all seeds with the chosen values",
     ]  # fmt: skip
-    assert not _git("status", "--porcelain")
+    assert not git("status", "--porcelain")
     about = read_kept().about
     assert about["commits"]["add"] == [before]
-    assert about["experiment"]["commit"] == _git("rev-parse", "HEAD~1")
+    assert about["experiment"]["commit"] == git("rev-parse", "HEAD~1")
     for name in ("comparison.csv", "pairs.csv", "best.csv", "verdict.md", "pairs.png"):
         assert (FOLDER / name).is_file()
     rows = {row.fusion: row for row in read_tuning()}
@@ -342,7 +326,7 @@ def test_what_came_of_it_is_kept_shown_and_committed() -> None:
     assert (add.default_balanced_accuracy, add.tuned_balanced_accuracy) == (97.0, 90.0)
     assert (add.default_rank, add.tuned_rank) == (1, 2)
     assert (add.lr, add.schedule, add.epochs) == read_kept().chosen("add").choice
-    text = PAGE.read_text("utf-8")
+    text = _PAGE.read_text("utf-8")
     assert "changes: before add, hadamard; after hadamard, add." in text
     assert "| 97.0 (1) " in text
     assert "90.0 (2)" in text
@@ -366,7 +350,7 @@ def test_an_experiment_that_fails_leaves_the_trials_and_is_run_by_the_next_run()
     with pytest.raises(StudyError, match="DVC failed"):
         Tuning(TRIALS, subjects=tuning.subjects, runner=fails, say=str).run()  # type: ignore[arg-type]
     assert read_tuning() == []
-    assert "With these values nothing was trained yet" in PAGE.read_text("utf-8")
+    assert "With these values nothing was trained yet" in _PAGE.read_text("utf-8")
     trainer, runner = Trainer(), Runner(TURNED)
     _run(trainer, runner)
     assert trainer.asked == []
@@ -394,7 +378,7 @@ def test_other_chosen_values_make_the_kept_comparison_count_no_more() -> None:
     assert read_kept().experiment is None
     _tuning(Trainer())[0].show()
     assert read_tuning() == []
-    assert "With these values nothing was trained yet" in PAGE.read_text("utf-8")
+    assert "With these values nothing was trained yet" in _PAGE.read_text("utf-8")
 
 
 def test_a_fusion_of_which_every_trial_fails_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -424,16 +408,16 @@ def test_page_and_summary_of_the_project_show_what_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(ROOT)
-    text, results = PAGE.read_text("utf-8"), Results.read(read_kept())
-    assert text == filled(text, results), f"{PAGE}: tune.py --show"
-    assert unmarked(text) != text
+    text, results = _PAGE.read_text("utf-8"), Results.read(read_kept())
+    assert text == PAGE.filled(text, parts_of(results)), f"{_PAGE}: tune.py --show"
+    assert PAGE.unmarked(text) != text
     write_tuning(tmp_path / "summary.csv", results.rows)
     assert SUMMARY.read_bytes() == (tmp_path / "summary.csv").read_bytes()
 
 
 def test_a_page_without_its_marks_is_refused() -> None:
-    PAGE.write_text("# Page\n", "utf-8")
-    _git("commit", "--quiet", "--all", "--message", "without")
+    _PAGE.write_text("# Page\n", "utf-8")
+    git("commit", "--quiet", "--all", "--message", "without")
     with pytest.raises(ArtifactError, match="the marks <!-- tuning --> and"):
         _tuning(Trainer())[0].show()
 

@@ -61,7 +61,7 @@ def test_chosen_values_are_trained_compared_kept_and_committed(small_project: Pr
     means = exported(FOLDER).table.set_index("Model")["Test Balanced Accuracy"]
     for row in read_tuning():
         assert row.tuned_balanced_accuracy == pytest.approx(means[row.fusion])
-    assert "2 seed(s) are too few" in PAGE.read_text("utf-8")
+    assert "2 seed(s) are too few" in PAGE.path.read_text("utf-8")
     # The workspace is as it was, but for what the study writes.
     assert small_project.json("metrics/fusions/add.json") == before
     assert small_project.git("status", "--porcelain") == ""

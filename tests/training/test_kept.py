@@ -41,7 +41,8 @@ EPOCHS = 4
 # What depends on the step, and on weights, too: all that a state must hold.
 SETTINGS: dict[str, Any] = {
     "seeds": [0], "epochs": EPOCHS, "batch_size": 8, "lr": 0.01, "weight_decay": 0.01,
-    "schedule": "cosine", "class_weights": "balanced", "pooling": "max", "precision": "fp32",
+    "schedule": "cosine", "class_weights": "balanced", "augment": (),
+    "pooling": "max", "precision": "fp32",
 }  # fmt: skip
 Make = Callable[..., Training]
 

@@ -18,7 +18,7 @@ from fusebench.training.settings import TrainParams
 LIDAR = LidarParams(projection="spherical", align="none", normalize=True)
 TRAIN = TrainParams(
     seeds=(0,), epochs=2, batch_size=16, lr=0.001, weight_decay=0.0, schedule="constant",
-    class_weights="balanced", pooling="max", precision="auto",
+    class_weights="balanced", augment=(), pooling="max", precision="auto",
 )  # fmt: skip
 
 

@@ -12,7 +12,8 @@ from fusebench.training.settings import TrainParams, read_settings
 LIDAR = LidarParams(projection="spherical", align="none", normalize=True)
 TRAIN = {
     "seeds": [0, 1], "epochs": 15, "batch_size": 32, "lr": 0.001, "weight_decay": 0.1,
-    "schedule": "cosine", "class_weights": "balanced", "pooling": "max", "precision": "auto",
+    "schedule": "cosine", "class_weights": "balanced", "augment": (),
+    "pooling": "max", "precision": "auto",
 }  # fmt: skip
 
 

@@ -26,7 +26,8 @@ from fusebench.training.train import OutputPaths, train_fusion
 LIDAR = LidarParams(projection="spherical", align="none", normalize=True)
 SETTINGS: dict[str, Any] = {
     "seeds": [0, 1], "epochs": 2, "batch_size": 16, "lr": 0.001, "weight_decay": 0.0,
-    "schedule": "constant", "class_weights": "none", "pooling": "max", "precision": "fp32",
+    "schedule": "constant", "class_weights": "none", "augment": (),
+    "pooling": "max", "precision": "fp32",
 }  # fmt: skip
 Make = Callable[..., Training]
 

@@ -31,7 +31,8 @@ SEEDS = (0, 1)
 LIDAR = LidarParams(projection="spherical", align="none", normalize=True)
 SETTINGS: dict[str, Any] = {
     "epochs": 2, "batch_size": 16, "lr": 0.001, "weight_decay": 0.0, "schedule": "constant",
-    "class_weights": "none", "pooling": "max", "precision": "fp32",
+    "class_weights": "none", "augment": (),
+    "pooling": "max", "precision": "fp32",
 }  # fmt: skip
 
 

@@ -42,7 +42,8 @@ from fusebench.training.workers import trainer_of, worker_count
 LIDAR = LidarParams(projection="spherical", align="none", normalize=True)
 SETTINGS: dict[str, Any] = {
     "seeds": [1, 0], "epochs": 2, "batch_size": 16, "lr": 0.001, "weight_decay": 0.0,
-    "schedule": "constant", "class_weights": "none", "pooling": "max", "precision": "fp32",
+    "schedule": "constant", "class_weights": "none", "augment": (),
+    "pooling": "max", "precision": "fp32",
 }  # fmt: skip
 RUNTIME = RuntimeParams(
     device="cpu",

@@ -134,12 +134,14 @@ def camera_cells(geometry: LidarGeometry) -> tuple[npt.NDArray[np.intp], npt.NDA
         False where the pixel looks past the LiDAR's field of view.
     """
     azimuth, zenith = camera_angles(geometry)
-    row, row_inside = _nearest(geometry.azimuth, azimuth)
-    column, column_inside = _nearest(geometry.zenith, zenith)
+    row, row_inside = nearest_angles(geometry.azimuth, azimuth)
+    column, column_inside = nearest_angles(geometry.zenith, zenith)
     return row * len(geometry.zenith) + column, row_inside & column_inside
 
 
-def _nearest(angles: Floats, wanted: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+def nearest_angles(
+    angles: Floats, wanted: npt.NDArray[np.floating]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
     """Return the index of the nearest angle, and whether one is within half a step."""
     order = np.argsort(angles)
     ascending = angles[order].astype(np.float64)

@@ -49,8 +49,13 @@ class Study:
             name: [predictions.seeds[seed]["test"] for seed in first.seeds]
             for name, predictions in fusions.items()
         }
+        return cls.of_parts(parts, first.positive)
+
+    @classmethod
+    def of_parts(cls, parts: dict[str, list[PartPredictions]], positive: int) -> Self:
+        """Take answers as they are; raise ArtifactError if they are of different samples."""
         _check_same_samples(parts)
-        return cls(parts, first.positive)
+        return cls(parts, positive)
 
     @property
     def seeds(self) -> int:

@@ -35,6 +35,11 @@ class Task:
     positive: int
     device: torch.device
     model: ModelSettings = NOTEBOOK
+    augmented: Callable[[int], PartInputs] | None = None
+
+    def train_in(self, epoch: int) -> PartInputs:
+        """Return the training part as an epoch sees it, from 0: with corruptions, if there are."""
+        return self.train if self.augmented is None else self.augmented(epoch)
 
     @property
     def label(self) -> str:
@@ -189,11 +194,11 @@ def train_epoch(
     """
     settings, model = task.settings, state.model
     model.train()
-    order = epoch_order(task.seed, state.epoch, len(task.train))
+    order, part = epoch_order(task.seed, state.epoch, len(task.train)), task.train_in(state.epoch)
     steps = math.ceil(len(order) / settings.batch_size)
     # Summed on the device: reading each loss would wait for the device each time.
     total = torch.zeros((), dtype=torch.float64, device=task.device)
-    for number, (inputs, labels) in enumerate(task.train.batches(order, settings.batch_size)):
+    for number, (inputs, labels) in enumerate(part.batches(order, settings.batch_size)):
         set_rate(state.optimizer, settings, state.epoch, number, steps)
         loss = F.cross_entropy(model(inputs), labels, weight=state.class_weights)
         state.optimizer.zero_grad()

@@ -12,6 +12,8 @@ import pandas as pd
 from fusebench.config import read
 from fusebench.device import Device, Precision, environment
 from fusebench.files import dvc_digest
+from fusebench.inputs.augmented import AugmentedInputs
+from fusebench.inputs.corruption import code_of
 from fusebench.inputs.inputs import PartInputs
 from fusebench.inputs.lidar import LidarParams
 from fusebench.inputs.streamed import open_inputs
@@ -50,7 +52,8 @@ class Recipe:
 
         And what decides of `model`, where that is not the notebook's.
         """
-        train = self.train.model_dump(exclude={"seeds"})
+        off = set() if self.train.augment else {"augment"}
+        train = self.train.model_dump(mode="json", exclude={"seeds", *off})
         return {**train, "precision": self.precision, **self.model.decisive}
 
     def spec(self, samples: Samples) -> ModelSpec:
@@ -98,6 +101,8 @@ class Training:
             The manifest was drawn without one of the seeds.
         """
         train = self.recipe.train
+        if train.augment:
+            return "train.augment corrupts samples of one seed at a time"
         counts = {seed: len(self.manifest.part(seed, "train")) for seed in train.seeds}
         return reason_against(counts, train.batch_size, self.recipe.model.stem)
 
@@ -141,10 +146,21 @@ class Training:
         # Val first: it is smaller, and read as often.
         budget = self.device.memory_budget // beside
         val = part("val", budget)
-        train = part("train", budget - val.held_bytes)
+        probabilities = recipe.train.probabilities
+        # Corrupted samples are made anew each epoch: the maps of clean ones are not used.
+        train = part("train", 0 if probabilities else budget - val.held_bytes)
         positive = samples.dataset.classes.index(samples.dataset.positive)
-        spec = recipe.spec(samples)
-        return Task(spec, recipe.train, seed, train, val, positive, device, recipe.model)
+        spec, rows = recipe.spec(samples), self.manifest.part(seed, "train")
+
+        def augmented(epoch: int) -> PartInputs:
+            return AugmentedInputs(
+                samples, rows, recipe.lidar, names, device, probabilities, seed, epoch
+            )
+
+        return Task(
+            spec, recipe.train, seed, train, val, positive, device, recipe.model,
+            augmented if probabilities else None,
+        )  # fmt: skip
 
     def key(self, seed: int) -> dict[str, Any]:
         """Return all that decides what comes of a seed: where it is equal, so are the bits.
@@ -170,6 +186,7 @@ class Training:
             "code": self.code,
             "environment": environment(self.device, self.recipe.precision),
             "processor": processor_kind(),
+            "augment": {name: code_of(name) for name in self.recipe.train.probabilities},
             # What an encoder is made of.
             "torchvision": None if spec.stem == "notebook" else version("torchvision"),
             "variables": {

@@ -3,14 +3,29 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from fusebench.config import Off, Section, Seeds, from_settings
+from fusebench.config import AsTuple, Off, Section, Seeds, from_settings
 from fusebench.device import WantedPrecision
 from fusebench.errors import REMEDY, ArtifactError, ParamsError
 from fusebench.files import read_json
+from fusebench.inputs.corruption import checked_name
 from fusebench.inputs.lidar import LidarParams
 from fusebench.models.settings import ModelSettings
+
+
+class Augmentation(Section):
+    """A corruption that befalls training samples, each with a probability."""
+
+    corruption: Annotated[str, AfterValidator(checked_name)]
+    probability: float = Field(gt=0, le=1)
+
+
+def _once(listed: tuple[Augmentation, ...]) -> tuple[Augmentation, ...]:
+    named = [each.corruption for each in listed]
+    if len(set(named)) < len(named):
+        raise ValueError(f"{named}: each corruption may be listed once")
+    return listed
 
 
 class TrainParams(Section):
@@ -23,8 +38,14 @@ class TrainParams(Section):
     weight_decay: Annotated[float, Off(0.0)] = Field(ge=0, le=1)
     schedule: Annotated[Literal["constant", "cosine"], Off("constant")]
     class_weights: Annotated[Literal["none", "balanced"], Off("none")]
+    augment: Annotated[tuple[Augmentation, ...], AsTuple, AfterValidator(_once), Off(())]
     pooling: Literal["max", "strided"]
     precision: WantedPrecision
+
+    @property
+    def probabilities(self) -> dict[str, float]:
+        """How likely each corruption of `augment` befalls a training sample, by its name."""
+        return {each.corruption: each.probability for each in self.augment}
 
 
 def read_settings(path: Path) -> tuple[TrainParams, LidarParams, ModelSettings]:

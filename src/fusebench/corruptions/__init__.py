@@ -1,0 +1,1 @@
+"""Corruptions: a file each; the contract is in inputs/corruption.py."""

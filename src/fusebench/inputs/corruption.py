@@ -1,0 +1,205 @@
+"""What may go wrong with a sensor: the contract of a corruption, and samples that it befell.
+
+A corruption is a file in corruptions/, found by its name. It changes what one sensor recorded,
+before anything is made of it, so that every fusion meets the same.
+"""
+
+import difflib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from fusebench.errors import ParamsError
+from fusebench.inputs.lidar import LidarGeometry
+from fusebench.samples.samples import Samples
+from fusebench.sealed import file_digest
+from fusebench.seeds import derive_seed
+
+Sensor = Literal["rgb", "lidar"]
+Reading = npt.NDArray[Any]
+"""What a sensor recorded of a sample: an image (H, W, 3), uint8, or ranges (h, w), float32, in
+metres."""
+
+SEVERITIES = 4
+"""How many amounts a corruption has; severity 0 is the sample as it was recorded."""
+_FOLDER = Path(__file__).parents[1] / "corruptions"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What is to be corrupted.
+
+    Attributes
+    ----------
+    reading : array
+        Not to be changed in place.
+    geometry : LidarGeometry
+        Of the sensors.
+    draw : numpy Generator
+        All randomness of the corruption.
+    another : callable
+        Draws another sample and returns what the same sensor recorded of it.
+    """
+
+    reading: Reading
+    geometry: LidarGeometry
+    draw: np.random.Generator
+    another: Callable[[], Reading]
+
+
+class Corruption(ABC):
+    """What may go wrong with a sensor, more or less.
+
+    Attributes
+    ----------
+    sensor : {"rgb", "lidar"}
+        The one whose recordings it changes.
+    label : str
+        In sentences and pictures.
+    amount : str
+        What the amounts say, for pictures: "standard deviation".
+    unit : str
+        Of the amounts.
+    severities : tuple of 4 floats
+        Amounts, growing; the last is meant to hurt.
+    """
+
+    sensor: ClassVar[Sensor]
+    label: ClassVar[str]
+    amount: ClassVar[str]
+    unit: ClassVar[str]
+    severities: ClassVar[tuple[float, float, float, float]]
+
+    @abstractmethod
+    def corrupt(self, recording: Recording, amount: float) -> Reading:
+        """Return what the sensor records instead, with shape and type of the reading."""
+
+
+def names() -> list[str]:
+    """Return the names of all corruptions, sorted."""
+    return sorted(
+        path.stem for path in _FOLDER.glob("*.py") if not path.name.startswith(("_", "."))
+    )
+
+
+def checked_name(name: str) -> str:
+    """Return the name of a corruption, or raise ValueError: the check of a params field."""
+    known = names()
+    if name not in known:
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+        raise ValueError(
+            f"'{name}' is no corruption (did you mean '{nearest[0]}'?); must be one of {known}"
+        )
+    return name
+
+
+@cache
+def corruption_of(name: str) -> Corruption:
+    """Return the corruption that corruptions/<name>.py holds.
+
+    Raises
+    ------
+    ParamsError
+        The file does not hold exactly one.
+    """
+    module = import_module(f"fusebench.corruptions.{checked_name(name)}")
+    found = [
+        item
+        for item in vars(module).values()
+        if isinstance(item, type)
+        and issubclass(item, Corruption)
+        and item.__module__ == module.__name__
+    ]
+    if len(found) != 1:
+        raise ParamsError(f"corruptions/{name}.py: holds {len(found)} corruptions; must hold one")
+    return found[0]()
+
+
+def code_of(name: str) -> str:
+    """Return what names the code of a corruption, as `sealed.file_digest`."""
+    return file_digest(_FOLDER / f"{checked_name(name)}.py")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A corruption at one of its amounts; severity 0: none.
+
+    Attributes
+    ----------
+    corruption : str
+        Its name.
+    severity : int
+        0 to 4.
+    """
+
+    corruption: str
+    severity: int
+
+    @property
+    def amount(self) -> float:
+        """The amount, in the corruption's unit."""
+        if not self.severity:
+            return 0.0
+        return corruption_of(self.corruption).severities[self.severity - 1]
+
+
+def corrupted(
+    samples: Samples,
+    rows: pd.DataFrame,
+    chosen: Sequence[Sequence[Condition]],
+    seeds: Sequence[str],
+) -> Samples:
+    """Return some samples, in memory, with what befell each of them.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Some of `samples.table`. "Another sample" is one of them, too.
+    chosen : sequence of sequences of Condition, one per row
+        In the order in which they are applied.
+    seeds : sequence of str
+        Words that, with the content of a sample and the condition, decide all draws.
+
+    Returns
+    -------
+    Samples
+        Only these, in the order of `rows`; `row` counts them from 0.
+    """
+    at = rows["row"].to_numpy()
+    recorded: dict[str, Reading] = {"rgb": samples.images(at), "lidar": samples.ranges(at)}
+    made = {sensor: readings.copy() for sensor, readings in recorded.items()}
+    geometry = LidarGeometry.of(samples)
+    for place, (digest, conditions) in enumerate(zip(rows["digest"], chosen, strict=True)):
+        for condition in conditions:
+            if not condition.severity:
+                continue
+            corruption = corruption_of(condition.corruption)
+            words = (*seeds, condition.corruption, condition.severity, digest)
+            draw = np.random.default_rng(derive_seed("corruption", *words))
+            readings = made[corruption.sensor]
+            another = _another(recorded[corruption.sensor], place, draw)
+            recording = Recording(readings[place], geometry, draw, another)
+            readings[place] = corruption.corrupt(recording, condition.amount)
+    table = rows.reset_index(drop=True).assign(row=np.arange(len(rows)))
+    return Samples(
+        made["rgb"], made["lidar"], samples.azimuth, samples.zenith, table, samples.dataset
+    )
+
+
+def _another(readings: Reading, place: int, draw: np.random.Generator) -> Callable[[], Reading]:
+    """Return what draws the reading of another place; of one sample alone, its own."""
+
+    def drawn() -> Reading:
+        step = int(draw.integers(1, len(readings))) if len(readings) > 1 else 0
+        other: Reading = readings[(place + step) % len(readings)]
+        return other
+
+    return drawn

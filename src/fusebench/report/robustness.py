@@ -1,0 +1,207 @@
+"""What stress did to each fusion, and how two of them differ under it: numbers.
+
+Robustness is the share of a fusion's advantage over chance that is left,
+(balanced accuracy − chance) / (clean − chance), of the means over seeds. Where the clean answers
+are not shown to be better than chance (`report.chance`), there is none.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student
+
+from fusebench.errors import ArtifactError
+from fusebench.evaluation.metrics import METRICS, Floats, correct_per_sample
+from fusebench.inputs.corruption import corruption_of
+from fusebench.prediction.predictions import PartPredictions
+from fusebench.report.chance import above_chance
+from fusebench.report.study import Study
+from fusebench.statistics.estimates import LEVEL
+from fusebench.statistics.paired import Paired, pair
+from fusebench.stress.stored import StressPredictions
+
+ALL = "all"
+"""In the table of pairs: all corruptions together, each sensor counting the same."""
+_METRIC = METRICS["balanced_accuracy"]
+_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Stressed:
+    """The answers of several fusions under the same corruptions, on the same samples.
+
+    Attributes
+    ----------
+    fusions : mapping of str to StressPredictions
+    """
+
+    fusions: Mapping[str, StressPredictions]
+
+    def __post_init__(self) -> None:
+        first = next(iter(self.fusions.values()))
+        for name, other in self.fusions.items():
+            if list(other.seeds) != list(first.seeds) or other.conditions != first.conditions:
+                raise ArtifactError(
+                    f"stress/{name}: other seeds or corruptions than those of the first fusion; "
+                    "'dvc repro' makes it anew"
+                )
+        # It refuses other samples.
+        self.clean_study(list(self.fusions))
+
+    @property
+    def first(self) -> StressPredictions:
+        """One of them: seeds, conditions and samples are those of all."""
+        return next(iter(self.fusions.values()))
+
+    @property
+    def corruptions(self) -> list[str]:
+        """Names of the corruptions, in their order."""
+        named = [known.corruption for known in self.first.conditions if known.severity]
+        return list(dict.fromkeys(named))
+
+    def weights(self, name: str) -> dict[str, float]:
+        """Return what each corruption counts in a comparison; sums to 1.
+
+        Parameters
+        ----------
+        name : str
+            Of a corruption, or `ALL`.
+        """
+        if name != ALL:
+            return {name: 1.0}
+        sensors = {each: corruption_of(each).sensor for each in self.corruptions}
+        of_sensor = [list(sensors.values()).count(sensor) for sensor in sensors.values()]
+        count = len(set(sensors.values()))
+        return {each: 1 / (count * many) for each, many in zip(sensors, of_sensor, strict=True)}
+
+    def clean_study(self, names: Sequence[str]) -> Study:
+        """Return the clean answers of some fusions."""
+        parts = {name: list(self.fusions[name].clean.values()) for name in names}
+        return Study.of_parts(parts, self.first.positive)
+
+    @cached_property
+    def labels(self) -> Any:
+        """Label of each sample, shape (n,)."""
+        return self._sample.labels
+
+    @property
+    def _sample(self) -> PartPredictions:
+        return next(iter(self.first.clean.values()))
+
+    @property
+    def chance(self) -> float:
+        """Balanced accuracy of an answer that does not look, in percent."""
+        classes = self._sample.logits.shape[1]
+        counts = np.bincount(self.labels, minlength=classes)
+        return _METRIC.chance(counts, self.first.positive)
+
+    def correct(self, fusion: str, corruption: str) -> Floats:
+        """Return how often each sample is answered right in each seed, in %, shape (s, n).
+
+        Mean over the severities; of `ALL`, over the corruptions, too.
+        """
+        total: Floats = np.zeros((len(self.first.seeds), len(self.labels)))
+        for name, weight in self.weights(corruption).items():
+            under = self.fusions[fusion].under(name)
+            means = [
+                np.mean([correct_per_sample(part) for part in parts], axis=0)
+                for parts in under.values()
+            ]
+            total += weight * np.array(means)
+        return total
+
+    def paired(self, first: str, second: str, corruption: str) -> Paired:
+        """Return the difference of two fusions under a corruption, taken apart."""
+        ids = self._sample.ids
+        weights = _METRIC.weights(self.labels)
+        ours, theirs = (self.correct(name, corruption) for name in (first, second))
+        return pair(ours, theirs, ids, self.labels, weights, _METRIC.span)
+
+
+def robustness_table(stressed: Stressed) -> pd.DataFrame:
+    """Return what is left of each fusion under each corruption.
+
+    Returns
+    -------
+    DataFrame
+        fusion, corruption ("clean" first), sensor, severity, amount, unit; balanced_accuracy in
+        percent, mean over seeds, with the ends of its 95 % interval over seeds, low and high (NaN:
+        one seed); nll in nats; robustness (NaN: the clean answers are at chance).
+    """
+    rows = [row for fusion in stressed.fusions for row in _rows(stressed, fusion)]
+    return pd.DataFrame(rows).round(_DIGITS)
+
+
+def _rows(stressed: Stressed, fusion: str) -> Iterator[dict[str, Any]]:
+    of_fusion = stressed.fusions[fusion]
+    chance, shown = stressed.chance, _better_than_chance(stressed, fusion)
+    clean = math.nan
+    for place, condition in enumerate(of_fusion.conditions):
+        parts = [parts[place] for parts in of_fusion.seeds.values()]
+        values = np.array([_METRIC.function(part, of_fusion.positive) for part in parts])
+        low, high = interval(values)
+        if not condition.severity:
+            clean = float(values.mean())
+        left = (float(values.mean()) - chance) / (clean - chance) if shown else math.nan
+        corruption = corruption_of(condition.corruption) if condition.severity else None
+        yield {
+            "fusion": fusion, "corruption": condition.corruption,
+            "sensor": corruption.sensor if corruption else "", "severity": condition.severity,
+            "amount": condition.amount, "unit": corruption.unit if corruption else "",
+            "balanced_accuracy": float(values.mean()), "low": low, "high": high,
+            "nll": float(np.mean([METRICS["nll"].function(part, 0) for part in parts])),
+            "robustness": left,
+        }  # fmt: skip
+
+
+def _better_than_chance(stressed: Stressed, fusion: str) -> bool:
+    claim = above_chance(stressed.clean_study([fusion]), _METRIC)
+    return claim is not None and claim.interval()[0] > 0
+
+
+def interval(values: Floats) -> tuple[float, float]:
+    """Return Student's 95 % interval of the mean of values over seeds, within 0 to 100; or NaN."""
+    if len(values) < 2:
+        return math.nan, math.nan
+    error = float(values.std(ddof=1)) / math.sqrt(len(values))
+    half = float(student.ppf((1 + LEVEL) / 2, len(values) - 1)) * error
+    low, high = np.clip([values.mean() - half, values.mean() + half], 0, 100).tolist()
+    return low, high
+
+
+def summary_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one figure per fusion.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `robustness_table`.
+
+    Returns
+    -------
+    DataFrame
+        fusion; robustness: mean over severities and corruptions, each sensor counting the same;
+        worst: the corruption that leaves the least, and worst_robustness, its mean over severities.
+        Empty cells: there is none.
+    """
+    rows = []
+    for fusion, of_fusion in table.groupby("fusion", sort=False):
+        means = of_fusion[of_fusion["severity"] > 0].groupby(["sensor", "corruption"])["robustness"]
+        left = means.mean().dropna()
+        worst = left.idxmin() if len(left) else ("", "")
+        rows.append(
+            {"fusion": fusion, "robustness": left.groupby("sensor").mean().mean(),
+             "worst": worst[1], "worst_robustness": left.min() if len(left) else math.nan}
+        )  # fmt: skip
+    return pd.DataFrame(rows, columns=list(SUMMARY_KINDS)).round(_DIGITS)
+
+
+SUMMARY_KINDS: Mapping[str, type] = {
+    "fusion": str, "robustness": float, "worst": str, "worst_robustness": float,
+}  # fmt: skip
+"""Columns of metrics/robustness_summary.csv."""

@@ -1,0 +1,130 @@
+"""How two fusions differ under corruptions: metrics/robustness_pairs.csv."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, get_type_hints
+
+import numpy as np
+import pandas as pd
+
+from fusebench.evaluation.metrics import METRICS
+from fusebench.report.robustness import ALL, Stressed
+from fusebench.report.roles import PLANNED, UNPLANNED
+from fusebench.report.study import MEANS, SUCCESSES
+from fusebench.statistics.estimates import Claim, fixed_models, holm, retrained
+from fusebench.statistics.failures import irregular, paired_p, seed_values
+
+_METRIC = METRICS["balanced_accuracy"]
+_DIGITS = 6
+
+
+class StressPair(NamedTuple):
+    """Two fusions under a corruption; a row of metrics/robustness_pairs.csv. NaN: not known.
+
+    Attributes
+    ----------
+    corruption : str
+        Its name, or "all": all together, each sensor counting the same.
+    role : str
+        "planned" (tested) or "unplanned" (shown, not tested).
+    difference : float
+        First − second: balanced accuracy, mean over severities and seeds, in points.
+    low, high : float
+        Its 95 % interval for the fusions, trained again; NaN with one seed.
+    fixed_low, fixed_high : float
+        Its 95 % interval for these trained models.
+    compares : str
+        What p is of: "means", or "successes" where differences over seeds are visibly not normal.
+    p, holm : float
+        Of the fusions, trained again; NaN where it is not tested. With Holm's correction over all
+        planned pairs and corruptions.
+    seeds : int
+    """
+
+    corruption: str
+    role: str
+    first: str
+    second: str
+    difference: float
+    low: float
+    high: float
+    fixed_low: float
+    fixed_high: float
+    compares: str
+    p: float
+    holm: float
+    seeds: int
+
+
+PAIR_KINDS: dict[str, type] = get_type_hints(StressPair)
+"""Columns of metrics/robustness_pairs.csv."""
+
+
+def stress_pairs(frame: pd.DataFrame, role: str) -> list[StressPair]:
+    """Return the rows of a role of a table as metrics/robustness_pairs.csv."""
+    chosen = frame.loc[frame["role"] == role, list(PAIR_KINDS)].astype(PAIR_KINDS)
+    return [StressPair(*row) for row in chosen.itertuples(index=False, name=None)]
+
+
+def pairs_table(
+    stressed: Stressed, pairs: Mapping[str, Sequence[tuple[str, str]]], margin: float | None
+) -> pd.DataFrame:
+    """Return how fusions differ under each corruption, and under all together.
+
+    Parameters
+    ----------
+    pairs : mapping of str to sequence of pairs
+        By their role: planned ones are tested, over all corruptions with Holm's correction.
+    margin : float or None
+        In points: see `failures.irregular`.
+
+    Returns
+    -------
+    DataFrame
+        `StressPair`s, by corruption; the last are of all together.
+    """
+    rows = [
+        {"corruption": name, "role": role, "first": first, "second": second, **figures}
+        for name in (*stressed.corruptions, ALL) if stressed.corruptions
+        for role in (PLANNED, UNPLANNED)
+        for first, second in pairs.get(role, ())
+        for figures in [_compared(stressed, first, second, name, margin)]
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=list(PAIR_KINDS))
+    frame["holm"] = frame["holm"].astype(float)
+    frame.loc[frame["role"] != PLANNED, "p"] = np.nan
+    tested = frame["p"].notna()
+    frame.loc[tested, "holm"] = holm(frame.loc[tested, "p"].astype(float).tolist())
+    return frame.astype(PAIR_KINDS).round(_DIGITS)
+
+
+def _compared(
+    stressed: Stressed, first: str, second: str, corruption: str, margin: float | None
+) -> dict[str, Any]:
+    paired = stressed.paired(first, second, corruption)
+    again = retrained(paired) if paired.seeds > 1 else Claim(paired.difference, math.nan, math.inf)
+    compares, p = _test(stressed, first, second, corruption, margin, again)
+    ends = dict(zip(("low", "high"), again.interval(), strict=True))
+    fixed = dict(zip(("fixed_low", "fixed_high"), fixed_models(paired).interval(), strict=True))
+    return {
+        "difference": paired.difference, **ends, **fixed, "compares": compares, "p": p,
+        "seeds": paired.seeds,
+    }  # fmt: skip
+
+
+def _test(
+    stressed: Stressed,
+    first: str,
+    second: str,
+    corruption: str,
+    margin: float | None,
+    again: Claim,
+) -> tuple[str, float]:
+    """Return what is compared, and its p: means, or where seeds fall apart, how many succeed."""
+    weights = _METRIC.weights(stressed.labels)
+    values = {name: stressed.correct(name, corruption) @ weights for name in (first, second)}
+    nowhere = {name: np.zeros(len(seeds), bool) for name, seeds in values.items()}
+    seeds = seed_values(values, nowhere, stressed.chance, higher_is_better=True)
+    if irregular(seeds[first], seeds[second], margin):
+        return SUCCESSES, paired_p(seeds[first].succeeded, seeds[second].succeeded)
+    return MEANS, again.p

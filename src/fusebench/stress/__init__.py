@@ -1,0 +1,1 @@
+"""Models under stress: the logits that kept models give for corrupted samples."""

@@ -1,0 +1,146 @@
+"""Stage stress: the logits that each trained model of a fusion gives for corrupted test samples."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+
+from fusebench.aside import replace_outputs
+from fusebench.device import Device
+from fusebench.evaluation.metrics import METRICS
+from fusebench.files import write_table
+from fusebench.inputs.corruption import Condition, corrupted, corruption_of
+from fusebench.inputs.inputs import Inputs
+from fusebench.models.base import Fusion, build, predict
+from fusebench.models.description import load_seed
+from fusebench.prediction.predict import KeptModels
+from fusebench.prediction.predictions import PartPredictions
+from fusebench.samples.manifest import Manifest
+from fusebench.samples.samples import Samples
+from fusebench.stress.selection import CLEAN, conditions, selected
+from fusebench.stress.stored import StressPredictions, write_stress
+
+Logits = npt.NDArray[np.float32]
+
+# As stage predict: larger batches are slower.
+_BATCH = 32
+# Digits of the figures; beyond these they are the processor's.
+_DIGITS = 6
+_METRICS = ("balanced_accuracy", "nll")
+
+
+def stress_fusion(
+    models: Path,
+    samples: Samples,
+    manifest: Manifest,
+    device: Device,
+    names: Sequence[str],
+    folder: Path,
+    figures: Path,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Predict corrupted test samples with every seed's model; keep the logits, and what they are.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of the corruptions.
+    folder, figures : Path
+        What is written: the logits as `stored` has them, and a table of a row per condition and
+        seed.
+    say : callable
+        Shows a line.
+
+    Raises
+    ------
+    ArtifactError
+        As `KeptModels`.
+    """
+    kept = KeptModels.open(models, folder.name, samples, manifest, device)
+    seeds = list(kept.description.seeds)
+    rows = selected(manifest.part(seeds[0], "test"))
+    chosen = conditions(names)
+    logits = _logits(kept, rows, chosen, say)
+    predictions = StressPredictions(
+        kept.info,
+        chosen,
+        {
+            seed: [PartPredictions.of(rows, made) for made in of_seed]
+            for seed, of_seed in zip(seeds, logits, strict=True)
+        },
+    )
+    with replace_outputs([folder], [figures]) as (aside, table):
+        write_stress(aside, predictions)
+        write_table(table, stress_table(predictions))
+
+
+def _logits(
+    kept: KeptModels,
+    rows: pd.DataFrame,
+    chosen: Sequence[Condition],
+    say: Callable[[str], None],
+) -> list[list[Logits]]:
+    """Return the logits of each seed under each condition, each of shape (n, k)."""
+    seen = {seed: _load(kept, seed) for seed in kept.description.seeds}
+    made: list[list[Logits]] = [[] for _ in seen]
+    told = ""
+    for condition in chosen:
+        if condition.corruption not in (told, CLEAN.corruption):
+            told = condition.corruption
+            say(f"{kept.description.spec.fusion}: {corruption_of(told).label}")
+        if made[0] and corruption_of(condition.corruption).sensor not in kept.model.inputs:
+            # It does not see that sensor.
+            for of_seed in made:
+                of_seed.append(of_seed[0])
+            continue
+        inputs = _inputs(kept, rows, condition)
+        for model, of_seed in zip(seen.values(), made, strict=True):
+            of_seed.append(predict(model, inputs, _BATCH).cpu().numpy())
+    return made
+
+
+def _load(kept: KeptModels, seed: int) -> Fusion:
+    model = build(kept.description.spec)
+    load_seed(kept.folder, kept.description, seed, model)
+    return model.to(kept.device.device).to(memory_format=torch.channels_last)
+
+
+def _inputs(kept: KeptModels, rows: pd.DataFrame, condition: Condition) -> Inputs:
+    """Return the corrupted samples as models see them."""
+    befell = corrupted(kept.samples, rows, [[condition]] * len(rows), ())
+    lidar, device = kept.description.lidar, kept.device.device
+    return Inputs.load(befell, befell.table, lidar, kept.model.inputs, device)
+
+
+def stress_table(predictions: StressPredictions) -> pd.DataFrame:
+    """Return what the answers under each condition are worth.
+
+    Returns
+    -------
+    DataFrame
+        corruption, severity, amount, unit, seed; balanced_accuracy in percent, nll in nats.
+    """
+    return pd.DataFrame(
+        [
+            {**described(condition), "seed": seed, **_figures(part, predictions.positive)}
+            for place, condition in enumerate(predictions.conditions)
+            for seed, parts in predictions.seeds.items()
+            for part in parts[place : place + 1]
+        ]
+    )
+
+
+def described(condition: Condition) -> Mapping[str, str | int | float]:
+    """Return the cells that name a condition in tables."""
+    unit = corruption_of(condition.corruption).unit if condition.severity else ""
+    return {
+        "corruption": condition.corruption, "severity": condition.severity,
+        "amount": condition.amount, "unit": unit,
+    }  # fmt: skip
+
+
+def _figures(part: PartPredictions, positive: int) -> dict[str, float]:
+    return {name: round(METRICS[name].function(part, positive), _DIGITS) for name in _METRICS}
