@@ -5,7 +5,7 @@ BIN := .venv/bin
 # dvc runs `python` from the PATH: the project's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-dev mend repro verdict plan confirm train-all calibration interactions notebook zoo bench bench-scale study test test-quick test-all check current lock clean clean-work
+.PHONY: help setup setup-dev mend repro verdict plan confirm train-all calibration interactions learning-curve robust tune notebook zoo bench bench-scale study test test-quick test-all check current lock clean clean-work
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -71,6 +71,21 @@ calibration: setup  ## simulate how often the statistics err (a quarter of an ho
 
 interactions: setup  ## train all fusions on tasks of one sensor and of both (hours; goes on); CELLS="xor match" AGAIN=1
 	@python studies/interact.py $(CELLS) $(if $(AGAIN),--again)
+
+learning-curve: setup  ## train all fusions on fewer and more samples (half an hour; goes on); SHARES="0.01 0.02" AGAIN=1
+	$(call unlocked)
+	@dvc repro extract
+	@python studies/learn.py $(SHARES) $(if $(AGAIN),--again)
+
+robust: setup  ## train all fusions on corrupted samples, too: what that buys (an hour; goes on); RECIPES=dropout AGAIN=1
+	$(call unlocked)
+	@dvc repro robustness
+	@python studies/robust_training.py $(RECIPES) $(if $(AGAIN),--again)
+
+tune: setup-dev  ## give each fusion the same budget of learning rate, schedule, epochs (half an hour; goes on); TRIALS=12
+	$(call unlocked)
+	@dvc repro split check_inputs
+	@python studies/tune.py $(if $(TRIALS),--trials $(TRIALS))
 
 confirm: setup  ## open the holdout, once, at the very end: recorded in git, then measured; YES=1: without asking
 	$(call unlocked)

@@ -1,11 +1,6 @@
 """A cell as an experiment of DVC: run out of the way, then read from its revision in git."""
 
-import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +9,11 @@ import pandas as pd
 
 from fusebench.errors import ArtifactError
 from fusebench.files import parse_table
-from fusebench.revisions.revisions import reader
-from studies.interactions.errors import StudyError
+from studies.common import experiments
+from studies.common.errors import StudyError
+from studies.common.experiments import Experiment, Read, read_json
 from studies.interactions.outcomes import Outcome
 from studies.interactions.plan import SOLVED, Cell
-
-Read = Callable[[Path], bytes]
-"""Gives the content of a file of an experiment; raises ArtifactError where it has none."""
 
 _SPLIT = Path("data/split.csv")
 _PARTS = ("train", "val", "test")
@@ -50,34 +43,9 @@ def run_experiment(cell: Cell) -> Read:
     StudyError
         DVC failed.
     """
-    name = experiment_name(cell)
-    # One of that name on this commit would stop DVC; there need not be one.
-    _dvc("exp", "remove", "--quiet", name, stderr=subprocess.DEVNULL)
-    overrides = [word for override in cell.overrides for word in ("--set-param", override)]
-    if _dvc("exp", "run", "--temp", "--name", name, *overrides, _TARGET):
-        raise StudyError(
-            f"{cell.name}: 'dvc exp run' failed, as it says above; seeds that were finished are "
-            "kept, and the same command goes on"
-        )
-    return reader(name)
-
-
-def _dvc(*arguments: str, stderr: int | None = None) -> int:
-    """Run DVC and return its exit status; it ends before this process does."""
-    # dvc runs `python` from the PATH: this one comes first.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    with subprocess.Popen(  # noqa: S603
-        [sys.executable, "-m", "dvc", *arguments], env=os.environ | {"PATH": path}, stderr=stderr
-    ) as process:
-        try:
-            return process.wait()
-        except KeyboardInterrupt as interrupt:
-            # Ctrl-C reaches DVC as well, and a DVC that is killed leaves a broken lock; a polite
-            # kill reaches this process alone.
-            if interrupt.args == (signal.SIGTERM.name,):
-                process.terminate()
-            process.wait()
-            raise
+    return experiments.run_experiment(
+        Experiment(experiment_name(cell), cell.overrides, (_TARGET,)), cell.name
+    )
 
 
 def read_outcomes(cell: Cell, read: Read) -> tuple[Outcome, ...]:
@@ -97,7 +65,7 @@ def read_outcomes(cell: Cell, read: Read) -> tuple[Outcome, ...]:
 def _of_fusion(cell: Cell, fusion: str, read: Read) -> list[Outcome]:
     metrics_path = Path(f"metrics/fusions/{fusion}.json")
     curve_path = Path(f"plots/training/{fusion}.csv")
-    metrics = _json(read, metrics_path)
+    metrics = read_json(read, metrics_path)
     curve = parse_table(curve_path, read(curve_path).decode(), _CURVE)
     try:
         accuracies = {
@@ -143,9 +111,11 @@ def read_run(cell: Cell, read: Read) -> dict[str, Any]:
     """
     try:
         split = parse_table(_SPLIT, read(_SPLIT).decode(), {"seed_0": str})
-        measured = [_json(read, Path(f"metrics/training/{fusion}.json")) for fusion in cell.fusions]
+        measured = [
+            read_json(read, Path(f"metrics/training/{fusion}.json")) for fusion in cell.fusions
+        ]
         environments = [of["environment"] for of in measured]
-        likeness = _json(read, _LIKENESS)
+        likeness = read_json(read, _LIKENESS)
         return {
             "samples": {part: int(np.sum(split["seed_0"] == part)) for part in _PARTS},
             **{key: _joined(environments, key) for key in _ENVIRONMENT},
@@ -165,16 +135,6 @@ def _joined(environments: Sequence[Mapping[str, Any]], key: str) -> Any:
     """Return what all fusions were trained with, or a text that lists what they were."""
     values = list(dict.fromkeys(of[key] for of in environments))
     return values[0] if len(values) == 1 else ", ".join(map(str, values))
-
-
-def _json(read: Read, path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(read(path))
-    except ValueError:
-        raise ArtifactError(f"{path}: not valid JSON") from None
-    if not isinstance(content, dict):
-        raise ArtifactError(f"{path}: must be a JSON object")
-    return content
 
 
 def _unreadable(cell: Cell, reason: str) -> StudyError:

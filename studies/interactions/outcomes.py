@@ -17,7 +17,7 @@ from fusebench.errors import ArtifactError
 from fusebench.files import json_text, read_json, read_table
 from fusebench.statistics.failures import Bools
 from fusebench.statistics.solving import Times
-from studies.interactions.errors import StudyError
+from studies.common.errors import StudyError
 from studies.interactions.plan import SOLVED, Cell
 
 FOLDER = Path("metrics/interactions")

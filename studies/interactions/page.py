@@ -12,10 +12,10 @@ from fusebench.report.drawing import save
 from fusebench.report.interaction import KINDS
 from fusebench.report.suite import SuiteRow
 from fusebench.synthetic.task import task_of
+from studies.common.repository import Own
 from studies.interactions.outcomes import FOLDER, Kept
 from studies.interactions.picture import interactions_picture
 from studies.interactions.plan import FUSIONS, Cell
-from studies.interactions.repository import Own
 from studies.interactions.samples import tasks_picture
 from studies.interactions.tables import Results
 from studies.interactions.verdict import paragraph, verdict_page

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from fusebench.config import PARAMS_FILE, load
 from fusebench.params import Params
 from fusebench.synthetic.task import names, task_of
-from studies.interactions.errors import StudyError
+from studies.common.errors import StudyError
 
 SOLVED = 90.0
 """Balanced accuracy, in %, from which on a seed counts as having solved its task."""

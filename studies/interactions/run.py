@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fusebench.report.suite import SUMMARY, read_suite
-from studies.interactions import repository
-from studies.interactions.experiment import Read, read_outcomes, read_run, run_experiment
+from studies.common import repository
+from studies.common.experiments import Read
+from studies.interactions.experiment import read_outcomes, read_run, run_experiment
 from studies.interactions.outcomes import (
     FOLDER,
     Kept,

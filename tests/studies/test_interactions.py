@@ -14,9 +14,9 @@ from tests.studies.made_up_interactions import Experiment, small
 
 from fusebench.errors import ArtifactError
 from studies import interact as script
+from studies.common.errors import StudyError
+from studies.common.experiments import Read
 from studies.interactions import run as running
-from studies.interactions.errors import StudyError
-from studies.interactions.experiment import Read
 from studies.interactions.outcomes import FOLDER, read_all, read_kept
 from studies.interactions.page import PAGE, README, documents, filled, unmarked
 from studies.interactions.plan import CELLS, SOLVED, Cell

@@ -11,8 +11,9 @@ from tests.project import PARAMS, Project, environment
 
 from fusebench import yaml12
 from fusebench.files import read_json
+from studies.common.errors import StudyError
+from studies.common.experiments import Read
 from studies.interactions import experiment
-from studies.interactions.errors import StudyError
 from studies.interactions.outcomes import FOLDER, read_kept
 from studies.interactions.plan import Cell
 from studies.interactions.run import Study
@@ -82,7 +83,7 @@ def test_a_cell_is_an_experiment_that_is_read_kept_and_committed(small_project: 
     assert read_json(FOLDER / "shape.json") == kept.about
 
 
-def _never(cell: Cell) -> experiment.Read:
+def _never(cell: Cell) -> Read:
     raise AssertionError(cell.name)
 
 

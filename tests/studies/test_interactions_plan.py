@@ -14,8 +14,8 @@ from fusebench.data.sensors import Sensors
 from fusebench.models import registry
 from fusebench.params import Params
 from fusebench.statistics.estimates import LEVEL
+from studies.common.errors import StudyError
 from studies.interactions import plan
-from studies.interactions.errors import StudyError
 from studies.interactions.plan import CEILINGS, CELLS, CHANCE, FUSIONS, NOTES, SINGLE, Cell, planned
 
 BY_NAME = {cell.name: cell for cell in CELLS}

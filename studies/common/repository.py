@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fusebench.errors import one_line
-from studies.interactions.errors import StudyError
+from studies.common.errors import StudyError
 
 _LOCK = Path(".dvc/tmp/rwlock")
 
 
 @dataclass(frozen=True)
 class Own:
-    """What the study writes.
+    """What a study writes.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ def check_ready() -> None:
 
 
 def check_committed(own: Own) -> None:
-    """Refuse a checkout that differs from HEAD in anything but what this study writes.
+    """Refuse a checkout that differs from HEAD in anything but what a study writes.
 
     Raises
     ------

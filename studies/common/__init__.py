@@ -1,0 +1,1 @@
+"""What the studies that run experiments of DVC have in common."""

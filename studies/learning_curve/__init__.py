@@ -1,0 +1,1 @@
+"""How fusions do with fewer and more samples: experiments of training size."""

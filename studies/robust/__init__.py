@@ -1,0 +1,1 @@
+"""What training on corrupted samples buys each fusion: experiments of `train.augment`."""
