@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from tests.project import ROOT
 
 from fusebench.cost import speed
 from fusebench.cost.batches import random_maps
@@ -98,3 +99,18 @@ def test_a_batch_is_run_in_inference_mode_without_dropping_to_training(
     model.register_forward_hook(look)
     assert forward_seconds(model, spec(), CPU, 5, speed.MANY) == [1.0]
     assert seen == [(5, True, False)]
+
+
+def test_page_says_how_often_each_time_is_measured() -> None:
+    page = " ".join((ROOT / "docs/cost.md").read_text("utf-8").split())
+    one, many = speed.ONE_SAMPLE, speed.MANY
+    assert (
+        f"after {one.warm} runs that do not count, {one.fewest} to {one.most} runs, as many as fit "
+        f"into {one.seconds:g} s"
+    ) in page
+    assert many.warm == 1
+    assert f"batches of {speed.BATCH} " in page
+    assert (
+        f"after one batch that does not count, the median of {many.fewest} to {many.most} "
+        f"batches, as many as fit into {many.seconds:g} s"
+    ) in page
