@@ -1,0 +1,129 @@
+"""Charts: rows and a specification of Vega-Lite, as the page's script takes them.
+
+In a specification, "@ink", "@muted", "@faint", "@line", "@accent" and "@paper" stand for colours of the page's theme, and
+`FUSION` for the colour of the row's fusion. The script puts in what they are, on a light page and
+on a dark one. What is drawn of a fusion that is switched off is left out: see `HIDDEN`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from fusebench.page.markup import Markup, escaped, json_script, paragraph, tag
+from fusebench.page.stored import records
+from fusebench.report.looks import title
+
+FUSION: dict[str, Any] = {
+    "field": "fusion", "type": "nominal", "scale": "@fusions", "legend": None,
+}  # fmt: skip
+"""Encodes the colour of the row's fusion."""
+HIDDEN = "hidden"
+"""The parameter that holds the names of the fusions that are switched off."""
+# Columns by which a row belongs to a fusion, or to two.
+_OF_FUSIONS = ("fusion", "first", "second")
+
+Spec = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart.
+
+    Attributes
+    ----------
+    name : str
+        In the page; letters and hyphens.
+    rows : DataFrame
+        What is drawn. A row with a `fusion` (or `first` and `second`) goes when that is switched
+        off.
+    spec : dict
+        Of Vega-Lite, without data.
+    label : str
+        What there is to see, in words.
+    heading : str
+        Above the chart; "": none.
+    """
+
+    name: str
+    rows: pd.DataFrame
+    spec: Spec
+    label: str
+    heading: str = ""
+
+    @property
+    def whole_spec(self) -> Spec:
+        """The specification with its data and what leaves out fusions."""
+        filters = [
+            {"filter": f"indexof({HIDDEN}, datum.{column}) < 0"}
+            for column in _OF_FUSIONS
+            if column in self.rows
+        ]
+        own = dict(self.spec)
+        transforms = [*filters, *own.pop("transform", [])]
+        return {
+            "width": "container",
+            "autosize": {"type": "fit-x", "contains": "padding"},
+            "params": [{"name": HIDDEN, "value": []}],
+            "data": {"values": records(self.rows)},
+            "transform": transforms,
+            **own,
+        }
+
+    @property
+    def markup(self) -> Markup:
+        """The chart's place in the page."""
+        place = tag("div", class_="chart", id=self.name, role="img", aria_label=self.label)
+        heading = tag("h3", self.heading) if self.heading else Markup()
+        data = json_script(self.whole_spec, class_="spec", data_chart=self.name)
+        return tag("figure", heading, place, data, data_of_fusions=self.follows or None)
+
+    @property
+    def follows(self) -> bool:
+        """Whether fusions can be switched off in it."""
+        return any(column in self.rows for column in _OF_FUSIONS)
+
+
+def grid(charts: Sequence[Chart]) -> Markup:
+    """Return charts side by side where the window is wide enough."""
+    kind = "grid" if len(charts) > 1 else "single"
+    return tag("div", *(chart.markup for chart in charts), class_=kind)
+
+
+def note(text: str) -> Markup:
+    """Return how a chart is to be read."""
+    return paragraph(text, "note")
+
+
+def with_titles(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with the column `model`: what the page calls their fusion."""
+    return table.assign(model=[title(name) for name in table["fusion"].tolist()])
+
+
+def axis(field: str, heading: str | None, **more: Any) -> Spec:
+    """Return the encoding of a figure along an axis."""
+    return {"field": field, "type": "quantitative", "title": heading, **more}
+
+
+def tooltip(fields: Mapping[str, tuple[str, str]]) -> list[Spec]:
+    """Return what is told of a mark under the pointer.
+
+    Parameters
+    ----------
+    fields : mapping of str to (str, str)
+        Heading and number format by column; format "": a text.
+    """
+    return [
+        {"field": name, "title": heading, "type": "quantitative", "format": form}
+        if form
+        else {"field": name, "title": heading, "type": "nominal"}
+        for name, (heading, form) in fields.items()
+    ]
+
+
+def not_run(what: str, command: str) -> Markup:
+    """Return the line that says what was not run, and what runs it."""
+    return paragraph(
+        Markup(f"{escaped(what)} not run; {tag('code', command)} does."), "absent"
+    )

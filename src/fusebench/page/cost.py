@@ -1,0 +1,67 @@
+"""What a fusion costs against what it brings."""
+
+from fusebench.page.chart import (
+    FUSION,
+    Chart,
+    Spec,
+    axis,
+    grid,
+    not_run,
+    note,
+    tooltip,
+    with_titles,
+)
+from fusebench.page.markup import Markup, joined
+from fusebench.page.sources import Sources
+from fusebench.page.stored import TABLES
+
+_COSTS = {"latency_ms": ("latency", "latency (ms)"), "parameters": ("parameters", "parameters")}
+
+
+def cost(sources: Sources) -> Markup:
+    """Return test NLL against latency and against parameters, and which none beats in both."""
+    if sources.tables["pareto"].empty:
+        return not_run("The cost of the fusions was", TABLES["pareto"].command)
+    how = (
+        "Test NLL with its 95 % interval over seeds, against cost; left and low is good. Filled, "
+        "and joined by the line: no other fusion has both a lower NLL and a lower cost."
+    )
+    return joined([note(how), grid([_chart(sources, cost) for cost in _COSTS])])
+
+
+def _chart(sources: Sources, cost: str) -> Chart:
+    name, heading = _COSTS[cost]
+    front = f"on_front_{name}"
+    rows = with_titles(sources.tables["pareto"])
+    x = axis(cost, heading, scale={"type": "log", "padding": 24},
+             axis={"format": "~s", "tickCount": 4})  # fmt: skip
+    loss = "test NLL (nats)"
+    scale = {"zero": False}
+    told = tooltip({
+        "model": ("fusion", ""), "nll": (loss, ".4f"), "nll_low": ("from", ".4f"),
+        "nll_high": ("to", ".4f"), "latency_ms": ("latency (ms)", ".2f"),
+        "parameters": ("parameters", ",d"), "mflops": ("MFLOPs per sample", ",.1f"),
+    })  # fmt: skip
+    y = axis("nll", loss, scale=scale)
+    filled = {"condition": {"test": f"datum.{front} == 1", "value": 1}, "value": 0.12}
+    spec: Spec = {
+        "height": 320,
+        "layer": [
+            {"mark": {"type": "line", "interpolate": "step-after", "color": "@muted",
+                      "strokeWidth": 1.2},
+             "transform": [{"filter": f"datum.{front} == 1"}], "encoding": {"x": x, "y": y}},
+            {"mark": {"type": "rule", "strokeWidth": 1.2, "opacity": 0.6},
+             "transform": [{"filter": "isValid(datum.nll_low) && isValid(datum.nll_high)"}],
+             "encoding": {"x": x, "y": axis("nll_low", loss, scale=scale),
+                          "y2": {"field": "nll_high"}, "color": FUSION}},
+            {"mark": {"type": "point", "filled": True, "size": 110, "strokeWidth": 2},
+             "encoding": {"x": x, "y": y, "color": FUSION, "stroke": FUSION,
+                          "fillOpacity": filled, "tooltip": told}},
+            {"mark": {"type": "text", "dy": -13, "fontSize": 11},
+             "encoding": {"x": x, "y": y, "text": {"field": "model"}, "color": FUSION}},
+        ],
+    }  # fmt: skip
+    columns = ["model", "fusion", "nll", "nll_low", "nll_high", "latency_ms", "parameters",
+               "mflops", front]  # fmt: skip
+    label = f"Test NLL against {heading}, a mark per fusion"
+    return Chart(f"pareto-{name}", rows[columns], spec, label, f"Test NLL and {name}")
