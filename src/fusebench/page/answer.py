@@ -14,10 +14,17 @@ def answer(sources: Sources) -> Markup:
         _facts(sources),
     ]
     if findings.remarks:
-        parts.append(bullets(findings.remarks, "remarks"))
+        parts.append(bullets(map(_coded, findings.remarks), "remarks"))
     if findings.sentences:
         parts.append(details("Every pair in words", bullets(findings.sentences)))
     return joined(parts)
+
+
+def _coded(sentence: str) -> Markup:
+    """Return a sentence in which what stands between backticks is code."""
+    return joined(
+        tag("code", part) if number % 2 else part for number, part in enumerate(sentence.split("`"))
+    )
 
 
 def origin(sources: Sources) -> str:

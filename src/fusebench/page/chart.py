@@ -1,17 +1,18 @@
 """Charts: rows and a specification of Vega-Lite, as the page's script takes them.
 
-In a specification, "@ink", "@muted", "@faint", "@line", "@accent" and "@paper" stand for colours of the page's theme, and
-`FUSION` for the colour of the row's fusion. The script puts in what they are, on a light page and
-on a dark one. What is drawn of a fusion that is switched off is left out: see `HIDDEN`.
+In a specification, "@ink", "@muted" and "@accent" stand for colours of style.css, and `FUSION` for
+the colour of the row's fusion. The script puts in what they are, on a light page and on a dark one.
+What is drawn of a fusion that is switched off is left out: see `HIDDEN`.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from fusebench.page.markup import Markup, escaped, json_script, paragraph, tag
+from fusebench.page.markup import Markup, joined, json_script, paragraph, tag
 from fusebench.page.stored import records
 from fusebench.report.looks import title
 
@@ -64,7 +65,7 @@ class Chart:
         transforms = [*filters, *own.pop("transform", [])]
         return {
             "width": "container",
-            "autosize": {"type": "fit-x", "contains": "padding"},
+            "autosize": {"contains": "padding"},
             "params": [{"name": HIDDEN, "value": []}],
             "data": {"values": records(self.rows)},
             "transform": transforms,
@@ -106,6 +107,13 @@ def axis(field: str, heading: str | None, **more: Any) -> Spec:
     return {"field": field, "type": "quantitative", "title": heading, **more}
 
 
+def decades(low: float, high: float) -> list[float]:
+    """Return round figures, 1, 2 and 5 of each decade, between two above 0, for an axis."""
+    first, last = math.floor(math.log10(low)), math.floor(math.log10(high))
+    figures = [float(f"{digit}e{power}") for power in range(first, last + 1) for digit in (1, 2, 5)]
+    return [figure for figure in figures if low <= figure <= high]
+
+
 def tooltip(fields: Mapping[str, tuple[str, str]]) -> list[Spec]:
     """Return what is told of a mark under the pointer.
 
@@ -124,6 +132,4 @@ def tooltip(fields: Mapping[str, tuple[str, str]]) -> list[Spec]:
 
 def not_run(what: str, command: str) -> Markup:
     """Return the line that says what was not run, and what runs it."""
-    return paragraph(
-        Markup(f"{escaped(what)} not run; {tag('code', command)} does."), "absent"
-    )
+    return paragraph(joined([f"Not run: {what}. ", tag("code", command), " runs it."]), "absent")

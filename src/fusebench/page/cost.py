@@ -21,7 +21,7 @@ _COSTS = {"latency_ms": ("latency", "latency (ms)"), "parameters": ("parameters"
 def cost(sources: Sources) -> Markup:
     """Return test NLL against latency and against parameters, and which none beats in both."""
     if sources.tables["pareto"].empty:
-        return not_run("The cost of the fusions was", TABLES["pareto"].command)
+        return not_run("what each fusion costs", TABLES["pareto"].command)
     how = (
         "Test NLL with its 95 % interval over seeds, against cost; left and low is good. Filled, "
         "and joined by the line: no other fusion has both a lower NLL and a lower cost."

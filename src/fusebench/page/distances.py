@@ -17,8 +17,12 @@ def distances(sources: Sources) -> Markup:
     best = sources.tables["best"]
     intervals = sources.tables["intervals"]
     parts = [note(_how(best)), grid([_distances_chart(sources, best)])]
-    groups = [_intervals_chart(sources, rows, number)
-              for number, (_, rows) in enumerate(intervals.groupby("group", sort=False))]  # fmt: skip
+    ends = intervals[["low", "high", "fixed_low", "fixed_high", "difference"]]
+    domain = [ends.min(axis=None), ends.max(axis=None)]
+    groups = [
+        _intervals_chart(sources, rows, number, domain)
+        for number, (_, rows) in enumerate(intervals.groupby("group", sort=False))
+    ]
     if groups:
         parts += [note(_how_intervals(intervals)), *(grid([chart]) for chart in groups)]
     return joined(parts)
@@ -46,8 +50,11 @@ def _distances_chart(sources: Sources, best: pd.DataFrame) -> Chart:
         "model": ("fusion", ""), "distance": ("distance to the best", ".2f"),
         "below": ("at most below", ".2f"), "said": ("said", ""),
     })  # fmt: skip
-    shape = {"field": "said", "type": "nominal", "sort": None, "title": None,
-             "legend": {"orient": "bottom", "symbolFillColor": "@muted"}}  # fmt: skip
+    legend = (
+        {"orient": "bottom", "symbolFillColor": "@muted"} if rows["said"].nunique() > 1 else None
+    )
+    shape = {"field": "said", "type": "nominal", "sort": None, "title": None, "legend": legend}
+    padded = {"padding": 12}
     spec: Spec = {
         "height": {"step": _STEP},
         "layer": [
@@ -60,25 +67,28 @@ def _distances_chart(sources: Sources, best: pd.DataFrame) -> Chart:
                            {"aggregate": [{"op": "max", "field": "margin", "as": "limit"}]}],
              "encoding": {"x": axis("limit", heading)}},
             {"mark": {"type": "point", "filled": True, "size": 110, "opacity": 1},
-             "encoding": {"x": axis("distance", heading), "y": y, "color": FUSION, "shape": shape,
-                          "tooltip": told}},
+             "encoding": {"x": axis("distance", heading, scale=padded), "y": y, "color": FUSION,
+                          "shape": shape, "tooltip": told}},
         ],
     }  # fmt: skip
     columns = ["fusion", "model", "distance", "below", "margin", "said", "zero"]
     order = ", ".join(rows["model"].tolist())
     label = f"Distance of each fusion to the best, {heading}; from the best on: {order}"
-    return Chart("distances", rows[columns], spec, label, "Distance to the best")
+    return Chart("distances", rows[columns], spec, label)
 
 
 def _how_intervals(intervals: pd.DataFrame) -> str:
     first = intervals.iloc[0]
     return (
-        f"Each line: a difference with its 95 % interval; {first['left']}, {first['right']}. In "
-        "colour: shown, after Holm's correction over the planned contrasts."
+        f"Mark: a difference; {first['left']}, {first['right']}. Thin line: its 95 % interval for "
+        "the fusions, trained again; thick line: for these trained models alone. In blue: shown, "
+        "after Holm's correction over the planned contrasts."
     )
 
 
-def _intervals_chart(sources: Sources, rows: pd.DataFrame, number: int) -> Chart:
+def _intervals_chart(
+    sources: Sources, rows: pd.DataFrame, number: int, domain: list[float]
+) -> Chart:
     pairs = [pair.partition(_MINUS) for pair in rows["pair"].tolist()]
     rows = rows.assign(
         first=[sources.named.get(first, first) for first, _, _ in pairs],
@@ -86,27 +96,36 @@ def _intervals_chart(sources: Sources, rows: pd.DataFrame, number: int) -> Chart
     )
     heading, group = str(rows["axis"].iloc[0]), str(rows["group"].iloc[0])
     y = {"field": "pair", "type": "nominal", "sort": None, "title": None}
+    scale = {"domain": domain, "nice": True}
     colour = {
         "condition": {"test": "datum.shown === 'shown'", "value": "@accent"},
         "value": "@muted",
     }
     told = tooltip({
         "pair": ("pair", ""), "difference": ("difference", "+.2f"), "low": ("from", "+.2f"),
-        "high": ("to", "+.2f"), "shown": ("said", ""),
+        "high": ("to", "+.2f"), "fixed_low": ("these models: from", "+.2f"),
+        "fixed_high": ("these models: to", "+.2f"), "shown": ("said", ""),
     })  # fmt: skip
     spec: Spec = {
         "height": {"step": _STEP - 4},
         "layer": [
             {"mark": {"type": "rule", "color": "@muted", "strokeDash": [2, 3]},
              "encoding": {"x": {"datum": 0}}},
-            {"mark": {"type": "rule", "strokeWidth": 2},
-             "encoding": {"x": axis("low", heading), "x2": {"field": "high"}, "y": y,
+            {"mark": {"type": "rule", "strokeWidth": 1.4},
+             "transform": [{"filter": "isValid(datum.low) && isValid(datum.high)"}],
+             "encoding": {"x": axis("low", heading, scale=scale), "x2": {"field": "high"}, "y": y,
                           "color": colour, "tooltip": told}},
+            {"mark": {"type": "rule", "strokeWidth": 5, "opacity": 0.45},
+             "encoding": {"x": axis("fixed_low", heading, scale=scale),
+                          "x2": {"field": "fixed_high"}, "y": y, "color": colour,
+                          "tooltip": told}},
             {"mark": {"type": "point", "filled": True, "size": 60, "opacity": 1},
-             "encoding": {"x": axis("difference", heading), "y": y, "color": colour,
+             "encoding": {"x": axis("difference", heading, scale=scale), "y": y,
+                          "color": colour,
                           "tooltip": told}},
         ],
     }  # fmt: skip
-    columns = ["pair", "difference", "low", "high", "shown", "first", "second"]
+    columns = ["pair", "difference", "low", "high", "fixed_low", "fixed_high", "shown", "first",
+               "second"]  # fmt: skip
     label = f"Differences with 95 % intervals: {group}, {heading}"
     return Chart(f"intervals-{number}", rows[columns], spec, label, group.capitalize())

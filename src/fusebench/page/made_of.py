@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fusebench.page.answer import fingerprint
-from fusebench.page.markup import Markup, joined, table, tag
+from fusebench.page.markup import Markup, table, tag
 from fusebench.page.sources import Sources
 from fusebench.report.looks import title
 
@@ -21,9 +21,8 @@ def made_of(sources: Sources) -> Markup:
             "commit", [("commit", sources.commit.words), ("results", fingerprint(sources))]
         ),
     }
-    return joined(
-        tag("div", tag("h3", heading), content) for heading, content in parts.items()
-    )
+    boxes = (tag("div", tag("h3", heading), content) for heading, content in parts.items())
+    return tag("div", *boxes, class_="grid")
 
 
 def _settings(sources: Sources) -> Markup:

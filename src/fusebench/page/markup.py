@@ -8,7 +8,13 @@ from typing import Any
 # Elements without an end tag.
 _VOID = ("br", "img", "input", "meta")
 # What would end a script element or begin another one, and line ends that old parsers mistake.
-_IN_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+_IN_SCRIPT = {
+    "<": "\\u003c",
+    ">": "\\u003e",
+    "&": "\\u0026",
+    "\u2028": "\\u2028",
+    "\u2029": "\\u2029",
+}
 
 
 class Markup(str):

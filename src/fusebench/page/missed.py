@@ -18,6 +18,8 @@ from fusebench.samples.samples import Samples
 MOST = 12
 """So many samples are shown at most."""
 _HALF = 0.5
+# Shades of a share, as style.css has them.
+_LEVELS = 10
 Key = tuple[str, str]
 """Id and class of a sample."""
 
@@ -64,7 +66,9 @@ def missed_samples(predictions: Mapping[str, FusionPredictions]) -> list[Missed]
             keys = list(zip(test.ids.tolist(), test.classes.tolist(), strict=True))
             seeds[name].update(keys)
             mistaken = (test.logits.argmax(axis=1) != test.labels).tolist()
-            wrong[name].update(key for key, is_wrong in zip(keys, mistaken, strict=True) if is_wrong)
+            wrong[name].update(
+                key for key, is_wrong in zip(keys, mistaken, strict=True) if is_wrong
+            )
     found = [
         Missed(
             key,
@@ -85,7 +89,9 @@ def missed(sources: Sources) -> Markup:
     rows = _rows(sources.samples, [sample.key for sample in shown])
     pictures = Pictures(sources.samples, rows)
     cards = [_card(sample, row, pictures) for sample, row in zip(shown, rows, strict=True)]
-    return joined([note(_how(found, len(shown))), pictures.legend, tag("div", *cards, class_="grid missed")])
+    return joined(
+        [note(_how(found, len(shown))), pictures.legend, tag("div", *cards, class_="grid missed")]
+    )
 
 
 def _how(found: Sequence[Missed], shown: int) -> str:
@@ -121,6 +127,10 @@ def _keys(rows: pd.DataFrame) -> list[Key]:
     return list(zip(rows["id"].tolist(), rows["class"].tolist(), strict=True))
 
 
+def _seeds(wrong: int, count: int) -> Markup:
+    return tag("span", f"{wrong} of {count}", class_=f"share-{round(_LEVELS * wrong / count)}")
+
+
 def _card(sample: Missed, row: int, pictures: Pictures) -> Markup:
     name, of_class = sample.key
     described = f"sample {name} of class {of_class}"
@@ -129,7 +139,7 @@ def _card(sample: Missed, row: int, pictures: Pictures) -> Markup:
         pictures.ranges(row, f"LiDAR ranges of {described}"), class_="pair",
     )  # fmt: skip
     lines = [
-        (fusion, [title(fusion), f"{sample.wrong[fusion]} of {count}"])
+        (fusion, [title(fusion), _seeds(sample.wrong[fusion], count)])
         for fusion, count in sample.seeds.items()
         if count
     ]

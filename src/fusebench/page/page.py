@@ -84,7 +84,9 @@ def page(sources: Sources, scripts: Scripts) -> str:
     own = [*scripts.sources, _own("script.js")]
     parts = {
         "policy": escaped(_policy(own)),
-        "title": escaped(f"fusebench: {len(sources.fusions)} fusions, results {fingerprint(sources)}"),
+        "title": escaped(
+            f"fusebench: {len(sources.fusions)} fusions, results {fingerprint(sources)}"
+        ),
         "style": Markup(_own("style.css") + _fusion_style(sources.fusions)),
         # A comment ends at the first "-->".
         "licence": Markup(scripts.licence.replace("--", "- -")),

@@ -14,7 +14,7 @@ from fusebench.samples.samples import Samples
 
 # Pixels of the longer side at most; smaller pictures stay as they are, and are shown larger.
 _SIDE = 128
-_NO_RETURN = (128, 128, 128)
+_NO_RETURN = (134, 140, 148)
 _MAP = "viridis_r"
 # Per cent of ranges between which colours are spread.
 _SPREAD = (2, 98)
@@ -42,7 +42,9 @@ class Pictures:
         )
 
     def _hit(self, ranges: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
-        hit: npt.NDArray[np.bool_] = np.isfinite(ranges) & (ranges < self._samples.dataset.max_range)
+        hit: npt.NDArray[np.bool_] = np.isfinite(ranges) & (
+            ranges < self._samples.dataset.max_range
+        )
         return hit
 
     def image(self, row: int, words: str) -> Markup:
@@ -66,7 +68,9 @@ class Pictures:
             "#{:02x}{:02x}{:02x}".format(*mpl.colormaps[_MAP](place, bytes=True)[:3])
             for place in np.linspace(0, 1, _STOPS).tolist()
         ]
-        bar = tag("span", class_="ramp", style=f"background:linear-gradient(90deg,{','.join(stops)})")
+        bar = tag(
+            "span", class_="ramp", style=f"background:linear-gradient(90deg,{','.join(stops)})"
+        )
         turned = ", turned as the image is" if self._samples.dataset.quarter_turns % 4 else ""
         return tag(
             "p", f"Left: image. Right: LiDAR range{turned}, {self._near:.1f} m ", bar,

@@ -27,7 +27,7 @@ def ranking(sources: Sources) -> Markup:
 
 
 def _is_binary(sources: Sources) -> bool:
-    return len(sources.info["classes"]) == 2  # noqa: PLR2004
+    return len(sources.info["classes"]) == 2
 
 
 def _chart(kind: str, panel: object, rows: pd.DataFrame) -> Chart:

@@ -34,10 +34,9 @@ def reliability(sources: Sources) -> Markup:
     """Return accuracy against confidence, and the figures before and after scaling."""
     curves, figures = sources.tables["reliability"], sources.tables["probabilities"]
     if curves.empty and figures.empty:
-        return not_run("The reliability of the probabilities was", TABLES["reliability"].command)
+        return not_run("the reliability of the probabilities", TABLES["reliability"].command)
     charts = [
-        _chart(int(str(scaled)), rows)
-        for scaled, rows in curves.groupby("scaled", sort=True)
+        _chart(int(str(scaled)), rows) for scaled, rows in curves.groupby("scaled", sort=True)
     ]
     how = (
         "Test samples by the probability of the answer, in bins; mean over seeds, larger marks: "

@@ -27,7 +27,7 @@ def robustness(sources: Sources) -> Markup:
     """Return a chart per corruption, and how robust each fusion is over all."""
     rows = sources.tables["robustness"]
     if rows.empty:
-        return not_run("The test samples with corruptions were", TABLES["robustness"].command)
+        return not_run("the fusions on corrupted test samples", TABLES["robustness"].command)
     clean = rows[rows["corruption"] == CLEAN]
     charts = [
         _chart(str(name), group, clean, number)

@@ -29,8 +29,9 @@ function look() {
     background: null, font: getComputedStyle(document.body).fontFamily, view: { stroke: null },
     axis: {
       labelColor: muted, titleColor: muted, gridColor: line, domainColor: faint, tickColor: faint, labelFontSize: 12,
-      titleFontSize: 12, titleFontWeight: 400, titlePadding: 10, labelLimit: 0, titleLimit: 0, labelPadding: 6, ticks: false,
+      titleFontSize: 12, titleFontWeight: 400, titlePadding: 10, labelLimit: 0, titleLimit: 0, labelPadding: 6, ticks: false, labelFlush: false,
     },
+    axisX: { titleAnchor: "end" }, axisQuantitative: { tickCount: 6 },
     axisYDiscrete: { grid: false, domain: false, labelColor: ink, labelFontSize: 12.5 },
     legend: { labelColor: muted, titleColor: muted, labelFontSize: 12, titleFontSize: 12, titleFontWeight: 400, labelLimit: 0, symbolLimit: 0 },
     text: { color: ink }, tooltip: { content: "data" },
@@ -39,8 +40,10 @@ function look() {
 
 async function draw(chart) {
   if (chart.view) chart.view.finalize();
-  const { view } = await vegaEmbed(chart.place, themed(chart.spec), {
-    actions: false, renderer: "svg", ast: true, config: look(),
+  /* Compiled here, since there the console need hear only of errors. */
+  const { spec } = vegaLite.compile(themed(chart.spec), { config: look(), logger: vega.logger(vega.Error) });
+  const { view } = await vegaEmbed(chart.place, spec, {
+    mode: "vega", actions: false, renderer: "svg", ast: true, logLevel: vega.Error,
   });
   chart.view = view;
   if (hidden.size) await hide(chart);

@@ -91,9 +91,7 @@ def read_sources(root: Path, fusions: Sequence[str]) -> Sources:
         findings=findings,
         tables=read_tables(root),
         predictions={name: read_predictions(root / "predictions" / name) for name in fusions},
-        trainings={
-            name: read_measured(root / f"metrics/training/{name}.json") for name in fusions
-        },
+        trainings={name: read_measured(root / f"metrics/training/{name}.json") for name in fusions},
         confusion=confusion,
         suite=read_suite(root / SUMMARY),
         data=read_json(root / "metrics/data.json"),

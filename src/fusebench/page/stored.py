@@ -57,7 +57,8 @@ TABLES = {
     ),
     "intervals": Stored(
         "plots/curves/intervals.csv",
-        {"pair": str, "difference": float, **_BAND, "shown": str, "group": str, "axis": str,
+        {"pair": str, "difference": float, **_BAND, "fixed_low": float, "fixed_high": float,
+         "shown": str, "group": str, "axis": str,
          "left": str, "right": str},
     ),
     "training": Stored(
@@ -130,9 +131,7 @@ def read_tables(root: Path) -> dict[str, pd.DataFrame]:
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows as JSON has them: figures to six digits, None where there is none."""
     columns = {name: [_plain(cell) for cell in table[name].tolist()] for name in table}
-    return [
-        dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)
-    ]
+    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
 
 
 def _plain(cell: Any) -> Any:

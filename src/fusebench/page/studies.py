@@ -35,9 +35,12 @@ def learning_curve(sources: Sources) -> Markup:
     """Return balanced accuracy by the number of training samples."""
     rows = sources.tables["learning_curve"]
     if rows.empty:
-        return not_run("The study of training sizes was", TABLES["learning_curve"].command)
-    x = axis("train_samples", "training samples", scale={"type": "log", "nice": False},
-             axis={"format": ",d", "values": sorted(set(rows["train_samples"].tolist()))})  # fmt: skip
+        return not_run("the study of training sizes", TABLES["learning_curve"].command)
+    sizes = sorted(set(rows["train_samples"].tolist()))
+    x = axis(
+        "train_samples", "training samples", scale={"type": "log", "nice": False},
+        axis={"format": ",d", "values": sizes},
+    )  # fmt: skip
     said = "balanced accuracy (%)"
     scale = {"zero": False}
     y = axis("balanced_accuracy", said, scale=scale)
@@ -69,7 +72,7 @@ def tuning(sources: Sources) -> Markup:
     """Return what each fusion gained from settings of its own."""
     rows = sources.tables["tuning"]
     if rows.empty:
-        return not_run("Settings of each fusion's own were", TABLES["tuning"].command)
+        return not_run("tuning of each fusion", TABLES["tuning"].command)
     lines = [
         (row["fusion"], [title(row["fusion"]), *(_text(name, row[name]) for name in _TUNING)])
         for row in rows.to_dict("records")
@@ -87,14 +90,14 @@ def robust_training(sources: Sources) -> Markup:
     """Return what training with corruptions brought, as the study has it."""
     rows = sources.tables["robust"]
     if rows.empty:
-        return not_run("Training with corruptions was", TABLES["robust"].command)
+        return not_run("the study of training with corruptions", TABLES["robust"].command)
     lines = [
         (str(row["fusion"]), [title(str(row["fusion"])),
                               *(_cell(row[name]) for name in rows if name != "fusion")])
         for row in rows.to_dict("records")
     ]  # fmt: skip
     head = ["fusion", *(title(str(name)) for name in rows if name != "fusion")]
-    how = "Against the same fusions trained without corruptions, the same seeds. Balanced accuracy in %."
+    how = "Against the same fusions and seeds, trained without corruptions. Accuracy in %."
     return joined([note(how), table(head, lines, label="Training with corruptions")])
 
 

@@ -4,8 +4,8 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from fusebench.page.markup import Markup, joined, table, tag
 from fusebench.page.chart import not_run, note
+from fusebench.page.markup import Markup, joined, table, tag
 from fusebench.page.sources import Sources
 from fusebench.report.looks import title
 from fusebench.report.suite import SuiteRow
@@ -15,7 +15,7 @@ def tasks(sources: Sources) -> Markup:
     """Return a table of the share of seeds that solved each task, coloured by it."""
     rows = [row for row in sources.suite if not row.probe]
     if not rows:
-        return not_run("The demonstration tasks were", "make interactions")
+        return not_run("the fusions on the demonstration tasks", "make interactions")
     cells = {(row.cell, row.fusion): row for row in rows}
     names = list(dict.fromkeys(row.cell for row in rows))
     fusions = list(dict.fromkeys(row.fusion for row in rows))
