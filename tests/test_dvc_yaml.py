@@ -37,7 +37,7 @@ ROOMS = (
     ("baselines", "evaluation"),
     ("statistics",),
     ("report",),
-    ("revisions", "params"),
+    ("revisions", "params", "page"),
     ("stale",),
     ("engines", "confirm"),
 )

@@ -67,8 +67,7 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]
     """Return the values of a JSON object with their keys, those of inner objects joined."""
     rows = []
     for key, value in content.items():
-        # Keys may be names of classes, which are shown as they are.
-        name = f"{prefix}{key}"
+        name = f"{prefix}{title(key)}"
         if isinstance(value, Mapping):
             rows += _flat(value, f"{name} · ")
         else:
