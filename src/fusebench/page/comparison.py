@@ -11,14 +11,8 @@ def comparison(sources: Sources) -> Markup:
     cells, words = whole_table(sources.findings.table, sources.findings.pairs)
     names = sources.findings.table["Model"].tolist()
     lines = [
-        (name if name in sources.fusions else "", [_named(name, row[0], sources), *row[1:]])
+        (name if name in sources.fusions else "", row)
         for name, row in zip(names, cells.itertuples(index=False, name=None), strict=True)
     ]
     shown = table(list(cells), lines, label="Comparison of all fusions")
     return joined([tag("div", shown, class_="sortable"), note(words)])
-
-
-def _named(name: str, shown: str, sources: Sources) -> Markup:
-    """Return a fusion's name with a dot in its colour."""
-    kind = f"dot fusion-{sources.fusions.index(name)}" if name in sources.fusions else "dot"
-    return joined([tag("span", class_=kind), shown])

@@ -5,6 +5,7 @@ from fusebench.page.chart import (
     Chart,
     Spec,
     axis,
+    decades,
     grid,
     not_run,
     note,
@@ -33,8 +34,10 @@ def _chart(sources: Sources, cost: str) -> Chart:
     name, heading = _COSTS[cost]
     front = f"on_front_{name}"
     rows = with_titles(sources.tables["pareto"])
-    x = axis(cost, heading, scale={"type": "log", "padding": 24},
-             axis={"format": "~s", "tickCount": 4})  # fmt: skip
+    # Round figures beside the lowest and the highest, too.
+    ticks = decades(rows[cost].min() / 2, rows[cost].max() * 2)
+    x = axis(cost, heading, scale={"type": "log", "padding": 32},
+             axis={"format": "~s", "values": ticks})  # fmt: skip
     loss = "test NLL (nats)"
     scale = {"zero": False}
     told = tooltip({

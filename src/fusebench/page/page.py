@@ -130,8 +130,11 @@ def _fusion_style(fusions: Sequence[str]) -> str:
     colours = fusion_colours(fusions)
     light = "".join(f"--fusion-{number}:{colours[name][0]};" for number, name in enumerate(fusions))
     dark = "".join(f"--fusion-{number}:{colours[name][1]};" for number, name in enumerate(fusions))
+    # What belongs to a fusion has its colour; the registry has none but such names.
     dots = "".join(
-        f".fusion-{number}{{--own:var(--fusion-{number})}}" for number in range(len(fusions))
+        f'[data-fusion="{name}"],[data-switch="{name}"]{{--own:var(--fusion-{number})}}'
+        for number, name in enumerate(fusions)
+        if name.isidentifier()
     )
     return (
         f":root{{{light}}}:root[data-theme=dark]{{{dark}}}"
@@ -143,10 +146,10 @@ def _legend(fusions: Sequence[str]) -> Markup:
     """Return the legend: a switch per fusion."""
     return joined(
         tag(
-            "button", tag("span", class_=f"dot fusion-{number}"), title(name),
+            "button", tag("span", class_="dot"), title(name),
             type="button", aria_pressed="true", data_switch=name,
         )
-        for number, name in enumerate(fusions)
+        for name in fusions
     )  # fmt: skip
 
 
