@@ -26,6 +26,9 @@ HIDDEN = "hidden"
 _OF_FUSIONS = ("fusion", "first", "second")
 
 Spec = dict[str, Any]
+BAND: Spec = {"type": "area", "opacity": 0.13}
+BAR: Spec = {"type": "rule", "strokeWidth": 1.2, "opacity": 0.55}
+"""Marks of what is spread: a band along a line, a bar at a mark."""
 
 
 @dataclass(frozen=True)
@@ -107,11 +110,34 @@ def axis(field: str, heading: str | None, **more: Any) -> Spec:
     return {"field": field, "type": "quantitative", "title": heading, **more}
 
 
+def lines(x: Spec, y: Spec, told: list[Spec]) -> list[Spec]:
+    """Return layers: a line per fusion, with marks that tell their figures."""
+    return [
+        {"mark": {"type": "line", "strokeWidth": 2}, "encoding": {"x": x, "y": y, "color": FUSION}},
+        {"mark": {"type": "point", "filled": True, "size": 40, "opacity": 1},
+         "encoding": {"x": x, "y": y, "color": FUSION, "tooltip": told}},
+    ]  # fmt: skip
+
+
+def spread(mark: Spec, x: Spec, y: Spec, low: str = "low", high: str = "high") -> Spec:
+    """Return a layer: `mark` from one column to another per fusion, where both are there."""
+    return {
+        "mark": mark,
+        "transform": [{"filter": f"isValid(datum.{low}) && isValid(datum.{high})"}],
+        "encoding": {"x": x, "y": y | {"field": low}, "y2": {"field": high}, "color": FUSION},
+    }
+
+
 def decades(low: float, high: float) -> list[float]:
     """Return round figures, 1, 2 and 5 of each decade, between two above 0, for an axis."""
     first, last = math.floor(math.log10(low)), math.floor(math.log10(high))
     figures = [float(f"{digit}e{power}") for power in range(first, last + 1) for digit in (1, 2, 5)]
     return [figure for figure in figures if low <= figure <= high]
+
+
+def whole(last: int) -> list[int]:
+    """Return whole figures from 0 to `last`, a dozen at most, for an axis."""
+    return list(range(0, int(last) + 1, int(last) // 12 + 1))
 
 
 def tooltip(fields: Mapping[str, tuple[str, str]]) -> list[Spec]:

@@ -1,6 +1,7 @@
 """What a fusion costs against what it brings."""
 
 from fusebench.page.chart import (
+    BAR,
     FUSION,
     Chart,
     Spec,
@@ -9,6 +10,7 @@ from fusebench.page.chart import (
     grid,
     not_run,
     note,
+    spread,
     tooltip,
     with_titles,
 )
@@ -39,13 +41,12 @@ def _chart(sources: Sources, cost: str) -> Chart:
     x = axis(cost, heading, scale={"type": "log", "padding": 32},
              axis={"format": "~s", "values": ticks})  # fmt: skip
     loss = "test NLL (nats)"
-    scale = {"zero": False}
     told = tooltip({
         "model": ("fusion", ""), "nll": (loss, ".4f"), "nll_low": ("from", ".4f"),
         "nll_high": ("to", ".4f"), "latency_ms": ("latency (ms)", ".2f"),
         "parameters": ("parameters", ",d"), "mflops": ("MFLOPs per sample", ",.1f"),
     })  # fmt: skip
-    y = axis("nll", loss, scale=scale)
+    y = axis("nll", loss, scale={"zero": False})
     filled = {"condition": {"test": f"datum.{front} == 1", "value": 1}, "value": 0.12}
     spec: Spec = {
         "height": 320,
@@ -53,10 +54,7 @@ def _chart(sources: Sources, cost: str) -> Chart:
             {"mark": {"type": "line", "interpolate": "step-after", "color": "@muted",
                       "strokeWidth": 1.2},
              "transform": [{"filter": f"datum.{front} == 1"}], "encoding": {"x": x, "y": y}},
-            {"mark": {"type": "rule", "strokeWidth": 1.2, "opacity": 0.6},
-             "transform": [{"filter": "isValid(datum.nll_low) && isValid(datum.nll_high)"}],
-             "encoding": {"x": x, "y": axis("nll_low", loss, scale=scale),
-                          "y2": {"field": "nll_high"}, "color": FUSION}},
+            spread(BAR, x, y, "nll_low", "nll_high"),
             {"mark": {"type": "point", "filled": True, "size": 110, "strokeWidth": 2},
              "encoding": {"x": x, "y": y, "color": FUSION, "stroke": FUSION,
                           "fillOpacity": filled, "tooltip": told}},

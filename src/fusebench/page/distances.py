@@ -95,37 +95,45 @@ def _intervals_chart(
         second=[sources.named.get(second, second) for _, _, second in pairs],
     )
     heading, group = str(rows["axis"].iloc[0]), str(rows["group"].iloc[0])
-    y = {"field": "pair", "type": "nominal", "sort": None, "title": None}
-    scale = {"domain": domain, "nice": True}
-    colour = {
-        "condition": {"test": "datum.shown === 'shown'", "value": "@accent"},
-        "value": "@muted",
-    }
+    columns = [
+        "pair", "difference", "low", "high", "fixed_low", "fixed_high", "shown", "first", "second",
+    ]  # fmt: skip
+    label = f"Differences with 95 % intervals: {group}, {heading}"
+    return Chart(
+        f"intervals-{number}", rows[columns], _intervals_spec(heading, domain), label,
+        group.capitalize(),
+    )  # fmt: skip
+
+
+def _intervals_spec(heading: str, domain: list[float]) -> Spec:
     told = tooltip({
         "pair": ("pair", ""), "difference": ("difference", "+.2f"), "low": ("from", "+.2f"),
         "high": ("to", "+.2f"), "fixed_low": ("these models: from", "+.2f"),
         "fixed_high": ("these models: to", "+.2f"), "shown": ("said", ""),
     })  # fmt: skip
-    spec: Spec = {
+    shared = {
+        "y": {"field": "pair", "type": "nominal", "sort": None, "title": None},
+        "color": {
+            "condition": {"test": "datum.shown === 'shown'", "value": "@accent"},
+            "value": "@muted",
+        },
+        "tooltip": told,
+    }
+
+    def x(field: str) -> Spec:
+        return axis(field, heading, scale={"domain": domain, "nice": True})
+
+    return {
         "height": {"step": _STEP - 4},
         "layer": [
             {"mark": {"type": "rule", "color": "@muted", "strokeDash": [2, 3]},
              "encoding": {"x": {"datum": 0}}},
             {"mark": {"type": "rule", "strokeWidth": 1.4},
              "transform": [{"filter": "isValid(datum.low) && isValid(datum.high)"}],
-             "encoding": {"x": axis("low", heading, scale=scale), "x2": {"field": "high"}, "y": y,
-                          "color": colour, "tooltip": told}},
+             "encoding": {"x": x("low"), "x2": {"field": "high"}, **shared}},
             {"mark": {"type": "rule", "strokeWidth": 5, "opacity": 0.45},
-             "encoding": {"x": axis("fixed_low", heading, scale=scale),
-                          "x2": {"field": "fixed_high"}, "y": y, "color": colour,
-                          "tooltip": told}},
+             "encoding": {"x": x("fixed_low"), "x2": {"field": "fixed_high"}, **shared}},
             {"mark": {"type": "point", "filled": True, "size": 60, "opacity": 1},
-             "encoding": {"x": axis("difference", heading, scale=scale), "y": y,
-                          "color": colour,
-                          "tooltip": told}},
+             "encoding": {"x": x("difference"), **shared}},
         ],
     }  # fmt: skip
-    columns = ["pair", "difference", "low", "high", "fixed_low", "fixed_high", "shown", "first",
-               "second"]  # fmt: skip
-    label = f"Differences with 95 % intervals: {group}, {heading}"
-    return Chart(f"intervals-{number}", rows[columns], spec, label, group.capitalize())

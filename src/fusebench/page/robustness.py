@@ -5,14 +5,17 @@ import math
 import pandas as pd
 
 from fusebench.page.chart import (
-    FUSION,
+    BAR,
     Chart,
     Spec,
     axis,
     grid,
+    lines,
     not_run,
     note,
+    spread,
     tooltip,
+    whole,
     with_titles,
 )
 from fusebench.page.markup import Markup, joined, table
@@ -49,26 +52,14 @@ def _chart(name: str, rows: pd.DataFrame, clean: pd.DataFrame, number: int) -> C
         _amount(amount, unit)
         for amount, unit in zip(rows["amount"].tolist(), rows["unit"].tolist(), strict=True)
     ]
-    x = axis("severity", "severity", axis={"tickMinStep": 1, "format": "d"})
+    x = axis("severity", "severity", axis={"values": whole(rows["severity"].max())})
     told = tooltip({
         "model": ("fusion", ""), "severity": ("severity", "d"), "said": ("amount", ""),
         "balanced_accuracy": ("balanced accuracy (%)", ".1f"), "low": ("from", ".1f"),
         "high": ("to", ".1f"),
     })  # fmt: skip
     y = axis("balanced_accuracy", "balanced accuracy (%)", scale={"zero": False})
-    spec: Spec = {
-        "height": 220,
-        "layer": [
-            {"mark": {"type": "rule", "strokeWidth": 1, "opacity": 0.5},
-             "transform": [{"filter": "isValid(datum.low) && isValid(datum.high)"}],
-             "encoding": {"x": x, "y": axis("low", y["title"], scale={"zero": False}),
-                          "y2": {"field": "high"}, "color": FUSION}},
-            {"mark": {"type": "line", "strokeWidth": 2},
-             "encoding": {"x": x, "y": y, "color": FUSION}},
-            {"mark": {"type": "point", "filled": True, "size": 40, "opacity": 1},
-             "encoding": {"x": x, "y": y, "color": FUSION, "tooltip": told}},
-        ],
-    }  # fmt: skip
+    spec: Spec = {"height": 220, "layer": [spread(BAR, x, y), *lines(x, y, told)]}
     columns = ["model", "fusion", "severity", "said", "balanced_accuracy", "low", "high"]
     called = f"{title(name)} ({sensor})" if sensor else title(name)
     label = f"Balanced accuracy by severity of {called}, a line per fusion"

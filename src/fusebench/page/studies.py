@@ -3,13 +3,15 @@
 import pandas as pd
 
 from fusebench.page.chart import (
-    FUSION,
+    BAND,
     Chart,
     Spec,
     axis,
     grid,
+    lines,
     not_run,
     note,
+    spread,
     tooltip,
     with_titles,
 )
@@ -42,26 +44,13 @@ def learning_curve(sources: Sources) -> Markup:
         axis={"format": ",d", "values": sizes},
     )  # fmt: skip
     said = "balanced accuracy (%)"
-    scale = {"zero": False}
-    y = axis("balanced_accuracy", said, scale=scale)
+    y = axis("balanced_accuracy", said, scale={"zero": False})
     told = tooltip({
         "model": ("fusion", ""), "train_samples": ("training samples", ",d"),
         "balanced_accuracy": (said, ".1f"), "low": ("from", ".1f"), "high": ("to", ".1f"),
         "epochs": ("epochs", "d"), "steps": ("steps", ",d"), "seeds": ("seeds", "d"),
     })  # fmt: skip
-    spec: Spec = {
-        "height": 320,
-        "layer": [
-            {"mark": {"type": "area", "opacity": 0.1},
-             "transform": [{"filter": "isValid(datum.low) && isValid(datum.high)"}],
-             "encoding": {"x": x, "y": axis("low", said, scale=scale), "y2": {"field": "high"},
-                          "color": FUSION}},
-            {"mark": {"type": "line", "strokeWidth": 2},
-             "encoding": {"x": x, "y": y, "color": FUSION}},
-            {"mark": {"type": "point", "filled": True, "size": 50, "opacity": 1},
-             "encoding": {"x": x, "y": y, "color": FUSION, "tooltip": told}},
-        ],
-    }  # fmt: skip
+    spec: Spec = {"height": 320, "layer": [spread(BAND, x, y), *lines(x, y, told)]}
     chart = Chart("learning-curve", with_titles(rows), spec,
                   "Balanced accuracy by training samples, a line per fusion")  # fmt: skip
     how = "Test; about as many steps in each. Line: mean over seeds, band: its 95 % interval."
