@@ -87,8 +87,7 @@ def test_figures_can_be_read_on_every_shade(theme: str) -> None:
     assert len(shares) == 5 + 11
     for share in shares:
         mixed = (
-            round(share * one + (1 - share) * other)
-            for one, other in zip(tint, paper, strict=True)
+            round(share * one + (1 - share) * other) for one, other in zip(tint, paper, strict=True)
         )
         behind = "#" + "".join(f"{part:02x}" for part in mixed)
         assert contrast(colours["ink"], behind) >= TEXT

@@ -27,7 +27,7 @@ def test_an_attribute_holds_the_text_and_nothing_else(text: str) -> None:
     assert element.attributes == {"title": text}
 
 
-@given(st.recursive(_TEXTS | st.integers() | st.none(), lambda inner: st.lists(inner)))
+@given(st.recursive(_TEXTS | st.integers() | st.none(), st.lists))
 def test_data_come_back_and_cannot_end_their_element(content: object) -> None:
     script = json_script(content)
     (element,) = read(script).elements

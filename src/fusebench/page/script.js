@@ -6,6 +6,13 @@ const charts = [...document.querySelectorAll("script.spec")].map((data) => ({
   follows: "ofFusions" in data.closest("figure").dataset, view: null,
 }));
 const hidden = new Set();
+for (const chart of charts) {
+  chart.empty = document.createElement("p");
+  chart.empty.className = "absent";
+  chart.empty.textContent = "Every fusion of this chart is switched off.";
+  chart.empty.hidden = true;
+  chart.place.after(chart.empty);
+}
 const system = matchMedia("(prefers-color-scheme: dark)");
 
 const isDark = () => (document.documentElement.dataset.theme || (system.matches ? "dark" : "light")) === "dark";
@@ -40,17 +47,23 @@ function look() {
 
 async function draw(chart) {
   if (chart.view) chart.view.finalize();
+  chart.place.hidden = false;
   /* Compiled here, since there the console need hear only of errors. */
   const { spec } = vegaLite.compile(themed(chart.spec), { config: look(), logger: vega.logger(vega.Error) });
   const { view } = await vegaEmbed(chart.place, spec, {
     mode: "vega", actions: false, renderer: "svg", ast: true, logLevel: vega.Error,
   });
   chart.view = view;
-  if (hidden.size) await hide(chart);
+  await hide(chart);
 }
 
+/* A chart of nothing has no axes: in its place stands a line. */
 async function hide(chart) {
-  if (chart.follows && chart.view) await chart.view.signal("hidden", [...hidden]).runAsync();
+  if (!chart.follows) return;
+  const seen = chart.spec.data.values.some((row) => ![row.fusion, row.first, row.second].some((name) => hidden.has(name)));
+  chart.place.hidden = !seen;
+  chart.empty.hidden = seen;
+  if (seen) await chart.view.signal("hidden", [...hidden]).runAsync();
 }
 
 async function drawAll() {
