@@ -24,7 +24,7 @@ ARGUMENTS = {
     "check": ["checked"], "synthesize": ["data/demo.zip"],
     "extract": ["data/samples"], "split": ["data/samples", "data/split.csv"],
     "check_inputs": ["data/samples", "data/inputs.json"], "train": ["add"], "predict": ["add"],
-    "gallery": ["data/samples", "plots/samples.png"],
+    "gallery": ["data/samples", "plots/samples.png"], "report": ["plots/report.html"],
 }  # fmt: skip
 _FILLED = {
     "${data.archive}": "data/demo.zip", "${data.sensors}": "data/sensors.yaml",
@@ -44,7 +44,7 @@ def run(stage: str, *arguments: str) -> int:
 
 
 def make(root: Path) -> None:
-    """Make a project in the working directory, up to its metrics, and a dvc.lock of it."""
+    """Make a project in the working directory, up to stage compare, and a dvc.lock of it."""
     params = yaml.safe_load(PARAMS)
     params["synthesize"]["counts"] = _COUNTS
     params["train"]["epochs"] = 1
@@ -54,7 +54,8 @@ def make(root: Path) -> None:
     (root / "params.yaml").write_text(yaml.safe_dump(params), "utf-8")
     (root / "data/sensors.yaml").write_text(SENSORS, "utf-8")
     write_suite(root / SUMMARY, [])
-    for name in ("src", "requirements.txt"):
+    (root / ".dvc").mkdir()
+    for name in ("src", "requirements.txt", ".dvc/plots"):
         (root / name).symlink_to(ROOT / name)
     (root / "dvc.yaml").write_bytes((ROOT / "dvc.yaml").read_bytes())
     for stage in ("check", "synthesize", "extract", "split", "check_inputs"):
@@ -62,7 +63,7 @@ def make(root: Path) -> None:
     for stage in ("train", "predict"):
         for fusion in FUSIONS:
             assert run(stage, fusion) == 0
-    assert (run("baseline"), run("evaluate")) == (0, 0)
+    assert [run(stage) for stage in ("baseline", "evaluate", "compare")] == [0, 0, 0]
     write_lock()
 
 
@@ -107,7 +108,10 @@ def dependencies(stage: str) -> Iterator[Path]:
     """Yield the files that a stage depends on and that other stages made, for fusion `add`."""
     for path in STAGES[stage]["deps"]:
         name = reduce(lambda text, word: text.replace(word, _FILLED[word]), _FILLED, str(path))
-        if name.startswith(("src/", "requirements")) or name in ("data/sensors.yaml", str(SUMMARY)):
+        if name.startswith(("src/", "requirements", ".dvc/")) or name in (
+            "data/sensors.yaml",
+            str(SUMMARY),
+        ):
             continue
         found = Path(name)
         yield from sorted(found.rglob("*.*")) if found.is_dir() else [found]

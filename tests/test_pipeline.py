@@ -22,7 +22,7 @@ def test_runs_every_stage_once_params_first(reproduced: tuple[Project, str]) -> 
     stages = stages_run(reproduced[1])
     assert set(stages) == TRAIN | PREDICT | {
         "check", "synthesize@demo", "extract", "check_inputs", "split", "baseline", "evaluate",
-        "compare", "headline", "gallery",
+        "compare", "headline", "gallery", "report",
     }  # fmt: skip
     assert len(stages) == len(set(stages))
     assert stages[0] == "check"
@@ -129,16 +129,20 @@ def test_runs_nothing_the_second_time(clean: Project) -> None:
 @pytest.mark.parametrize(
     ("path", "changed"),
     [
-        (f"{LIBRARY}/evaluation/metrics.py", {"check", "evaluate", "compare", "headline"}),
-        (f"{LIBRARY}/report/verdict.py", {"check", "compare", "headline", "gallery"}),
-        (f"{LIBRARY}/statistics/estimates.py", {"check", "compare"}),
+        (f"{LIBRARY}/evaluation/metrics.py", {"check", "evaluate", "compare", "headline",
+                                              "report"}),
+        (f"{LIBRARY}/report/verdict.py", {"check", "compare", "headline", "gallery",
+                                          "report"}),
+        (f"{LIBRARY}/statistics/estimates.py", {"check", "compare", "report"}),
         (f"{LIBRARY}/device.py", {"check", "compare"} | TRAIN | PREDICT),
         (f"{LIBRARY}/samples/samples.py", {"check", "extract", "check_inputs", "split", "baseline",
-                                            "gallery"} | TRAIN | PREDICT),
+                                            "gallery", "report"} | TRAIN | PREDICT),
         (f"{LIBRARY}/training/loop.py", {"check"} | TRAIN),
         (f"{LIBRARY}/prediction/predict.py", {"check", "baseline", "evaluate", "compare",
-                                              "headline"} | PREDICT),
+                                              "headline", "report"} | PREDICT),
         (f"{LIBRARY}/fusions/hadamard.py", {"check", "train@hadamard", "predict@hadamard"}),
+        (f"{LIBRARY}/page/page.py", {"check", "report"}),
+        (f"{LIBRARY}/page/style.css", {"check", "report"}),
         (f"{LIBRARY}/revisions/diff.py", {"check"}),
     ],
 )  # fmt: skip

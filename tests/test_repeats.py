@@ -28,6 +28,8 @@ SCRIPT = ROOT / "tests/all_stages.py"
 FOLDERS = ("checked", "data", "metrics", "models", "plots", "predictions")
 # What is measured (README, Reproducibility): times and memory.
 MEASURED_FOLDER, TABLE = "metrics/training/", "metrics/comparison.csv"
+# Which shows what is measured, and names the commit.
+PAGE = "plots/report.html"
 ARCHIVE = "data/demo.zip"
 MEASURED_COLUMNS = ["Time (s/epoch)", "Memory (MB)"]
 # Smaller still, and with threads that could come to another result.
@@ -75,7 +77,8 @@ class Conditions:
 
 def _copy_project(root: Path, params: str) -> None:
     root.mkdir(parents=True)
-    shutil.copytree(ROOT / "src", root / "src")
+    for folder in ("src", ".dvc/plots"):
+        shutil.copytree(ROOT / folder, root / folder)
     for name in ("dvc.yaml", "requirements.txt"):
         shutil.copy(ROOT / name, root / name)
     (root / "params.yaml").write_text(params, "utf-8")
@@ -129,7 +132,7 @@ def digests(root: Path, reordered: bool = False) -> dict[str, str]:
     return {
         name: hashlib.sha256(_repeated(path, name)).hexdigest()
         for name, path in sorted(names.items())
-        if not name.startswith(MEASURED_FOLDER) and not (reordered and name == ARCHIVE)
+        if not name.startswith((MEASURED_FOLDER, PAGE)) and not (reordered and name == ARCHIVE)
     }
 
 

@@ -12,8 +12,8 @@ from tests.project import Project, stages_run
 
 pytestmark = pytest.mark.thorough
 
-# Times and memory, and the folder of them as stage compare reads it.
-MEASURED = ("metrics/training", "metrics/comparison.csv")
+# Times and memory, the folder of them as stage compare reads it, and the page that shows them.
+MEASURED = ("metrics/training", "metrics/comparison.csv", "plots/report.html")
 CHANGE = ("-S", "train.lr=0.002", "-S", "split.seed=5")
 
 

@@ -41,6 +41,17 @@ def test_a_file_that_git_does_not_track_is_no_change(repository: Path) -> None:
     assert not commit_of(repository).changed
 
 
+@pytest.mark.parametrize("name", ["dvc.lock", "metrics/a.csv", "plots/a.png"])
+def test_what_a_run_writes_is_no_change(repository: Path, name: str) -> None:
+    path = repository / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("a")
+    _git(repository, "add", "--all")
+    _git(repository, "commit", "--quiet", "--message", "b")
+    path.write_text("b")
+    assert not commit_of(repository).changed
+
+
 def test_a_folder_in_another_repository_has_no_commit(repository: Path) -> None:
     (repository / "inner").mkdir()
     assert commit_of(repository / "inner") == Commit()

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -189,7 +190,8 @@ def _check_renamed(sources: Sources, text: str) -> None:
     "path",
     [
         "metrics/comparison.csv", "metrics/pairs.csv", "metrics/best.csv", "metrics/data.json",
-        "metrics/sources.json", "metrics/interactions/summary.csv", "metrics/training/late.json",
+        "metrics/sources.json", "metrics/interaction.json", "metrics/interactions/summary.csv",
+        "metrics/training/late.json",
         "plots/curves/best.csv", "plots/curves/roc.csv", "plots/confusion/late.csv",
         "predictions/late/info.json", "predictions/late/seed_1.npz", "data/samples/samples.csv",
         "data/samples/rgb.npy", ".dvc/plots/page.html",
@@ -212,6 +214,19 @@ def test_a_missing_or_broken_file_is_named_in_one_line(
 def test_a_fusion_that_was_not_compared_is_named(root: Path) -> None:
     with pytest.raises(ArtifactError, match="fusion 'gated' is not in it"):
         read_sources(root, (*NAMES, "gated"))
+
+
+def test_make_report_runs_the_stage_and_says_where_the_page_is(tmp_path: Path) -> None:
+    (tmp_path / "plots").mkdir()
+    (tmp_path / "plots/report.html").write_bytes(b" " * 1_260_000)
+    # In place of what runs the pipeline and sets it up.
+    tools = tmp_path / ".venv/bin"
+    tools.mkdir(parents=True)
+    (tools / "dvc").write_text("#!/bin/sh\necho dvc $*\n", "utf-8")
+    (tools / "dvc").chmod(0o755)
+    command = ["make", f"--file={ROOT / 'Makefile'}", "--old-file=setup", "report"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == f"dvc repro report\n{tmp_path}/plots/report.html: 1.3 MB\n"
 
 
 def test_the_stage_writes_the_page_and_says_its_size(

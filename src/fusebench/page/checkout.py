@@ -4,6 +4,12 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+# What a run writes differs from HEAD while it runs, and says nothing.
+_CHANGED = (
+    "status", "--porcelain", "--untracked-files=no", "--",
+    ".", ":!metrics", ":!plots", ":!dvc.lock",
+)  # fmt: skip
+
 
 class Commit(NamedTuple):
     """What git says of a checkout.
@@ -13,7 +19,7 @@ class Commit(NamedTuple):
     name : str
         Hash of HEAD, 40 hexadecimal digits; "": there is no commit, no repository or no git.
     changed : bool
-        Whether a file that git tracks is not as in HEAD.
+        Whether a file that git tracks is not as in HEAD, what a run writes left out.
     """
 
     name: str = ""
@@ -36,8 +42,7 @@ def commit_of(root: Path) -> Commit:
     # A folder in another project's repository is none of its commits.
     if not name or not top or Path(top).resolve() != root.resolve():
         return Commit()
-    # What the run itself writes is not told apart from what a user changed.
-    return Commit(name, bool(_git(root, "status", "--porcelain", "--untracked-files=no")))
+    return Commit(name, bool(_git(root, *_CHANGED)))
 
 
 def _git(root: Path, *arguments: str) -> str:

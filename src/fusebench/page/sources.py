@@ -13,6 +13,7 @@ from fusebench.page.checkout import Commit, commit_of
 from fusebench.page.stored import read_tables
 from fusebench.prediction.predictions import FusionPredictions, read_predictions
 from fusebench.report.findings import Findings
+from fusebench.report.interaction import INTERACTION
 from fusebench.report.looks import title
 from fusebench.report.results import SOURCES
 from fusebench.report.stored import read_measured
@@ -81,6 +82,8 @@ def read_sources(root: Path, fusions: Sequence[str]) -> Sources:
     def stored(path: Path) -> bytes:
         return _bytes(root, path)
 
+    # Of a commit before there was one it may be missing; here stage compare wrote it.
+    stored(INTERACTION)
     findings = Findings.read(stored)
     _check_fusions(findings, fusions)
     confusion = {
