@@ -217,5 +217,7 @@ def test_paper_shows_what_is_folded(opened: Opened) -> None:
     opened.page.evaluate("() => dispatchEvent(new Event('beforeprint'))")
     assert opened.page.locator("details:not([open])").count() == 0
     opened.page.emulate_media(media="print")
+    opened.page.set_viewport_size({"width": 720, "height": 1000})
+    assert _overflow(opened.page) <= 0
     assert not opened.page.locator("nav").is_visible()
     assert not opened.page.locator("#theme").is_visible()

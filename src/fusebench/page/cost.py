@@ -58,8 +58,8 @@ def _chart(sources: Sources, cost: str) -> Chart:
             {"mark": {"type": "point", "filled": True, "size": 110, "strokeWidth": 2},
              "encoding": {"x": x, "y": y, "color": FUSION, "stroke": FUSION,
                           "fillOpacity": filled, "tooltip": told}},
-            {"mark": {"type": "text", "dy": -13, "fontSize": 11},
-             "encoding": {"x": x, "y": y, "text": {"field": "model"}, "color": FUSION}},
+            {"mark": {"type": "text", "dy": -13, "fontSize": 11, "color": "@ink"},
+             "encoding": {"x": x, "y": y, "text": {"field": "model"}}},
         ],
     }  # fmt: skip
     columns = ["model", "fusion", "nll", "nll_low", "nll_high", "latency_ms", "parameters",
