@@ -5,7 +5,7 @@ BIN := .venv/bin
 # dvc runs `python` from the PATH: the project's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-dev mend repro verdict plan confirm train-all calibration interactions learning-curve robust tune notebook zoo bench bench-scale study test test-quick test-all check current lock clean clean-work
+.PHONY: help setup setup-dev mend repro report verdict plan confirm train-all calibration interactions learning-curve robust tune notebook zoo bench bench-scale study test test-quick test-all check current lock clean clean-work
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
@@ -44,6 +44,11 @@ repro: setup  ## run the pipeline: how good each fusion is, from three seeds; ma
 	$(call unlocked)
 	@dvc repro
 	@python src/show.py table
+
+report: setup  ## write plots/report.html: all that was found as one page that opens without a network
+	$(call unlocked)
+	@dvc repro report
+	@printf '%s: %s MB\n' "$(CURDIR)/plots/report.html" "$$(wc -c < plots/report.html | awk '{printf "%.1f", $$1 / 1e6}')"
 
 # Both run out of the way, in a folder of its own; the workspace stays as it is.
 define experiment

@@ -49,6 +49,7 @@ TRAIN = {
 SLOW = (
     "benchmarks/", "confirm/test_page.py", "cost/", "evaluation/test_chance.py",
     "evaluation/test_metrics.py", "models/test_encoders.py", "models/test_fusions.py",
+    "page/test_browser.py", "page/test_page.py",
     "report/test_chance.py",
     "report/test_compare.py", "report/test_figures.py",
     "report/test_new_metric.py", "report/test_pairs.py", "report/test_pareto.py",

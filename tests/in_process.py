@@ -10,22 +10,25 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.project import PARAMS, ROOT, SENSORS
+from tests.project import PARAMS, ROOT, SENSORS, write_no_studies
 
 from fusebench import cli
 from fusebench.files import dvc_digest
 from fusebench.recorded import OBJECTS
-from fusebench.report.suite import SUMMARY, write_suite
+from fusebench.report import learning, robust, suite, tuning
 
 FUSIONS = ("add", "hadamard")
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 # What a stage is called with for the fusion of these tests, and what dvc.yaml fills in.
+# No stage writes them.
+STUDIES = [study.SUMMARY for study in (suite, learning, tuning, robust)]
 ARGUMENTS = {
     "check": ["checked"], "synthesize": ["data/demo.zip"],
     "extract": ["data/samples"], "split": ["data/samples", "data/split.csv"],
     "check_inputs": ["data/samples", "data/inputs.json"], "train": ["add"], "predict": ["add"],
     "cost": ["add"],
-    "gallery": ["data/samples", "plots/samples.png"],
+    "stress": ["add"], "gallery": ["data/samples", "plots/samples.png"],
+    "report": ["plots/report.html"],
 }  # fmt: skip
 _FILLED = {
     "${data.archive}": "data/demo.zip", "${data.sensors}": "data/sensors.yaml",
@@ -45,7 +48,7 @@ def run(stage: str, *arguments: str) -> int:
 
 
 def make(root: Path) -> None:
-    """Make a project in the working directory, up to its metrics, and a dvc.lock of it."""
+    """Make a project in the working directory, up to stage compare, and a dvc.lock of it."""
     params = yaml.safe_load(PARAMS)
     params["synthesize"]["counts"] = _COUNTS
     params["train"]["epochs"] = 1
@@ -54,16 +57,18 @@ def make(root: Path) -> None:
     (root / "data").mkdir()
     (root / "params.yaml").write_text(yaml.safe_dump(params), "utf-8")
     (root / "data/sensors.yaml").write_text(SENSORS, "utf-8")
-    write_suite(root / SUMMARY, [])
-    for name in ("src", "requirements.txt"):
+    write_no_studies(root)
+    (root / ".dvc").mkdir()
+    for name in ("src", "requirements.txt", ".dvc/plots"):
         (root / name).symlink_to(ROOT / name)
     (root / "dvc.yaml").write_bytes((ROOT / "dvc.yaml").read_bytes())
     for stage in ("check", "synthesize", "extract", "split", "check_inputs"):
         assert run(stage) == 0
-    for stage in ("train", "predict", "cost"):
+    for stage in ("train", "predict", "cost", "stress"):
         for fusion in FUSIONS:
             assert run(stage, fusion) == 0
-    assert (run("baseline"), run("evaluate")) == (0, 0)
+    assert [run(stage) for stage in ("baseline", "evaluate", "robustness")] == [0, 0, 0]
+    assert (run("compare"), run("analysis")) == (0, 0)
     write_lock()
 
 
@@ -108,7 +113,10 @@ def dependencies(stage: str) -> Iterator[Path]:
     """Yield the files that a stage depends on and that other stages made, for fusion `add`."""
     for path in STAGES[stage]["deps"]:
         name = reduce(lambda text, word: text.replace(word, _FILLED[word]), _FILLED, str(path))
-        if name.startswith(("src/", "requirements")) or name in ("data/sensors.yaml", str(SUMMARY)):
+        if name.startswith(("src/", "requirements", ".dvc/")) or name in (
+            "data/sensors.yaml",
+            *map(str, STUDIES),
+        ):
             continue
         found = Path(name)
         yield from sorted(found.rglob("*.*")) if found.is_dir() else [found]

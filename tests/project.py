@@ -129,11 +129,19 @@ def stages_run(output: str) -> list[str]:
     return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
 
 
+def write_no_studies(root: Path) -> None:
+    """Write the tables of long studies as they are where none was run."""
+    # pandas takes long to import, and few tests need a project.
+    from fusebench.report import learning, robust, suite, tuning
+
+    suite.write_suite(root / suite.SUMMARY, [])
+    learning.write_learning(root / learning.SUMMARY, [])
+    robust.write_robust([], [], root / robust.SUMMARY.parent)
+    tuning.write_tuning(root / tuning.SUMMARY, [])
+
+
 def make_project(root: Path) -> Project:
     """Copy the working tree (what git tracks or would), with `PARAMS`, to `root`; commit there."""
-    # pandas takes long to import, and few tests need a project.
-    from fusebench.report.suite import SUMMARY, write_suite
-
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, check=True, capture_output=True, text=True,
@@ -151,7 +159,7 @@ def make_project(root: Path) -> Project:
     (root / "params.yaml").write_text(PARAMS, "utf-8")
     (root / "data").mkdir()
     (root / "data/sensors.yaml").write_text(SENSORS, "utf-8")
-    write_suite(root / SUMMARY, [])
+    write_no_studies(root)
     project.commit("a small project")
     return project
 

@@ -38,7 +38,7 @@ ROOMS = (
     ("baselines", "evaluation"),
     ("statistics", "stress"),
     ("report",),
-    ("revisions", "params"),
+    ("revisions", "params", "page"),
     ("stale",),
     ("engines", "confirm"),
 )

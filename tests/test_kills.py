@@ -359,7 +359,8 @@ def test_with_a_lock_of_another_processor_what_was_trained_here_is_taken(clean: 
 
 OTHERS = (
     "check", "synthesize@demo", "extract", "check_inputs", "split", "predict@add", "baseline",
-    "headline", "evaluate", "compare", "gallery", "analysis",
+    "headline", "evaluate", "compare", "gallery", "analysis", "report", "robustness",
+    "cost@add", "stress@add",
 )  # fmt: skip
 
 
@@ -379,7 +380,7 @@ def outputs_are_whole(project: Project, stage: str) -> bool:
         not (project.root / out["path"]).exists()
         or dvc_digest(project.root / out["path"]) == out["md5"]
         for out in project.lock()[stage]["outs"]
-        if out["path"] != "metrics/comparison.csv"
+        if out["path"] not in ("metrics/comparison.csv", "plots/report.html")
     )
 
 

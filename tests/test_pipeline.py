@@ -17,6 +17,8 @@ TRAIN = {f"train@{name}" for name in FUSIONS}
 PREDICT = {f"predict@{name}" for name in FUSIONS}
 COST = {f"cost@{name}" for name in FUSIONS}
 STRESS = {f"stress@{name}" for name in FUSIONS}
+# What sets fusions side by side, and what tells of that.
+VIEWS = {"robustness", "compare", "analysis", "report"}
 LIBRARY = "src/fusebench"
 
 
@@ -24,7 +26,7 @@ def test_runs_every_stage_once_params_first(reproduced: tuple[Project, str]) -> 
     stages = stages_run(reproduced[1])
     assert set(stages) == TRAIN | PREDICT | COST | STRESS | {
         "check", "synthesize@demo", "extract", "check_inputs", "split", "baseline", "evaluate",
-        "robustness", "compare", "headline", "gallery", "analysis",
+        "robustness", "compare", "headline", "gallery", "analysis", "report",
     }  # fmt: skip
     assert len(stages) == len(set(stages))
     assert stages[0] == "check"
@@ -131,23 +133,21 @@ def test_runs_nothing_the_second_time(clean: Project) -> None:
 @pytest.mark.parametrize(
     ("path", "changed"),
     [
-        (f"{LIBRARY}/evaluation/metrics.py", {"check", "evaluate", "compare", "headline",
-                                               "robustness", "analysis"} | STRESS),
-        (f"{LIBRARY}/report/verdict.py", {"check", "compare", "headline", "gallery",
-                                            "robustness", "analysis"}),
-        (f"{LIBRARY}/statistics/estimates.py", {"check", "compare", "robustness", "analysis"}),
+        (f"{LIBRARY}/evaluation/metrics.py", {"check", "evaluate", "headline"} | VIEWS | STRESS),
+        (f"{LIBRARY}/report/verdict.py", {"check", "headline", "gallery"} | VIEWS),
+        (f"{LIBRARY}/statistics/estimates.py", {"check"} | VIEWS),
         (f"{LIBRARY}/device.py", {"check", "compare"} | TRAIN | PREDICT | COST | STRESS),
         (f"{LIBRARY}/samples/samples.py", {"check", "extract", "check_inputs", "split", "baseline",
-                                            "gallery", "robustness", "compare", "analysis"}
-         | TRAIN | PREDICT | COST | STRESS),
+                                            "gallery"}
+         | VIEWS | TRAIN | PREDICT | COST | STRESS),
         (f"{LIBRARY}/training/loop.py", {"check"} | TRAIN | COST),
-        (f"{LIBRARY}/prediction/predict.py", {"check", "baseline", "evaluate", "compare",
-                                              "headline", "robustness", "analysis"}
-         | PREDICT | STRESS),
-        (f"{LIBRARY}/corruptions/rgb_off.py", {"check", "robustness", "compare", "analysis"}
-         | STRESS),
+        (f"{LIBRARY}/prediction/predict.py", {"check", "baseline", "evaluate", "headline"}
+         | VIEWS | PREDICT | STRESS),
+        (f"{LIBRARY}/corruptions/rgb_off.py", {"check"} | VIEWS | STRESS),
         (f"{LIBRARY}/fusions/hadamard.py", {"check", "train@hadamard", "predict@hadamard",
                                                  "cost@hadamard", "stress@hadamard"}),
+        (f"{LIBRARY}/page/page.py", {"check", "report"}),
+        (f"{LIBRARY}/page/style.css", {"check", "report"}),
         (f"{LIBRARY}/revisions/diff.py", {"check"}),
     ],
 )  # fmt: skip

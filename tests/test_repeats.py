@@ -18,9 +18,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
-from tests.project import PARAMS, ROOT, SENSORS, Project
-
-from fusebench.report.suite import SUMMARY, write_suite
+from tests.project import PARAMS, ROOT, SENSORS, Project, write_no_studies
 
 pytestmark = pytest.mark.slow
 
@@ -29,7 +27,7 @@ FOLDERS = ("checked", "data", "metrics", "models", "plots", "predictions", "stre
 # What is measured (README, Reproducibility): times and memory, and what is told of them.
 MEASURED = (
     "metrics/training/", "metrics/cost/", "plots/pareto.png", "metrics/analysis.md",
-    "metrics/comparison.md", "metrics/recommendation.json",
+    "metrics/comparison.md", "metrics/recommendation.json", "plots/report.html",
 )  # fmt: skip
 TABLE, PARETO = "metrics/comparison.csv", "plots/curves/pareto.csv"
 ARCHIVE = "data/demo.zip"
@@ -83,13 +81,14 @@ class Conditions:
 
 def _copy_project(root: Path, params: str) -> None:
     root.mkdir(parents=True)
-    shutil.copytree(ROOT / "src", root / "src")
+    for folder in ("src", ".dvc/plots"):
+        shutil.copytree(ROOT / folder, root / folder)
     for name in ("dvc.yaml", "requirements.txt"):
         shutil.copy(ROOT / name, root / name)
     (root / "params.yaml").write_text(params, "utf-8")
     (root / "data").mkdir()
     (root / "data/sensors.yaml").write_text(SENSORS, "utf-8")
-    write_suite(root / SUMMARY, [])
+    write_no_studies(root)
 
 
 def _run_in_pipe(command: list[str], **options: Any) -> tuple[int, str]:

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.thorough
 MEASURED = (
     "metrics/training", "metrics/cost", "metrics/comparison", "plots/curves/pareto.csv",
     "plots/pareto.png", "metrics/analysis.md", "metrics/recommendation.json",
+    "plots/report.html",
 )  # fmt: skip
 CHANGE = ("-S", "train.lr=0.002", "-S", "split.seed=5")
 

@@ -42,6 +42,7 @@ def _loaded(folder: Path, script: str, *arguments: str) -> tuple[set[str], str]:
         ("analysis.py", []),
         ("gallery.py", ["data/samples", "plots/samples.png"]),
         ("check_inputs.py", ["data/samples", "data/inputs.json"]),
+        ("report.py", ["plots/report.html"]),
     ],
 )
 def test_a_stage_that_trains_nothing_loads_no_torch(

@@ -107,6 +107,12 @@ def markdown_table(table: pd.DataFrame, pairs: pd.DataFrame) -> str:
     return f"{markdown}\n\n{_note(table, shown)}"
 
 
+def whole_table(table: pd.DataFrame, pairs: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return the comparison with every metric, as text by heading, and its note."""
+    shown = _known_metrics(table, pairs)
+    return _cells(table, shown), _note(table, shown)
+
+
 def _known_metrics(table: pd.DataFrame, pairs: pd.DataFrame) -> list[Metric]:
     """Return the metrics that the table holds, what is to be shown first before the others."""
     order = dict.fromkeys([primary_metric(pairs), *_PREFERRED, *METRICS])

@@ -1,0 +1,57 @@
+"""Which commit the page was made from, as far as git tells."""
+
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+# What a run writes differs from HEAD while it runs, and says nothing.
+_CHANGED = (
+    "status", "--porcelain", "--untracked-files=no", "--",
+    ".", ":!metrics", ":!plots", ":!dvc.lock",
+)  # fmt: skip
+
+
+class Commit(NamedTuple):
+    """What git says of a checkout.
+
+    Attributes
+    ----------
+    name : str
+        Hash of HEAD, 40 hexadecimal digits; "": there is no commit, no repository or no git.
+    changed : bool
+        Whether a file that git tracks is not as in HEAD, what a run writes left out.
+    """
+
+    name: str = ""
+    changed: bool = False
+
+    @property
+    def words(self) -> str:
+        """The commit in a few words."""
+        if not self.name:
+            return "not in a git repository with a commit"
+        return f"{self.name}{', with changes that are not committed' if self.changed else ''}"
+
+
+def commit_of(root: Path) -> Commit:
+    """Return the commit of the checkout in a folder; without a name where there is none."""
+    top, name = (
+        _git(root, "rev-parse", "--show-toplevel"),
+        _git(root, "rev-parse", "--verify", "--quiet", "HEAD"),
+    )
+    # A folder in another project's repository is none of its commits.
+    if not name or not top or Path(top).resolve() != root.resolve():
+        return Commit()
+    return Commit(name, bool(_git(root, *_CHANGED)))
+
+
+def _git(root: Path, *arguments: str) -> str:
+    """Return what git printed; "" where it failed or is not there."""
+    try:
+        done = subprocess.run(  # noqa: S603
+            ["git", "-C", str(root), *arguments],  # noqa: S607
+            check=False, capture_output=True, encoding="utf-8", errors="replace",
+        )  # fmt: skip
+    except FileNotFoundError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""

@@ -1,0 +1,68 @@
+"""What a fusion costs against what it brings."""
+
+from fusebench.page.chart import (
+    BAR,
+    FUSION,
+    Chart,
+    Spec,
+    axis,
+    decades,
+    grid,
+    not_run,
+    note,
+    spread,
+    tooltip,
+    with_titles,
+)
+from fusebench.page.markup import Markup, joined
+from fusebench.page.sources import Sources
+from fusebench.page.stored import TABLES
+
+_COSTS = {"latency_ms": ("latency", "latency (ms)"), "parameters": ("parameters", "parameters")}
+
+
+def cost(sources: Sources) -> Markup:
+    """Return test NLL against latency and against parameters, and which none beats in both."""
+    if sources.tables["pareto"].empty:
+        return not_run("what each fusion costs", TABLES["pareto"].command)
+    how = (
+        "Test NLL with its 95 % interval over seeds, against cost; left and low is good. Filled, "
+        "and joined by the line: no other fusion has both a lower NLL and a lower cost."
+    )
+    return joined([note(how), grid([_chart(sources, cost) for cost in _COSTS])])
+
+
+def _chart(sources: Sources, cost: str) -> Chart:
+    name, heading = _COSTS[cost]
+    front = f"on_front_{name}"
+    rows = with_titles(sources.tables["pareto"])
+    # Round figures beside the lowest and the highest, too.
+    ticks = decades(rows[cost].min() / 2, rows[cost].max() * 2)
+    x = axis(cost, heading, scale={"type": "log", "padding": 32},
+             axis={"format": "~s", "values": ticks})  # fmt: skip
+    loss = "test NLL (nats)"
+    told = tooltip({
+        "model": ("fusion", ""), "nll": (loss, ".4f"), "nll_low": ("from", ".4f"),
+        "nll_high": ("to", ".4f"), "latency_ms": ("latency (ms)", ".2f"),
+        "parameters": ("parameters", ",d"), "mflops": ("MFLOPs per sample", ",.1f"),
+    })  # fmt: skip
+    y = axis("nll", loss, scale={"zero": False})
+    filled = {"condition": {"test": f"datum.{front} == 1", "value": 1}, "value": 0.12}
+    spec: Spec = {
+        "height": 320,
+        "layer": [
+            {"mark": {"type": "line", "interpolate": "step-after", "color": "@muted",
+                      "strokeWidth": 1.2},
+             "transform": [{"filter": f"datum.{front} == 1"}], "encoding": {"x": x, "y": y}},
+            spread(BAR, x, y, "nll_low", "nll_high"),
+            {"mark": {"type": "point", "filled": True, "size": 110, "strokeWidth": 2},
+             "encoding": {"x": x, "y": y, "color": FUSION, "stroke": FUSION,
+                          "fillOpacity": filled, "tooltip": told}},
+            {"mark": {"type": "text", "dy": -13, "fontSize": 11, "color": "@ink"},
+             "encoding": {"x": x, "y": y, "text": {"field": "model"}}},
+        ],
+    }  # fmt: skip
+    columns = ["model", "fusion", "nll", "nll_low", "nll_high", "latency_ms", "parameters",
+               "mflops", front]  # fmt: skip
+    label = f"Test NLL against {heading}, a mark per fusion"
+    return Chart(f"pareto-{name}", rows[columns], spec, label, f"Test NLL and {name}")

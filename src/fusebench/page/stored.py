@@ -1,0 +1,141 @@
+"""The tables that the page is made of: what each must hold, and what makes it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fusebench.errors import ArtifactError
+from fusebench.files import read_table
+
+_BAND = {"low": float, "high": float}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A table in a CSV file.
+
+    Attributes
+    ----------
+    path : str
+        From the project's root.
+    kinds : mapping of str to {str, int, float}
+        Columns that it must have; others are read as text.
+    command : str
+        Runs what writes it, where that need not have been run; "": it must be there.
+    """
+
+    path: str
+    kinds: Mapping[str, type] = field(default_factory=dict)
+    command: str = ""
+
+    def read(self, root: Path) -> pd.DataFrame:
+        """Return the table; without a row where a file that may be missing is.
+
+        Raises
+        ------
+        ArtifactError
+            The file is broken, lacks a column, or is missing and must not be.
+        """
+        path = root / self.path
+        if self.command and not path.exists():
+            return pd.DataFrame(columns=list(self.kinds))
+        try:
+            return read_table(path, self.kinds)
+        except ArtifactError as error:
+            # Named as the user sees it from the root.
+            raise ArtifactError(str(error).replace(str(path), self.path, 1)) from None
+
+
+TABLES = {
+    "best": Stored(
+        "plots/curves/best.csv",
+        {"fusion": str, "distance": float, "below": float, "margin": float, "said": str,
+         "axis": str},
+    ),
+    "intervals": Stored(
+        "plots/curves/intervals.csv",
+        {"pair": str, "difference": float, **_BAND, "fixed_low": float, "fixed_high": float,
+         "shown": str, "group": str, "axis": str,
+         "left": str, "right": str},
+    ),
+    "training": Stored(
+        "plots/curves/training.csv", {"fusion": str, "epoch": int, "val_loss": float, **_BAND}
+    ),
+    "roc": Stored(
+        "plots/curves/roc.csv",
+        {"panel": str, "fusion": str, "seed": int, "point": int, "false_positive_rate": float,
+         "true_positive_rate": float, "chance": float},
+    ),
+    "precision_recall": Stored(
+        "plots/curves/precision_recall.csv",
+        {"panel": str, "fusion": str, "seed": int, "point": int, "recall": float,
+         "precision": float, "chance": float},
+    ),
+    "robustness": Stored(
+        "metrics/robustness.csv",
+        {"fusion": str, "corruption": str, "sensor": str, "severity": int, "amount": float,
+         "unit": str, "balanced_accuracy": float, **_BAND},
+        "dvc repro robustness",
+    ),
+    "robustness_summary": Stored(
+        "metrics/robustness_summary.csv",
+        {"fusion": str, "robustness": float, "worst": str, "worst_robustness": float},
+        "dvc repro robustness",
+    ),
+    "pareto": Stored(
+        "plots/curves/pareto.csv",
+        {"fusion": str, "nll": float, "nll_low": float, "nll_high": float, "latency_ms": float,
+         "parameters": float, "mflops": float, "on_front_latency": int,
+         "on_front_parameters": int},
+        "dvc repro compare",
+    ),
+    "reliability": Stored(
+        "plots/curves/reliability.csv",
+        {"fusion": str, "scaled": int, "bin": int, "confidence": float, "accuracy": float,
+         "count": float},
+        "dvc repro compare",
+    ),
+    "probabilities": Stored(
+        "metrics/probabilities.csv",
+        {"fusion": str, "seed": int, "temperature": float, "nll": float, "brier": float,
+         "calibration_error": float, "scaled_nll": float, "scaled_brier": float,
+         "scaled_calibration_error": float},
+        "dvc repro compare",
+    ),
+    "learning_curve": Stored(
+        "metrics/learning_curve/summary.csv",
+        {"fusion": str, "train_samples": int, "share": float, "epochs": int, "steps": int,
+         "seeds": int, "balanced_accuracy": float, **_BAND, "nll": float,
+         "best_within_margin": int},
+        "make learning-curve",
+    ),
+    "tuning": Stored(
+        "metrics/tuning/summary.csv",
+        {"fusion": str, "lr": float, "schedule": str, "epochs": int, "trials": int,
+         "val_nll": float, "default_balanced_accuracy": float, "tuned_balanced_accuracy": float,
+         "default_rank": float, "tuned_rank": float},
+        "make tune",
+    ),
+    "robust": Stored("metrics/robust/summary.csv", {"fusion": str}, "make robust"),
+}  # fmt: skip
+
+
+def read_tables(root: Path) -> dict[str, pd.DataFrame]:
+    """Return all tables by their names; raise ArtifactError as `Stored.read` does."""
+    return {name: stored.read(root) for name, stored in TABLES.items()}
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows as JSON has them: figures to six digits, None where there is none."""
+    columns = {name: [_plain(cell) for cell in table[name].tolist()] for name in table}
+    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+
+
+def _plain(cell: Any) -> Any:
+    if isinstance(cell, float):
+        # NaN, too, is no JSON; of infinity a chart can draw nothing either.
+        return float(f"{cell:.6g}") if abs(cell) < float("inf") else None
+    return cell
