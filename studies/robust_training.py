@@ -1,8 +1,9 @@
 """What does training on corrupted samples buy? python studies/robust_training.py [recipe …]
 
-Trains all fusions with sensors that fail (dropout), and with noise besides (dropout-noise), through
-DVC's queue; compares each with the same fusion and seeds trained on clean samples alone, as HEAD
-has them; keeps what came of it in metrics/robust/, and commits that with tables, picture and page.
+Trains all fusions with sensors that fail (dropout), with noise besides (dropout-noise), and on maps
+in the camera's frame (camera), through DVC's queue; compares each with the same fusion and seeds as
+HEAD has them; keeps what came of it in metrics/robust/, and commits that with tables, picture and
+page.
 Ended at any point and started again it goes on. See docs/robust-training.md.
 """
 

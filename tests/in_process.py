@@ -19,9 +19,9 @@ from fusebench.report import learning, robust, suite, tuning
 
 FUSIONS = ("add", "hadamard")
 STAGES: dict[str, Any] = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
-# What a stage is called with for the fusion of these tests, and what dvc.yaml fills in.
 # No stage writes them.
 STUDIES = [study.SUMMARY for study in (suite, learning, tuning, robust)]
+# What a stage is called with for the fusion of these tests, and what dvc.yaml fills in.
 ARGUMENTS = {
     "check": ["checked"], "synthesize": ["data/demo.zip"],
     "extract": ["data/samples"], "split": ["data/samples", "data/split.csv"],

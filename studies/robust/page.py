@@ -91,8 +91,8 @@ def _corruptions(results: Results, recipe: Kept) -> list[Mapping[str, str]]:
 def _run(recipe: Kept) -> dict[str, str]:
     return {
         "recipe": recipe["recipe"],
-        "in training": ", ".join(recipe["corruptions"]),
-        "probability of each": f"{recipe['probability']:g}",
+        "in training": ", ".join(recipe["corruptions"]) or recipe["setting"],
+        "probability of each": f"{recipe['probability']:g}" if recipe["corruptions"] else "",
         "commit": str(recipe["commit"])[:7],
         "trained on": f"{recipe['processor']}, {recipe['precision']}",
     }

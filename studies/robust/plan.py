@@ -1,4 +1,4 @@
-"""Which corruptions befall training samples in each experiment."""
+"""What is other in each experiment: which corruptions befall training samples."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,27 +15,34 @@ DROPOUT = ("rgb_off", "lidar_off")
 MOVED = ("lidar_shifted", "lidar_swapped", "lidar_turned", "rgb_swapped")
 """Corruptions that leave each recording as good as it was, but not that of the other sensor's
 scene or frame; no recipe trains on them."""
+MOVED_LIDAR = ("lidar_shifted", "lidar_turned")
+"""What fusions that assume alignment might suffer from."""
 # The stage that writes the last that is read here.
 _TARGET = "robustness"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What befalls training samples.
+    """What befalls training samples, or is set otherwise.
 
     Attributes
     ----------
     name : str
     corruptions : sequence of str
         Names of files in src/fusebench/corruptions/.
+    setting : str
+        Another param that the experiment sets, in place of corruptions in training.
     """
 
     name: str
-    corruptions: Sequence[str]
+    corruptions: Sequence[str] = ()
+    setting: str = ""
 
     @property
     def override(self) -> str:
         """What the experiment sets."""
+        if self.setting:
+            return self.setting
         listed = ",".join(
             f"{{corruption:{name},probability:{PROBABILITY}}}" for name in self.corruptions
         )
@@ -43,9 +50,17 @@ class Recipe:
 
 
 def recipes() -> list[Recipe]:
-    """Return what is run: dropout of a sensor; and that with all that blurs or hides."""
+    """Return what is run: dropout of a sensor; that with all that blurs or hides; and aligned maps.
+
+    The last trains on clean samples in the camera's frame: it asks whether alignment decides what a
+    shifted or turned LiDAR does to a fusion.
+    """
     others = [name for name in names() if name not in (*DROPOUT, *MOVED)]
-    return [Recipe("dropout", DROPOUT), Recipe("dropout-noise", (*DROPOUT, *others))]
+    return [
+        Recipe("dropout", DROPOUT),
+        Recipe("dropout-noise", (*DROPOUT, *others)),
+        Recipe("camera", setting="lidar.align=camera"),
+    ]
 
 
 def units(params: Mapping[str, Any]) -> list[Unit]:
@@ -71,7 +86,7 @@ def units(params: Mapping[str, Any]) -> list[Unit]:
             Experiment(f"robust-{recipe.name}", (recipe.override,), (_TARGET,)),
             recipe.name, params,
             {"recipe": recipe.name, "corruptions": list(recipe.corruptions),
-             "probability": PROBABILITY},
+             "probability": PROBABILITY, "setting": recipe.setting},
         )
         for recipe in recipes()
     ]  # fmt: skip

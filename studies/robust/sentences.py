@@ -1,14 +1,15 @@
 """What is said of training on corrupted samples; words follow from numbers."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fusebench.report.recommendation import listed
 from fusebench.report.robust import RobustRow
 from fusebench.report.robustness_text import label
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL, holm
 from studies.common.study import Kept
-from studies.robust.tables import Results
+from studies.robust.plan import MOVED_LIDAR
+from studies.robust.tables import CLEAN, Results, values
 
 _INTERVAL = f"{100 * LEVEL:.0f} % interval"
 
@@ -23,15 +24,37 @@ def paragraph(results: Results) -> str:
 
 def _of_recipe(recipe: Kept, results: Results) -> Iterator[str]:
     rows = results.rows(recipe)
-    yield (
-        f"*{recipe['recipe']}* ({listed([label(name) for name in recipe['corruptions']])}; each "
-        f"befalls a training sample with probability {recipe['probability']:g}):"
-    )
+    named = listed([label(name) for name in recipe["corruptions"]])
+    befalls = f"{named}; each befalls a training sample with probability {recipe['probability']:g}"
+    yield f"*{recipe['recipe']}* ({befalls if recipe['corruptions'] else recipe['setting']}):"
     if results.by_interval:
         yield from _shown(rows)
     else:
         yield _described(rows, results.seeds)
     yield from _robustness(rows)
+    if not recipe["corruptions"]:
+        yield from _moved(recipe, results)
+
+
+def _moved(recipe: Kept, results: Results) -> Iterator[str]:
+    """Say what a LiDAR that moved against the image costs, plain and with the recipe's setting."""
+    known = [name for name in MOVED_LIDAR if name in recipe["sensors"]]
+    if not known:
+        return
+    said = [
+        f"{fusion} {_lost(recipe, 'plain', fusion, known):.1f} and "
+        f"{_lost(recipe, 'trained', fusion, known):.1f}"
+        for fusion in results.fusions
+    ]
+    yield (
+        f"Points lost under {listed([label(name) for name in known])}, mean over these, as stored "
+        f"and with {recipe['setting']}: {listed(said)}."
+    )
+
+
+def _lost(recipe: Kept, side: str, fusion: str, known: Sequence[str]) -> float:
+    under = [values(recipe, side, fusion, name).mean() for name in known]
+    return float(values(recipe, side, fusion, CLEAN).mean() - sum(under) / len(under))
 
 
 def _shown(rows: list[RobustRow]) -> Iterator[str]:
@@ -94,8 +117,9 @@ def _limits(results: Results) -> Iterator[str]:
             f"Below {FEWEST_SEEDS} seeds this describes these trainings, and claims nothing of the "
             "fusions trained again."
         )
+    in_training = any(recipe["corruptions"] for recipe in results.kept)
     unseen = [name for name in results.kept[0]["sensors"] if not _trained_on(results, name)]
-    if unseen:
+    if unseen and in_training:
         names = listed([label(name) for name in unseen])
         yield f"Befell test samples only, in all that was run: {names}."
     yield (

@@ -75,7 +75,8 @@ def _results(models: Mapping[str, tuple[Side, Side]] = MODELS, **more: Any) -> R
 
 
 def test_recipes_are_dropout_and_that_with_all_that_is_no_movement() -> None:
-    dropout, noise = recipes()
+    dropout, noise, camera = recipes()
+    assert (camera.corruptions, camera.override) == ((), "lidar.align=camera")
     assert list(dropout.corruptions) == ["rgb_off", "lidar_off"]
     assert set(noise.corruptions) == set(names()) - set(MOVED)
     assert set(DROPOUT) | set(MOVED) <= set(names())
@@ -103,6 +104,26 @@ def test_params_that_train_on_corrupted_samples_are_refused() -> None:
         assert first.experiment.targets == ("robustness",)
         assert first.experiment.name == "robust-dropout"
         assert first.about["corruptions"] == ["rgb_off", "lidar_off"]
+
+
+def test_what_a_moved_lidar_costs_is_said_of_the_recipe_that_aligns_maps() -> None:
+    plain = side(around(98), around(80), lidar_shifted=around(88))
+    aligned = side(around(98), around(80), lidar_shifted=around(95))
+    models = {"concat": (plain, aligned)}
+    made = recipe(models)
+    named = "LiDAR shifted against the image"
+    for setting, corruptions in (("", ["rgb_off"]), ("lidar.align=camera", [])):
+        results = Results.of(
+            [{**made, "recipe": "camera", "corruptions": corruptions, "setting": setting}]
+        )
+        text = paragraph(results)
+        told = (
+            f"Points lost under {named}, mean over these, as stored and with lidar.align=camera: "
+            "concat 10.0 and 3.0."
+        )
+        assert (told in text) == bool(setting)
+    assert "*camera* (lidar.align=camera):" in text
+    assert "Befell test samples only" not in text
 
 
 # --- What is found ---
@@ -348,17 +369,17 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRunner:
 
 def test_recipes_are_run_kept_and_committed_and_none_twice(runner: FakeRunner) -> None:
     running.study(runner=runner, say=lambda _: None).run(running.planned())
-    assert runner.ran == ["robust-dropout", "robust-dropout-noise"]
-    assert commits()[-1] == "Robust training: dropout, dropout-noise"
+    assert runner.ran == ["robust-dropout", "robust-dropout-noise", "robust-camera"]
+    assert commits()[-1] == "Robust training: dropout, dropout-noise, camera"
     assert not git("status", "--porcelain")
     rows = read_robust(SUMMARY)
-    assert {row.recipe for row in rows} == {"dropout", "dropout-noise"}
+    assert {row.recipe for row in rows} == {"dropout", "dropout-noise", "camera"}
     assert all(row.corrupted_change == pytest.approx(5) for row in rows)
     assert len(read_by_corruption(BY_CORRUPTION)) == len(rows) * len(SENSORS)
     assert (FOLDER / "robust.png").is_file()
     assert "*dropout-noise*" in PAGE.path.read_text("utf-8")
     running.study(runner=runner, say=lambda _: None).run(running.planned())
-    assert len(runner.ran) == 2
+    assert len(runner.ran) == 3
 
 
 @pytest.mark.usefixtures("runner")
@@ -376,7 +397,7 @@ def test_the_script_takes_recipes_and_options(
         monkeypatch.setattr(sys, "argv", ["robust_training.py", *arguments])
         script.main()
     assert asked == [
-        (True, ["dropout"], True), (False, ["dropout", "dropout-noise"], False), "show",
+        (True, ["dropout"], True), (False, ["dropout", "dropout-noise", "camera"], False), "show",
     ]  # fmt: skip
     monkeypatch.setattr(sys, "argv", ["robust_training.py", "rain"])
     with pytest.raises(SystemExit):
