@@ -110,6 +110,7 @@ def test_stage_writes_what_it_shows_and_tells_of_unlike_trainings(
     assert said.startswith("hadamard: test NLL")
     assert said in " ".join(shown.split())
     declared = PARAMS["compare"] | {"margin": {"balanced_accuracy": 2.0}}
+    del declared["temperature"]
     sources = comparison.sources(declared, dvc_digest(SUMMARY))
     assert json.loads(SOURCES.read_text("utf-8")) == sources
     assert sources["compare"]["primary"] == "nll"
