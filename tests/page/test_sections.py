@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from tests.page.made_up import NAMES
-from tests.page.reader import Read, read
+from tests.page.reader import Read, read, rows_of
 
 from fusebench.page.page import SECTIONS
 from fusebench.page.sources import Sources
@@ -34,10 +34,12 @@ def _read(name: str, sources: Sources) -> Read:
 
 
 def _specs(page: Read) -> dict[str, dict[str, Any]]:
-    return {
-        str(script.attributes["data-chart"]): json.loads(script.text)
-        for script in page.all("script")
-    }
+    specs = {}
+    for script in page.all("script"):
+        content = json.loads(script.text)
+        rows = rows_of(content["columns"])
+        specs[str(script.attributes["data-chart"])] = content["spec"] | {"data": {"values": rows}}
+    return specs
 
 
 def test_sections_stand_in_the_order_of_the_question() -> None:
