@@ -165,6 +165,18 @@ def test_curves_of_training_and_ranking_hold_all_rows(sources: Sources) -> None:
     )
 
 
+def test_curves_of_three_classes_are_of_each(sources: Sources) -> None:
+    def said(of: Sources) -> str:
+        return _read("curves", of).all("p")[0].text
+
+    assert "positive is spheres" in said(sources)
+    three = dataclasses.replace(sources, predictions={
+        name: dataclasses.replace(of, info=of.info | {"classes": ["a", "b", "spheres"]})
+        for name, of in sources.predictions.items()
+    })  # fmt: skip
+    assert "a line per seed; of each class" in said(three)
+
+
 def test_confusion_has_a_table_per_fusion_with_shares_of_the_rows(sources: Sources) -> None:
     page = _read("confusion", sources)
     assert [figure.attributes["data-fusion"] for figure in page.all("figure")] == list(NAMES)
