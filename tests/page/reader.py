@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from typing import Any
 
 _VOID = {"br", "img", "input", "meta", "link"}
 
@@ -61,3 +62,14 @@ def read(text: str) -> Read:
     reader.close()
     assert reader.ends_whole
     return reader
+
+
+def rows_of(columns: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of packed columns, as the page's script makes them."""
+    cells = {
+        name: [column["names"][code] for code in column["codes"]]
+        if isinstance(column, dict)
+        else column
+        for name, column in columns.items()
+    }
+    return [dict(zip(cells, values, strict=True)) for values in zip(*cells.values(), strict=True)]

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from tests.page.reader import Read, read
 from tests.project import ROOT
 
 from fusebench.errors import ArtifactError
+from fusebench.models import registry
 from fusebench.page.page import SECTIONS, page, write_page
 from fusebench.page.scripts import Scripts, read_scripts
 from fusebench.page.sources import Sources, read_sources
@@ -76,7 +78,27 @@ def test_is_one_whole_document_in_english(page_file: Path, shown: Read) -> None:
 
 
 def test_is_small(page_file: Path) -> None:
-    assert page_file.stat().st_size < LARGEST
+    size = page_file.stat().st_size
+    print(f"the page of {len(NAMES)} fusions has {size / 1e6:.2f} MB")
+    assert size < LARGEST
+
+
+def test_stays_small_with_ten_seeds_of_all_fusions(all_sources: Sources) -> None:
+    curves = [(name, seed) for name in registry.names() for seed in range(10)]
+    points = np.random.default_rng(0).uniform(0, 100, (len(curves) * 100, 2)).round(4)
+    tables = dict(all_sources.tables)
+    for kind, columns in (
+        ("roc", ("false_positive_rate", "true_positive_rate")),
+        ("precision_recall", ("recall", "precision")),
+    ):
+        whole = pd.DataFrame(points, columns=list(columns)).assign(
+            fusion=np.repeat([name for name, _ in curves], 100),
+            seed=np.repeat([seed for _, seed in curves], 100),
+            point=np.tile(np.arange(100), len(curves)), chance=points[:, 0], panel="whole",
+        )  # fmt: skip
+        tables[kind] = pd.concat([whole, whole.assign(panel="corner")])
+    text = page(dataclasses.replace(all_sources, tables=tables), read_scripts(ROOT))
+    assert len(text.encode()) < LARGEST
 
 
 def test_sections_stand_in_their_order_and_the_contents_name_them(shown: Read) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from tests.page.made_up import NAMES
-from tests.page.reader import Read, read
+from tests.page.reader import Read, read, rows_of
 
 from fusebench.page.page import SECTIONS
 from fusebench.page.sources import Sources
@@ -34,10 +34,12 @@ def _read(name: str, sources: Sources) -> Read:
 
 
 def _specs(page: Read) -> dict[str, dict[str, Any]]:
-    return {
-        str(script.attributes["data-chart"]): json.loads(script.text)
-        for script in page.all("script")
-    }
+    specs = {}
+    for script in page.all("script"):
+        content = json.loads(script.text)
+        rows = rows_of(content["columns"])
+        specs[str(script.attributes["data-chart"])] = content["spec"] | {"data": {"values": rows}}
+    return specs
 
 
 def test_sections_stand_in_the_order_of_the_question() -> None:
@@ -161,6 +163,10 @@ def test_curves_of_training_and_ranking_hold_all_rows(sources: Sources) -> None:
     assert sum(len(spec["data"]["values"]) for spec in specs.values()) == sum(
         len(sources.tables[kind]) for kind in ("roc", "precision_recall")
     )
+
+
+def test_curves_name_the_class_that_they_speak_of(sources: Sources) -> None:
+    assert "a line per seed: spheres against the rest." in _read("curves", sources).all("p")[0].text
 
 
 def test_confusion_has_a_table_per_fusion_with_shares_of_the_rows(sources: Sources) -> None:

@@ -1,14 +1,18 @@
 """The tables that the page reads: what may be missing, and what is wrong in one line."""
 
+import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.page.reader import rows_of
 
 from fusebench.errors import ArtifactError
-from fusebench.page.stored import TABLES, read_tables, records
+from fusebench.page.stored import TABLES, packed, read_tables
 
 NEEDED = [name for name, stored in TABLES.items() if not stored.command]
 OPTIONAL = [name for name in TABLES if name not in NEEDED]
@@ -39,8 +43,19 @@ def test_a_broken_table_is_named_by_its_path_from_the_root(root: Path, name: str
         read_tables(root)
 
 
-def test_rows_are_json() -> None:
-    table = pd.DataFrame({"a": [1, 2], "b": [np.nan, 1 / 3], "c": ["x", ""]})
-    assert records(table) == [{"a": 1, "b": None, "c": "x"}, {"a": 2, "b": 0.333333, "c": ""}]
-    assert records(table.iloc[:0]) == []
-    assert records(pd.DataFrame({"a": [np.inf]})) == [{"a": None}]
+def test_columns_are_json_and_short() -> None:
+    table = pd.DataFrame({"a": [1, 2, 3], "b": [np.nan, 1 / 3, 2.0], "c": ["x", "", "x"]})
+    assert packed(table) == {
+        "a": [1, 2, 3], "b": [None, 0.333333, 2],
+        "c": {"names": ["x", ""], "codes": [0, 1, 0]},
+    }  # fmt: skip
+    assert json.dumps(packed(table), allow_nan=False)
+    assert packed(table.iloc[:0]) == {"a": [], "b": [], "c": []}
+    assert packed(pd.DataFrame({"a": [np.inf, -np.inf]})) == {"a": [None, None]}
+
+
+@given(st.lists(st.tuples(st.text(), st.floats(-1e6, 1e6)), min_size=1))
+def test_rows_come_back(rows: list[tuple[str, float]]) -> None:
+    found = rows_of(packed(pd.DataFrame(rows, columns=["a", "b"])))
+    assert [row["a"] for row in found] == [text for text, _ in rows]
+    assert [row["b"] for row in found] == pytest.approx([figure for _, figure in rows], rel=1e-5)

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from fusebench.page.markup import Markup, joined, json_script, paragraph, tag
-from fusebench.page.stored import records
+from fusebench.page.stored import packed
 from fusebench.report.looks import title
 
 FUSION: dict[str, Any] = {
@@ -58,7 +58,7 @@ class Chart:
 
     @property
     def whole_spec(self) -> Spec:
-        """The specification with its data and what leaves out fusions."""
+        """The specification with what leaves out fusions; the script puts in the rows."""
         filters = [
             {"filter": f"indexof({HIDDEN}, datum.{column}) < 0"}
             for column in _OF_FUSIONS
@@ -70,7 +70,6 @@ class Chart:
             "width": "container",
             "autosize": {"contains": "padding"},
             "params": [{"name": HIDDEN, "value": []}],
-            "data": {"values": records(self.rows)},
             "transform": transforms,
             **own,
         }
@@ -80,7 +79,8 @@ class Chart:
         """The chart's place in the page."""
         place = tag("div", class_="chart", id=self.name, role="img", aria_label=self.label)
         heading = tag("h3", self.heading) if self.heading else Markup()
-        data = json_script(self.whole_spec, class_="spec", data_chart=self.name)
+        content = {"spec": self.whole_spec, "columns": packed(self.rows)}
+        data = json_script(content, class_="spec", data_chart=self.name)
         return tag("figure", heading, place, data, data_of_fusions=self.follows or None)
 
     @property

@@ -21,13 +21,11 @@ def ranking(sources: Sources) -> Markup:
         for kind in _KINDS
         for panel, rows in sources.tables[kind].groupby("panel", sort=False)
     ]
-    positive = f"positive is {sources.info['positive']}" if _is_binary(sources) else "of each class"
-    how = f"On test, a line per seed; {positive}. Dotted: an answer by chance."
+    how = (
+        f"On test, a line per seed: {sources.info['positive']} against the rest. Dotted: an answer "
+        "by chance."
+    )
     return joined([note(how), grid(charts)])
-
-
-def _is_binary(sources: Sources) -> bool:
-    return len(sources.info["classes"]) == 2
 
 
 def _chart(kind: str, panel: object, rows: pd.DataFrame) -> Chart:

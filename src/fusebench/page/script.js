@@ -1,10 +1,22 @@
 /* Draws the charts, switches fusions off and on, and changes between the light and the dark page. */
 "use strict";
 const fusions = JSON.parse(document.getElementById("fusions").textContent);
-const charts = [...document.querySelectorAll("script.spec")].map((data) => ({
-  place: document.getElementById(data.dataset.chart), spec: JSON.parse(data.textContent),
-  follows: "ofFusions" in data.closest("figure").dataset, view: null,
-}));
+
+/* Makes rows of columns, in which each text stands once. */
+function rowsOf(columns) {
+  const cells = Object.entries(columns).map(([name, column]) => [
+    name, column.codes ? column.codes.map((code) => column.names[code]) : column,
+  ]);
+  return cells[0][1].map((_, row) => Object.fromEntries(cells.map(([name, column]) => [name, column[row]])));
+}
+
+const charts = [...document.querySelectorAll("script.spec")].map((data) => {
+  const { spec, columns } = JSON.parse(data.textContent);
+  return {
+    place: document.getElementById(data.dataset.chart), spec: { data: { values: rowsOf(columns) }, ...spec },
+    follows: "ofFusions" in data.closest("figure").dataset, view: null,
+  };
+});
 const hidden = new Set();
 for (const chart of charts) {
   chart.empty = document.createElement("p");

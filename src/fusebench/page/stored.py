@@ -128,14 +128,31 @@ def read_tables(root: Path) -> dict[str, pd.DataFrame]:
     return {name: stored.read(root) for name, stored in TABLES.items()}
 
 
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows as JSON has them: figures to six digits, None where there is none."""
-    columns = {name: [_plain(cell) for cell in table[name].tolist()] for name in table}
-    return [dict(zip(columns, cells, strict=True)) for cells in zip(*columns.values(), strict=True)]
+def packed(table: pd.DataFrame) -> dict[str, Any]:
+    """Return the columns as JSON has them, short: many curves are many rows.
+
+    Returns
+    -------
+    dict
+        By column: a list of figures, to six digits, None where there is none; of texts, `names`,
+        each once, and `codes`, their positions.
+    """
+    return {str(name): _packed(table[name].tolist()) for name in table}
+
+
+def _packed(cells: list[Any]) -> Any:
+    if not any(isinstance(cell, str) for cell in cells):
+        return [_plain(cell) for cell in cells]
+    names = list(dict.fromkeys(cells))
+    places = {name: place for place, name in enumerate(names)}
+    return {"names": names, "codes": [places[cell] for cell in cells]}
 
 
 def _plain(cell: Any) -> Any:
-    if isinstance(cell, float):
-        # NaN, too, is no JSON; of infinity a chart can draw nothing either.
-        return float(f"{cell:.6g}") if abs(cell) < float("inf") else None
-    return cell
+    if not isinstance(cell, float):
+        return cell
+    # NaN, too, is no JSON; of infinity a chart can draw nothing either.
+    if not abs(cell) < float("inf"):
+        return None
+    short = float(f"{cell:.6g}")
+    return int(short) if short.is_integer() else short
