@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusebench.inputs.lidar import LidarGeometry
@@ -35,6 +35,7 @@ def places(ranges: Any) -> list[tuple[int, int]]:
     return [(int(row), int(column)) for row, column in np.argwhere(ranges < 50)]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_a_scene_that_did_not_move_is_what_it_was(seed: int) -> None:
     draw = np.random.default_rng(seed)
@@ -77,6 +78,7 @@ def test_of_two_points_in_one_cell_the_nearer_is_seen() -> None:
     assert abs(float(seen[32, 32]) - 420) < 0.1
 
 
+@settings(deadline=None)
 @given(
     st.tuples(st.integers(1, 100), st.integers(1, 100)), st.floats(0, 1), st.integers(0, 2**32 - 1)
 )

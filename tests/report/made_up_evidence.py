@@ -1,5 +1,6 @@
 """What the stages before analysis would have measured, made up: the notebook's four fusions."""
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -8,9 +9,11 @@ import pandas as pd
 from scipy.stats import t as student
 from tests.report.made_up import BEST, PAIR, best_table, pairs_table
 
-from fusebench.report.evidence import Cost, Data, Evidence, RobustPair, Training
+from fusebench.report.evidence import Cost, Data, Evidence, Training
 from fusebench.report.findings import Findings
 from fusebench.report.pairs import Pair
+from fusebench.report.robustness_pairs import StressPair
+from fusebench.report.roles import UNPLANNED
 from fusebench.report.suite import SuiteRow
 
 FOUR = ("late", "concat", "add", "hadamard")
@@ -41,14 +44,22 @@ def pairs_of(means: Mapping[str, float], half: float = 1.0, **more: Any) -> list
     return [pair_of(a, b, means[a] - means[b], half, **more) for a, b in both]
 
 
-def robust_of(means: Mapping[str, float], half: float = 1.0, seeds: int = 10) -> list[RobustPair]:
+def robust_of(means: Mapping[str, float], half: float = 1.0, seeds: int = 10) -> list[StressPair]:
     """Make every two fusions on the corruptions of alignment, from their means on those."""
     return [
-        RobustPair(corruption, a, b, gap, gap - half, gap + half, seeds)
+        _robust(corruption, (a, b), means[a] - means[b], half, seeds)
         for corruption in CORRUPTIONS
         for a, b in combinations(means, 2)
-        for gap in [means[a] - means[b]]
     ]
+
+
+def _robust(
+    corruption: str, pair: tuple[str, str], gap: float, half: float, seeds: int
+) -> StressPair:
+    ends = gap - half, gap + half
+    return StressPair(
+        corruption, UNPLANNED, *pair, gap, *ends, *ends, "means", math.nan, math.nan, seeds
+    )
 
 
 def suite_row(task: str, fusion: str, solved: int, align: str = "none") -> SuiteRow:
@@ -84,7 +95,7 @@ def evidence_of(
     sizes: Mapping[str, int] = SIZES,
     costs: Mapping[str, Cost] | None = None,
     trainings: Mapping[str, Training] | None = None,
-    robust: Sequence[RobustPair] = (),
+    robust: Sequence[StressPair] = (),
     suite: Sequence[SuiteRow] = (),
 ) -> Evidence:
     """Return all of it; what is not given says the same of each claim."""

@@ -13,14 +13,10 @@ from tests.report.made_up_evidence import FOUR, cost_of, robust_of, training_of
 import analysis as stage
 from fusebench.errors import ArtifactError
 from fusebench.files import write_json, write_table
+from fusebench.report import robustness_files
 from fusebench.report.analysis import analysis_page, comparison_page
 from fusebench.report.claims import CLAIMS, HEADINGS, judgements
-from fusebench.report.evidence import (
-    ROBUSTNESS_PAIRS,
-    ROBUSTNESS_SUMMARY,
-    RobustPair,
-    read_evidence,
-)
+from fusebench.report.evidence import read_evidence
 from fusebench.report.findings import Findings
 from fusebench.report.judgement import State
 from fusebench.report.probabilities import probabilities_table
@@ -39,18 +35,18 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     found = findings_of(comparison, PAIR._replace(seeds=2), best=best)
     table = probabilities_table(comparison, temperature=True)
     Findings(found.table, found.pairs, found.best,
-             told(0.97, 0, 0, 0, results=comparison.fingerprint), table).write()  # fmt: skip
+             told(0.97, 0, 0, 0, results=comparison.fingerprint), None, table).write()  # fmt: skip
     write_json(Path("metrics/data.json"), {"synthetic": True, "task": "shape", "pairs": {"a": 3}})
     for name in FOUR:
         write_json(Path(f"metrics/cost/{name}.json"), cost_of(name).model_dump())
         write_json(Path(f"metrics/training/{name}.json"), training_of(1, 2).model_dump())
     # Of another run, in which there was another fusion.
     write_json(Path("metrics/cost/early.json"), {})
-    pairs = pd.DataFrame(robust_of(dict.fromkeys(FOUR, 80.0)), columns=RobustPair._fields)
-    write_table(ROBUSTNESS_PAIRS, pairs.assign(p=0.5, holm=1.0, role="unplanned"))
+    pairs = pd.DataFrame(robust_of(dict.fromkeys(FOUR, 80.0)))
+    write_table(robustness_files.PAIRS, pairs)
     rows = [(name, 0.5 if name != "add" else None, "lidar_turned", 0.25) for name in FOUR]
     columns = ["fusion", "robustness", "worst", "worst_robustness"]
-    write_table(ROBUSTNESS_SUMMARY, pd.DataFrame(rows, columns=columns))
+    write_table(robustness_files.SUMMARY, pd.DataFrame(rows, columns=columns))
     return root
 
 
@@ -116,7 +112,10 @@ def test_pairs_are_found_from_either_side(measured: Path) -> None:
     evidence = replace(evidence, robust_pairs=[row])
     assert evidence.robust_pair("lidar_shifted", "late", "add") == row
     other = evidence.robust_pair("lidar_shifted", "add", "late")
-    assert other == row._replace(first="add", second="late", difference=10.0, low=9.0, high=11.0)
+    assert other == row._replace(
+        first="add", second="late", difference=10.0, low=9.0, high=11.0, fixed_low=9.0,
+        fixed_high=11.0,
+    )  # fmt: skip
     assert evidence.robust_pair("lidar_turned", "late", "add") is None
     found = evidence.pair("balanced_accuracy", "hadamard", "late")
     assert found is not None
@@ -135,7 +134,7 @@ def test_pairs_are_found_from_either_side(measured: Path) -> None:
         ("metrics/data.json", None, "metrics/data.json: no such file"),
         ("metrics/probabilities.csv", None, "metrics/probabilities.csv: no such file"),
         ("metrics/pairs.csv", None, "metrics/pairs.csv: no such file"),
-        ("metrics/robustness_pairs.csv", "corruption\n", "column 'first' is missing"),
+        ("metrics/robustness_pairs.csv", "corruption\n", "column 'role' is missing"),
         ("metrics/robustness_summary.csv", None, "metrics/robustness_summary.csv: no such file"),
     ],
 )

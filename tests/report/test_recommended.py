@@ -12,10 +12,10 @@ from tests.report.made_up import BEST, PAIR, best_table, told
 from tests.report.made_up_evidence import evidence_of
 
 from fusebench.report.best import Best
-from fusebench.report.evidence import Robustness
 from fusebench.report.probabilities import PROBABILITY_KINDS
 from fusebench.report.recommendation import recommendation
 from fusebench.report.recommended import recommendation_content, recommended
+from fusebench.report.robustness_files import Kept
 
 SIZES = {"late": 300, "concat": 20, "add": 10, "hadamard": 10}
 
@@ -95,7 +95,7 @@ def test_the_file_says_what_it_is_of(monkeypatch: pytest.MonkeyPatch) -> None:
         probabilities=type(evidence.findings.table)(table),
     )  # fmt: skip
     monkeypatch.setattr(type(findings), "remarks", ["a remark"])
-    robust = {"concat": Robustness("concat", 0.8, "lidar_turned", math.nan)}
+    robust = {"concat": Kept("concat", 0.8, "lidar_turned", math.nan)}
     found = recommendation_content(replace(evidence, findings=findings, robustness=robust))
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert found == {

@@ -113,6 +113,7 @@ def test_the_one_figure_counts_each_sensor_the_same_and_names_the_worst() -> Non
     assert summary["worst_robustness"].tolist() == [0]
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 100), min_size=2, max_size=10))
 def test_the_interval_over_seeds_is_students_within_what_can_be(values: list[float]) -> None:
     array = np.array(values)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fusebench.device import Device
@@ -55,6 +55,7 @@ def stressed(
 # --- Which samples ---
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 2)), min_size=1, unique=True))
 def test_as_many_of_each_class_are_chosen_as_the_smallest_has(drawn: list[tuple[int, int]]) -> None:
     rows = pd.DataFrame(drawn, columns=["id", "label"]).astype({"id": str})

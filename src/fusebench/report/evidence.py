@@ -3,27 +3,27 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, get_type_hints
+from typing import Annotated, Any
 
-import pandas as pd
 from pydantic import ConfigDict, Field
 
 from fusebench.config import Loaded, Section
 from fusebench.errors import ArtifactError
-from fusebench.files import read_json, read_table
+from fusebench.files import read_json
 from fusebench.prediction.predictions import BASELINES
+from fusebench.report import robustness_files, robustness_pairs
 from fusebench.report.findings import Findings
 from fusebench.report.interaction import INTERACTION
 from fusebench.report.pairs import Pair, pair_rows, turned
 from fusebench.report.probabilities import PROBABILITIES
+from fusebench.report.robustness_files import Kept
+from fusebench.report.robustness_pairs import StressPair, stress_pairs
 from fusebench.report.suite import SUMMARY, SuiteRow, read_suite
 from fusebench.report.table import RESULTS
 from fusebench.sealed import checked
 
 DATA = Path("metrics/data.json")
 COST, TRAINING = Path("metrics/cost"), Path("metrics/training")
-ROBUSTNESS_PAIRS = Path("metrics/robustness_pairs.csv")
-ROBUSTNESS_SUMMARY = Path("metrics/robustness_summary.csv")
 
 
 class _Measured(Section):
@@ -92,47 +92,6 @@ class Cost(_Measured):
     environment: dict[str, Any]
 
 
-class RobustPair(NamedTuple):
-    """Two fusions on corrupted inputs; what is read of a row of metrics/robustness_pairs.csv.
-
-    Attributes
-    ----------
-    corruption, first, second : str
-    difference, low, high : float
-        First − second in points of balanced accuracy, mean over severities; 95 % interval of the
-        fusions, trained again. NaN: not known.
-    seeds : int
-    """
-
-    corruption: str
-    first: str
-    second: str
-    difference: float
-    low: float
-    high: float
-    seeds: int
-
-
-class Robustness(NamedTuple):
-    """What is left of a fusion on corrupted inputs; a row of metrics/robustness_summary.csv.
-
-    Attributes
-    ----------
-    fusion : str
-    robustness : float
-        Share of what it is above chance on clean inputs that is left, mean over corruptions and
-        severities; NaN: not known.
-    worst : str
-        The corruption that leaves least; may be empty.
-    worst_robustness : float
-    """
-
-    fusion: str
-    robustness: float
-    worst: str
-    worst_robustness: float
-
-
 @dataclass(frozen=True)
 class Evidence:
     """What claims and recommendation rest on.
@@ -144,8 +103,8 @@ class Evidence:
     data : Data
     trainings, costs : dict of str to Training, Cost
         By fusion.
-    robust_pairs : sequence of RobustPair
-    robustness : dict of str to Robustness
+    robust_pairs : sequence of StressPair
+    robustness : dict of str to Kept
         By fusion.
     suite : sequence of SuiteRow
         What fusions did on the demonstration tasks.
@@ -155,8 +114,8 @@ class Evidence:
     data: Data
     trainings: dict[str, Training] = field(default_factory=dict)
     costs: dict[str, Cost] = field(default_factory=dict)
-    robust_pairs: Sequence[RobustPair] = ()
-    robustness: dict[str, Robustness] = field(default_factory=dict)
+    robust_pairs: Sequence[StressPair] = ()
+    robustness: dict[str, Kept] = field(default_factory=dict)
     suite: Sequence[SuiteRow] = ()
 
     @property
@@ -185,16 +144,12 @@ class Evidence:
                 return row
         return None
 
-    def robust_pair(self, corruption: str, first: str, second: str) -> RobustPair | None:
+    def robust_pair(self, corruption: str, first: str, second: str) -> StressPair | None:
         """Return two fusions on a corruption from the side of the first; None: not compared."""
-        for row in self.robust_pairs:
-            if row.corruption == corruption and (row.first, row.second) == (first, second):
+        rows = [row for row in self.robust_pairs if row.corruption == corruption]
+        for row in [*rows, *map(robustness_pairs.turned, rows)]:
+            if (row.first, row.second) == (first, second):
                 return row
-            if row.corruption == corruption and (row.second, row.first) == (first, second):
-                return row._replace(
-                    first=first, second=second, difference=-row.difference,
-                    low=-row.high, high=-row.low,
-                )  # fmt: skip
         return None
 
 
@@ -212,18 +167,18 @@ def read_evidence(root: Path) -> Evidence:
         A file is missing or broken.
     """
     read = _reader(root)
-    for path in (PROBABILITIES, INTERACTION):
+    for path in (PROBABILITIES, INTERACTION, robustness_files.SUMMARY, robustness_files.PAIRS):
         # A commit may lack them; here they are to be there.
         read(path)
     findings = Findings.read(read)
-    fusions = fusions_of(findings)
+    fusions, withstood = fusions_of(findings), findings.robustness
     return Evidence(
         findings,
         _read(Data, root / DATA),
         {name: _read(Training, root / TRAINING / f"{name}.json") for name in fusions},
         {name: _read(Cost, root / COST / f"{name}.json") for name in fusions},
-        [RobustPair(*row) for row in _rows(root / ROBUSTNESS_PAIRS, RobustPair)],
-        {row[0]: Robustness(*row) for row in _rows(root / ROBUSTNESS_SUMMARY, Robustness)},
+        stress_pairs(withstood.pairs) if withstood else [],
+        withstood.kept if withstood else {},
         read_suite(root / SUMMARY),
     )
 
@@ -240,10 +195,3 @@ def _reader(root: Path) -> Callable[[Path], bytes]:
 
 def _read(kind: type[Loaded], path: Path) -> Loaded:
     return checked(kind, read_json(path), path)
-
-
-def _rows(path: Path, kind: type) -> Sequence[tuple[Any, ...]]:
-    """Return the cells of a table, those that a named tuple has, in its order."""
-    kinds = get_type_hints(kind)
-    table: pd.DataFrame = read_table(path, kinds)
-    return list(table[list(kinds)].astype(object).itertuples(index=False, name=None))

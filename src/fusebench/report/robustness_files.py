@@ -1,16 +1,37 @@
 """Where stage robustness leaves what it found, and what one figure per fusion it comes to."""
 
-from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple, get_type_hints
 
 from fusebench.files import read_table
 
 TABLE = Path("metrics/robustness.csv")
 SUMMARY = Path("metrics/robustness_summary.csv")
 PAIRS = Path("metrics/robustness_pairs.csv")
-SUMMARY_KINDS: Mapping[str, type] = {
-    "fusion": str, "robustness": float, "worst": str, "worst_robustness": float,
-}  # fmt: skip
+
+
+class Kept(NamedTuple):
+    """What a fusion keeps under corruptions; a row of metrics/robustness_summary.csv.
+
+    Attributes
+    ----------
+    fusion : str
+    robustness : float
+        Share of its advantage over chance that is left, mean over severities and corruptions, each
+        sensor counting the same; NaN: there is no such figure.
+    worst : str
+        The corruption that leaves the least; empty: there is none.
+    worst_robustness : float
+        What that leaves, mean over its severities.
+    """
+
+    fusion: str
+    robustness: float
+    worst: str
+    worst_robustness: float
+
+
+SUMMARY_KINDS: dict[str, type] = get_type_hints(Kept)
 """Columns of metrics/robustness_summary.csv."""
 
 

@@ -60,10 +60,19 @@ PAIR_KINDS: dict[str, type] = get_type_hints(StressPair)
 """Columns of metrics/robustness_pairs.csv."""
 
 
-def stress_pairs(frame: pd.DataFrame, role: str) -> list[StressPair]:
-    """Return the rows of a role of a table as metrics/robustness_pairs.csv."""
-    chosen = frame.loc[frame["role"] == role, list(PAIR_KINDS)].astype(PAIR_KINDS)
+def stress_pairs(frame: pd.DataFrame, *roles: str) -> list[StressPair]:
+    """Return the rows of a table as metrics/robustness_pairs.csv; of some roles, or all."""
+    chosen = frame[frame["role"].isin(roles)] if roles else frame
+    chosen = chosen[list(PAIR_KINDS)].astype(PAIR_KINDS)
     return [StressPair(*row) for row in chosen.itertuples(index=False, name=None)]
+
+
+def turned(pair: StressPair) -> StressPair:
+    """Return a pair from the second fusion's side."""
+    return pair._replace(
+        first=pair.second, second=pair.first, difference=-pair.difference,
+        low=-pair.high, high=-pair.low, fixed_low=-pair.fixed_high, fixed_high=-pair.fixed_low,
+    )  # fmt: skip
 
 
 def pairs_table(

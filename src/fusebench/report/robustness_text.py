@@ -12,8 +12,8 @@ from fusebench.files import parse_table
 from fusebench.inputs.corruption import SEVERITIES, corruption_of, names
 from fusebench.report.recommendation import listed
 from fusebench.report.robustness import ALL
-from fusebench.report.robustness_files import PAIRS, SUMMARY, SUMMARY_KINDS
-from fusebench.report.robustness_pairs import PAIR_KINDS, StressPair, stress_pairs
+from fusebench.report.robustness_files import PAIRS, SUMMARY, SUMMARY_KINDS, Kept
+from fusebench.report.robustness_pairs import PAIR_KINDS, StressPair, stress_pairs, turned
 from fusebench.report.roles import PLANNED
 from fusebench.report.study import SUCCESSES
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
@@ -53,6 +53,12 @@ class Robustness:
         return cls(
             parse_table(SUMMARY, texts[0], SUMMARY_KINDS), parse_table(PAIRS, texts[1], PAIR_KINDS)
         )
+
+    @property
+    def kept(self) -> dict[str, Kept]:
+        """What each fusion keeps."""
+        rows = self.summary[list(SUMMARY_KINDS)].astype(object)
+        return {row[0]: Kept(*row) for row in rows.itertuples(index=False, name=None)}
 
     @property
     def sentences(self) -> list[str]:
@@ -101,7 +107,9 @@ def _differences(pairs: pd.DataFrame) -> Iterator[str]:
             f"corruptions (from {FEWEST_SEEDS} on)."
         )
         return
-    shown = [_better_first(pair) for pair in tested if pair.holm <= 1 - LEVEL]
+    shown = [
+        pair if pair.difference > 0 else turned(pair) for pair in tested if pair.holm <= 1 - LEVEL
+    ]
     after = f"after Holm over {len(tested)} tests"
     if not shown:
         yield f"No planned contrast is shown to differ under any corruption, {after}."
@@ -114,15 +122,6 @@ def _differences(pairs: pd.DataFrame) -> Iterator[str]:
         for (ahead, behind), amounts in groups.items()
     ]
     yield f"Shown under corruptions, {after}: {'; '.join(said)}."
-
-
-def _better_first(pair: StressPair) -> StressPair:
-    if pair.difference > 0:
-        return pair
-    return pair._replace(
-        first=pair.second, second=pair.first, difference=-pair.difference, low=-pair.high,
-        high=-pair.low,
-    )  # fmt: skip
 
 
 def _amount(pair: StressPair) -> str:
