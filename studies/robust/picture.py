@@ -14,14 +14,16 @@ from studies.common.study import Kept
 from studies.robust.tables import ALL, CLEAN, Results
 
 _PANELS = {ALL: "under corruptions", CLEAN: "on clean samples"}
+# Marker of each recipe in turn, and whether it is filled.
+_MARKS = (("o", True), ("o", False), ("D", False), ("s", True))
 # Recipes of a fusion stand above each other, within so much of a line.
-_SPREAD = 0.4
+_SPREAD = 0.6
 
 
 def robust_picture(results: Results) -> Figure:
     """Draw the change of each fusion in points, by recipe: under corruptions and on clean samples.
 
-    A circle is filled for the first recipe and hollow for the second.
+    Recipes are told apart by marker and filling, fusions by colour.
     """
     fusions = results.fusions
     with mpl.style.context([STYLE_SHEET, {"axes.grid.axis": "x"}]):
@@ -35,7 +37,7 @@ def robust_picture(results: Results) -> Figure:
             axes.set_xlabel("change of balanced accuracy (points)", fontsize=9)
         panels[0].set_yticks(range(len(fusions)), [title(name) for name in fusions])
         panels[0].set_ylim(len(fusions) - 0.5, -0.5)
-        figure.suptitle("Trained on corrupted samples instead of clean ones alone", fontsize=11)
+        figure.suptitle("What each recipe changes against the plain models", fontsize=11)
         figure.legend(
             handles=[_handle(recipe, number) for number, recipe in enumerate(results.kept)],
             loc="outside right upper", fontsize=9,
@@ -52,15 +54,17 @@ def _draw_recipe(axes: Axes, results: Results, recipe: Kept, number: int, of: st
         ends = np.array(results.band(recipe, row.fusion, of))
         colour = chosen[row.fusion].colour
         axes.plot(ends, [place + offset] * 2, color=colour, linewidth=1.4, zorder=2)
+        marker, filled = _MARKS[number % len(_MARKS)]
         axes.plot(
-            change, place + offset, "o", ms=6, color=colour, zorder=3,
-            mfc="white" if number else colour,
+            change, place + offset, marker, ms=5.5, color=colour, zorder=3,
+            mfc=colour if filled else "white",
         )  # fmt: skip
 
 
 def _handle(recipe: Kept, number: int) -> Line2D:
+    marker, filled = _MARKS[number % len(_MARKS)]
     return Line2D(
-        [], [], marker="o", linestyle="", color=INK, mfc="white" if number else INK,
+        [], [], marker=marker, linestyle="", color=INK, mfc=INK if filled else "white",
         label=recipe["recipe"],
     )  # fmt: skip
 
@@ -72,6 +76,6 @@ def _legend(results: Results) -> str:
         else f"from the lowest to the highest of {results.seeds} seed(s), paired"
     )
     return (
-        f"Circle: mean over seeds; line: {bar}. Under corruptions: mean over all of them and their "
+        f"Mark: mean over seeds; line: {bar}. Under corruptions: mean over all of them and their "
         "severities,\neach sensor counting the same."
     )
