@@ -89,6 +89,8 @@ def opened(request: pytest.FixtureRequest, browser: Browser, page_file: Path) ->
     context = browser.new_context(
         viewport={"width": request.param, "height": 900}, color_scheme="light", offline=True
     )
+    # The machine may be busy.
+    context.set_default_timeout(120_000)
     shown = Opened(context.new_page())
 
     def only_the_file(route: Route) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.page.reader import read, rows_of
 
-from fusebench.page.chart import HIDDEN, Chart, decades, grid, not_run, spread, whole
+from fusebench.page.chart import HIDDEN, Chart, decades, grid, not_run, percent, spread, whole
 
 ROWS = pd.DataFrame({"fusion": ["late"], "x": [np.nan]})
 
@@ -80,10 +80,19 @@ def test_decades_are_round_and_between_the_ends(low: float, ratio: float) -> Non
     ("last", "figures"), [(0, [0]), (4, [0, 1, 2, 3, 4]), (15, [0, 2, 4, 6, 8, 10, 12, 14])]
 )
 def test_whole_figures_are_a_dozen_at_most(last: int, figures: list[int]) -> None:
-    assert whole(last) == figures
+    assert whole(last) == {"values": figures, "format": "d"}
 
 
 @given(st.integers(0, 10_000))
 def test_whole_figures_begin_at_none_and_are_few(last: int) -> None:
-    assert whole(last)[0] == 0
-    assert len(whole(last)) <= 13
+    figures = whole(last)["values"]
+    assert figures[0] == 0
+    assert len(figures) <= 13
+
+
+@given(st.floats(0, 100))
+def test_scales_of_percent_begin_below_the_lowest_and_end_at_all(low: float) -> None:
+    begin, end = percent(low)["domain"]
+    assert 0 <= begin <= low
+    assert low - begin < 10
+    assert end == 100

@@ -26,8 +26,8 @@ HIDDEN = "hidden"
 _OF_FUSIONS = ("fusion", "first", "second")
 
 Spec = dict[str, Any]
-BAND: Spec = {"type": "area", "opacity": 0.13}
-BAR: Spec = {"type": "rule", "strokeWidth": 1.2, "opacity": 0.55}
+BAND: Spec = {"type": "area", "opacity": 0.13, "clip": True}
+BAR: Spec = {"type": "rule", "strokeWidth": 1.2, "opacity": 0.55, "clip": True}
 """Marks of what is spread: a band along a line, a bar at a mark."""
 
 
@@ -135,9 +135,14 @@ def decades(low: float, high: float) -> list[float]:
     return [figure for figure in figures if low <= figure <= high]
 
 
-def whole(last: int) -> list[int]:
-    """Return whole figures from 0 to `last`, a dozen at most, for an axis."""
-    return list(range(0, int(last) + 1, int(last) // 12 + 1))
+def whole(last: int) -> Spec:
+    """Return the look of an axis of whole figures from 0 to `last`, a dozen of them at most."""
+    return {"values": list(range(0, int(last) + 1, int(last) // 12 + 1)), "format": "d"}
+
+
+def percent(low: float) -> Spec:
+    """Return a scale from the tens below a figure to 100 %; intervals may end beyond."""
+    return {"domain": [max(0, 10 * math.floor(low / 10)), 100]}
 
 
 def tooltip(fields: Mapping[str, tuple[str, str]]) -> list[Spec]:

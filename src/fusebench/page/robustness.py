@@ -13,6 +13,7 @@ from fusebench.page.chart import (
     lines,
     not_run,
     note,
+    percent,
     spread,
     tooltip,
     whole,
@@ -32,8 +33,9 @@ def robustness(sources: Sources) -> Markup:
     if rows.empty:
         return not_run("the fusions on corrupted test samples", TABLES["robustness"].command)
     clean = rows[rows["corruption"] == CLEAN]
+    scale = percent(rows[["balanced_accuracy", "low"]].min(axis=None))
     charts = [
-        _chart(str(name), group, clean, number)
+        _chart(str(name), pd.concat([clean, group]), scale, number)
         for number, (name, group) in enumerate(
             rows[rows["corruption"] != CLEAN].groupby("corruption", sort=False)
         )
@@ -45,20 +47,20 @@ def robustness(sources: Sources) -> Markup:
     return joined([note(how), *_summary(sources), grid(charts)])
 
 
-def _chart(name: str, rows: pd.DataFrame, clean: pd.DataFrame, number: int) -> Chart:
-    sensor = str(rows["sensor"].iloc[0])
-    rows = with_titles(pd.concat([clean, rows]))
+def _chart(name: str, rows: pd.DataFrame, scale: Spec, number: int) -> Chart:
+    sensor = str(rows["sensor"].iloc[-1])
+    rows = with_titles(rows)
     rows["said"] = [
         _amount(amount, unit)
         for amount, unit in zip(rows["amount"].tolist(), rows["unit"].tolist(), strict=True)
     ]
-    x = axis("severity", "severity", axis={"values": whole(rows["severity"].max())})
+    x = axis("severity", "severity", axis=whole(rows["severity"].max()))
     told = tooltip({
         "model": ("fusion", ""), "severity": ("severity", "d"), "said": ("amount", ""),
         "balanced_accuracy": ("balanced accuracy (%)", ".1f"), "low": ("from", ".1f"),
         "high": ("to", ".1f"),
     })  # fmt: skip
-    y = axis("balanced_accuracy", "balanced accuracy (%)", scale={"zero": False})
+    y = axis("balanced_accuracy", "balanced accuracy (%)", scale=scale)
     spec: Spec = {"height": 220, "layer": [spread(BAR, x, y), *lines(x, y, told)]}
     columns = ["model", "fusion", "severity", "said", "balanced_accuracy", "low", "high"]
     called = f"{title(name)} ({sensor})" if sensor else title(name)

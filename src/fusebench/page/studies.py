@@ -11,6 +11,7 @@ from fusebench.page.chart import (
     lines,
     not_run,
     note,
+    percent,
     spread,
     tooltip,
     with_titles,
@@ -44,7 +45,8 @@ def learning_curve(sources: Sources) -> Markup:
         axis={"format": ",d", "values": sizes},
     )  # fmt: skip
     said = "balanced accuracy (%)"
-    y = axis("balanced_accuracy", said, scale={"zero": False})
+    lowest = rows[["balanced_accuracy", "low"]].min(axis=None)
+    y = axis("balanced_accuracy", said, scale=percent(lowest))
     told = tooltip({
         "model": ("fusion", ""), "train_samples": ("training samples", ",d"),
         "balanced_accuracy": (said, ".1f"), "low": ("from", ".1f"), "high": ("to", ".1f"),

@@ -22,7 +22,7 @@ def training(sources: Sources) -> Markup:
     """Return the chart of val loss over epochs."""
     rows = with_titles(sources.tables["training"])
     ticks = decades(rows["low"].min(), rows["high"].max())
-    x = axis("epoch", "epoch", scale={"nice": False}, axis={"values": whole(rows["epoch"].max())})
+    x = axis("epoch", "epoch", scale={"nice": False}, axis=whole(rows["epoch"].max()))
     y = axis(
         "val_loss", "val loss (nats)", scale={"type": "log", "nice": False},
         axis={"values": ticks},
