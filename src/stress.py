@@ -24,7 +24,7 @@ def main() -> None:
     registry.check_name(fusion)
     runtime = load_section(PARAMS_FILE, "runtime", RuntimeParams)
     runtime.before_torch()
-    names = load_section(PARAMS_FILE, "stress", StressParams).chosen
+    names = load_section(PARAMS_FILE, "stress", StressParams).corruptions
 
     from fusebench.samples.manifest import read_manifest
     from fusebench.samples.samples import open_samples

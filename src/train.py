@@ -48,20 +48,18 @@ def _train(
     from functools import partial
 
     from fusebench.device import prepare, resolve_precision
-    from fusebench.models.base import fusion_class
     from fusebench.progress import Progress
     from fusebench.samples.manifest import read_manifest
     from fusebench.samples.samples import open_samples
     from fusebench.stages import place
     from fusebench.training.kept import KeptSeeds
-    from fusebench.training.recipe import Recipe, Training, code_digest
+    from fusebench.training.recipe import Recipe, Training, loaded_code
     from fusebench.training.train import OutputPaths, same_code, train_fusion
     from fusebench.training.workers import trainer_of, worker_count
 
     device, where = prepare(runtime), place(fusion)
-    # The fusion's own file is imported first, so that the digest is of what is run.
-    fusion_class(fusion)
-    code = code_digest(fusion)
+    corruptions = list(train.probabilities)
+    code = loaded_code(fusion, corruptions)
     training = Training(
         Recipe(fusion, train, lidar, resolve_precision(train.precision, device), model),
         open_samples(Path("data/samples")),
@@ -84,7 +82,7 @@ def _train(
     # Without what may come: the moving line has no room for it.
     place_alone = where.partition(",")[0]
     with Progress(runtime.progress, len(train.seeds), place=place_alone) as progress:
-        kept = KeptSeeds.of(runtime, progress.note, partial(same_code, fusion, code))
+        kept = KeptSeeds.of(runtime, progress.note, partial(same_code, fusion, corruptions, code))
         paths = OutputPaths.of(fusion)
         train_fusion(training, progress, paths, kept, trainer_of(runtime, workers))
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, TypeVar, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -216,7 +216,7 @@ def _explain(
         return f"{holder}: key {shown(detail['input'])}: ", "must be a text"
     if detail["type"] == "value_error":
         # A section's own check begins with the key that it speaks of; a value's check does not.
-        joint = "." if _is_section(section, location) else ": "
+        joint = "." if _is_section(section, location) and not _is_list(section, location) else ": "
         return (f"{key}{joint}" if key else ""), detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "missing":
         return f"key '{key}' is missing", ""
@@ -278,3 +278,10 @@ def _is_section(section: type[Section], location: tuple[str, ...]) -> bool:
             inner = _section_in(section.model_fields[part].annotation)
             section, is_section = inner or section, inner is not None
     return is_section
+
+
+def _is_list(section: type[Section], location: tuple[str, ...]) -> bool:
+    """Tell whether a location is a list, be it of sections."""
+    innermost = _section_at(section, location[:-1])
+    known = innermost.model_fields.get(location[-1]) if location else None
+    return known is not None and get_origin(known.annotation) is tuple

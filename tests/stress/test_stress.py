@@ -15,7 +15,7 @@ from fusebench.device import Device
 from fusebench.errors import ArtifactError
 from fusebench.evaluation.metrics import METRICS
 from fusebench.inputs.corruption import Condition, corrupted, corruption_of
-from fusebench.inputs.inputs import Inputs
+from fusebench.inputs.inputs import Inputs, PartInputs
 from fusebench.models.base import build, predict
 from fusebench.models.description import Description, load_seed
 from fusebench.prediction.predict import predict_fusion
@@ -171,7 +171,7 @@ def test_a_fusion_that_does_not_see_a_sensor_is_not_asked_again(
     asked: list[str] = []
     whole = stage._inputs
 
-    def inputs(kept: Any, rows: pd.DataFrame, condition: Condition) -> Inputs:
+    def inputs(kept: Any, rows: pd.DataFrame, condition: Condition) -> PartInputs:
         asked.append(condition.corruption)
         return whole(kept, rows, condition)
 

@@ -323,7 +323,9 @@ def test_tables_of_the_page_show_changes_with_bands() -> None:
 
 def test_recipes_are_told_apart_by_marker_and_filling() -> None:
     found = Results.of([recipe(MODELS, one.name, NAMES[:1]) for one in recipes()])
-    points = [line for line in robust_picture(found).axes[0].lines if line.get_marker() in "oDs"]
+    points = [
+        line for line in robust_picture(found).axes[0].lines if str(line.get_marker()) in "oDs"
+    ]
     looks_of = {(str(line.get_marker()), str(line.get_markerfacecolor())) for line in points}
     assert len(points) == len(looks_of) + 2 == len(MODELS) * len(recipes())
 

@@ -11,6 +11,7 @@ class LidarOff(Corruption):
     sensor, label = "lidar", "LiDAR off"
     amount, unit = "samples without return", "%"
     severities = (25, 50, 75, 100)
+    of_samples = True
 
     def corrupt(self, recording: Recording, amount: float) -> Reading:
         """Return the map, or one without return."""

@@ -9,6 +9,7 @@ class LidarSwapped(Corruption):
     sensor, label = "lidar", "LiDAR map of another sample"
     amount, unit = "samples with another map", "%"
     severities = (25, 50, 75, 100)
+    of_samples = True
 
     def corrupt(self, recording: Recording, amount: float) -> Reading:
         """Return the map, or another sample's."""

@@ -7,7 +7,7 @@ from fusebench.inputs.corruption import Corruption, Reading, Recording
 
 
 class RgbDarkness(Corruption):
-    """A share of the brightness is missing; what is left is rounded to whole values."""
+    """A share of the brightness is missing; what is left is cut to whole values."""
 
     sensor, label = "rgb", "darkness"
     amount, unit = "brightness that is missing", "%"

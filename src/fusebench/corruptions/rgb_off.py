@@ -11,6 +11,7 @@ class RgbOff(Corruption):
     sensor, label = "rgb", "camera off"
     amount, unit = "samples without image", "%"
     severities = (25, 50, 75, 100)
+    of_samples = True
 
     def corrupt(self, recording: Recording, amount: float) -> Reading:
         """Return the image, or a black one."""

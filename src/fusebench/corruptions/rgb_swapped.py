@@ -9,6 +9,7 @@ class RgbSwapped(Corruption):
     sensor, label = "rgb", "image of another sample"
     amount, unit = "samples with another image", "%"
     severities = (25, 50, 75, 100)
+    of_samples = True
 
     def corrupt(self, recording: Recording, amount: float) -> Reading:
         """Return the image, or another sample's."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from fusebench.device import Device, resolve_precision
 from fusebench.errors import ArtifactError, ParamsError
 from fusebench.files import json_text
-from fusebench.models.base import fusion_class
 from fusebench.params import Params
 from fusebench.recorded import check_files
 from fusebench.revisions.revisions import WORKSPACE, reader
@@ -15,7 +14,7 @@ from fusebench.samples.manifest import read_manifest
 from fusebench.samples.samples import open_samples
 from fusebench.stale import stale_files
 from fusebench.training.kept import KeptSeeds
-from fusebench.training.recipe import Recipe, Training, code_digest
+from fusebench.training.recipe import Recipe, Training, loaded_code
 from fusebench.training.settings import read_settings
 from fusebench.training.train import Job, same_code
 
@@ -52,10 +51,10 @@ def read_jobs(params: Params, device: Device) -> list[Job]:
     for fusion, path in settings.items():
         train, lidar, model = read_settings(path)
         recipe = Recipe(fusion, train, lidar, resolve_precision(train.precision, device), model)
-        # The fusion's own file is imported first, so that the digest is of what is run.
-        fusion_class(fusion)
-        code = code_digest(fusion)
-        kept = KeptSeeds.of(params.runtime, print, partial(same_code, fusion, code))
+        corruptions = list(train.probabilities)
+        code = loaded_code(fusion, corruptions)
+        same = partial(same_code, fusion, corruptions, code)
+        kept = KeptSeeds.of(params.runtime, print, same)
         training = Training(recipe, samples, manifest, device, code)
         jobs += [Job(training, seed, kept) for seed in train.seeds]
     return jobs

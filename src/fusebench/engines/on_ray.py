@@ -23,13 +23,12 @@ import numpy as np
 from fusebench.device import RuntimeParams, prepare
 from fusebench.engines.run import Done, Key
 from fusebench.errors import DeviceError, ParamsError, TrainingError, one_line
-from fusebench.models.base import fusion_class
 from fusebench.processor import usable_cores
 from fusebench.progress import EpochFigures, Shows
 from fusebench.samples.manifest import Manifest
 from fusebench.samples.samples import SAMPLE_COLUMNS, Samples
 from fusebench.training.kept import NOTHING_KEPT
-from fusebench.training.recipe import Recipe, Training, code_digest
+from fusebench.training.recipe import Recipe, Training, loaded_code
 from fusebench.training.stored import pack_finished, unpack_finished
 from fusebench.training.train import Job, train_job
 from fusebench.training.workers import worker_count
@@ -117,8 +116,8 @@ def _train(
     # Ray places as many trainings here as the cores allow.
     beside = max(1, usable_cores() // device.threads)
     device = replace(device, memory_budget=device.memory_budget // beside)
-    fusion_class(recipe.fusion)
-    training = Training(recipe, *source, device, code_digest(recipe.fusion))
+    code = loaded_code(recipe.fusion, recipe.train.probabilities)
+    training = Training(recipe, *source, device, code)
     return training.key(seed), pack_finished(
         train_job(Job(training, seed, NOTHING_KEPT), _Silent())
     )

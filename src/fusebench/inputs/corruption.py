@@ -8,7 +8,7 @@ import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -19,7 +19,7 @@ import pandas as pd
 
 from fusebench.errors import ParamsError
 from fusebench.inputs.lidar import LidarGeometry
-from fusebench.samples.samples import Samples
+from fusebench.samples.samples import Rows, Samples
 from fusebench.sealed import file_digest
 from fusebench.seeds import derive_seed
 
@@ -31,6 +31,8 @@ metres."""
 SEVERITIES = 4
 """How many amounts a corruption has; severity 0 is the sample as it was recorded."""
 _FOLDER = Path(__file__).parents[1] / "corruptions"
+# Rows of tables, and a picture.
+_TAKEN = ("all", "clean", "robustness")
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,9 @@ class Corruption(ABC):
         Of the amounts.
     severities : tuple of 4 floats
         Amounts, growing; the last is meant to hurt.
+    of_samples : bool
+        Whether an amount is a share of samples that it befalls as a whole. Of training samples it
+        then befalls those that are drawn, always at its last amount.
     """
 
     sensor: ClassVar[Sensor]
@@ -77,6 +82,7 @@ class Corruption(ABC):
     amount: ClassVar[str]
     unit: ClassVar[str]
     severities: ClassVar[tuple[float, float, float, float]]
+    of_samples: ClassVar[bool] = False
 
     @abstractmethod
     def corrupt(self, recording: Recording, amount: float) -> Reading:
@@ -108,9 +114,13 @@ def corruption_of(name: str) -> Corruption:
     Raises
     ------
     ParamsError
-        The file does not hold exactly one.
+        There is no such file, or it does not hold exactly one.
     """
-    module = import_module(f"fusebench.corruptions.{checked_name(name)}")
+    try:
+        checked_name(name)
+    except ValueError as error:
+        raise ParamsError(str(error)) from None
+    module = import_module(f"fusebench.corruptions.{name}")
     found = [
         item
         for item in vars(module).values()
@@ -156,17 +166,20 @@ def corrupted(
     rows: pd.DataFrame,
     chosen: Sequence[Sequence[Condition]],
     seeds: Sequence[str],
+    pool: pd.DataFrame | None = None,
 ) -> Samples:
     """Return some samples, in memory, with what befell each of them.
 
     Parameters
     ----------
     rows : DataFrame
-        Some of `samples.table`. "Another sample" is one of them, too.
+        Some of `samples.table`.
     chosen : sequence of sequences of Condition, one per row
         In the order in which they are applied.
     seeds : sequence of str
         Words that, with the content of a sample and the condition, decide all draws.
+    pool : DataFrame, optional
+        Some of `samples.table`: those of which one is "another sample"; by default `rows`.
 
     Returns
     -------
@@ -174,8 +187,12 @@ def corrupted(
         Only these, in the order of `rows`; `row` counts them from 0.
     """
     at = rows["row"].to_numpy()
-    recorded: dict[str, Reading] = {"rgb": samples.images(at), "lidar": samples.ranges(at)}
-    made = {sensor: readings.copy() for sensor, readings in recorded.items()}
+    others = at if pool is None else pool["row"].to_numpy()
+    made: dict[str, Reading] = {
+        "rgb": samples.images(at).copy(),
+        "lidar": samples.ranges(at).copy(),
+    }
+    read: dict[str, Callable[[Rows], Reading]] = {"rgb": samples.images, "lidar": samples.ranges}
     geometry = LidarGeometry.of(samples)
     for place, (digest, conditions) in enumerate(zip(rows["digest"], chosen, strict=True)):
         for condition in conditions:
@@ -184,8 +201,8 @@ def corrupted(
             corruption = corruption_of(condition.corruption)
             words = (*seeds, condition.corruption, condition.severity, digest)
             draw = np.random.default_rng(derive_seed("corruption", *words))
+            another = partial(_another, read[corruption.sensor], int(at[place]), others, draw)
             readings = made[corruption.sensor]
-            another = _another(recorded[corruption.sensor], place, draw)
             recording = Recording(readings[place], geometry, draw, another)
             readings[place] = corruption.corrupt(recording, condition.amount)
     table = rows.reset_index(drop=True).assign(row=np.arange(len(rows)))
@@ -194,12 +211,15 @@ def corrupted(
     )
 
 
-def _another(readings: Reading, place: int, draw: np.random.Generator) -> Callable[[], Reading]:
-    """Return what draws the reading of another place; of one sample alone, its own."""
-
-    def drawn() -> Reading:
-        step = int(draw.integers(1, len(readings))) if len(readings) > 1 else 0
-        other: Reading = readings[(place + step) % len(readings)]
-        return other
-
-    return drawn
+def _another(
+    read: Callable[[Rows], Reading],
+    own: int,
+    others: npt.NDArray[np.integer],
+    draw: np.random.Generator,
+) -> Reading:
+    """Return what was recorded of another sample, each as likely; of one alone, its own."""
+    row = own
+    while row == own and (others != own).any():
+        row = int(draw.choice(others))
+    reading: Reading = read([row])[0]
+    return reading

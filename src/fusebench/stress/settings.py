@@ -1,11 +1,18 @@
 """Section `stress`: which corruptions kept models are put under."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
-from fusebench.config import AsTuple, Section
+from fusebench.config import Section
 from fusebench.inputs.corruption import checked_name, names
+
+
+def _listed(value: object) -> object:
+    """Return the names that "all" stands for, and a list of YAML as a tuple."""
+    if value == "all":
+        return tuple(names())
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _once(listed: tuple[str, ...]) -> tuple[str, ...]:
@@ -21,13 +28,8 @@ class StressParams(Section):
 
     Attributes
     ----------
-    corruptions : "all" or tuple of str
-        Names of files in corruptions/; empty: none.
+    corruptions : tuple of str
+        Names of files in corruptions/; empty: none. As a param "all" stands for all.
     """
 
-    corruptions: Literal["all"] | Annotated[tuple[str, ...], AsTuple, AfterValidator(_once)]
-
-    @property
-    def chosen(self) -> list[str]:
-        """The names of the corruptions."""
-        return names() if self.corruptions == "all" else list(self.corruptions)
+    corruptions: Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_once)]

@@ -12,8 +12,9 @@ from fusebench.aside import replace_outputs
 from fusebench.device import Device
 from fusebench.evaluation.metrics import METRICS
 from fusebench.files import write_table
+from fusebench.inputs.augmented import CorruptedInputs
 from fusebench.inputs.corruption import Condition, corrupted, corruption_of
-from fusebench.inputs.inputs import Inputs
+from fusebench.inputs.inputs import Inputs, PartInputs, maps_bytes
 from fusebench.models.base import Fusion, build, predict
 from fusebench.models.description import load_seed
 from fusebench.prediction.predict import KeptModels
@@ -108,11 +109,15 @@ def _load(kept: KeptModels, seed: int) -> Fusion:
     return model.to(kept.device.device).to(memory_format=torch.channels_last)
 
 
-def _inputs(kept: KeptModels, rows: pd.DataFrame, condition: Condition) -> Inputs:
-    """Return the corrupted samples as models see them."""
-    befell = corrupted(kept.samples, rows, [[condition]] * len(rows), ())
-    lidar, device = kept.description.lidar, kept.device.device
-    return Inputs.load(befell, befell.table, lidar, kept.model.inputs, device)
+def _inputs(kept: KeptModels, rows: pd.DataFrame, condition: Condition) -> PartInputs:
+    """Return the corrupted samples as models see them: once for all seeds, if memory allows."""
+    lidar, device, names = kept.description.lidar, kept.device.device, kept.model.inputs
+    samples = kept.samples
+    # While maps are made, what the sensors recorded is held, too.
+    if 2 * maps_bytes(samples, len(rows), names) > kept.device.memory_budget:
+        return CorruptedInputs(samples, rows, lidar, names, device, lambda _: [condition])
+    befell = corrupted(samples, rows, [[condition]] * len(rows), ())
+    return Inputs.load(befell, befell.table, lidar, names, device)
 
 
 def stress_table(predictions: StressPredictions) -> pd.DataFrame:

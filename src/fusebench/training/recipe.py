@@ -1,6 +1,7 @@
 """What decides the result of a training: params, samples, draw, machine and code; and its key."""
 
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -12,8 +13,8 @@ import pandas as pd
 from fusebench.config import read
 from fusebench.device import Device, Precision, environment
 from fusebench.files import dvc_digest
-from fusebench.inputs.augmented import AugmentedInputs
-from fusebench.inputs.corruption import code_of
+from fusebench.inputs.augmented import augmented_inputs
+from fusebench.inputs.corruption import code_of, corruption_of
 from fusebench.inputs.inputs import PartInputs
 from fusebench.inputs.lidar import LidarParams
 from fusebench.inputs.streamed import open_inputs
@@ -119,6 +120,11 @@ class Training:
         recorded = environment(self.device, self.recipe.precision)
         return {**recorded, "stacked": self.together is not None}
 
+    @property
+    def _uses_torchvision(self) -> bool:
+        """Whether an encoder is made of it, or a corruption."""
+        return self.recipe.model.stem != "notebook" or bool(self.recipe.train.augment)
+
     def label(self, seed: int) -> str:
         """Return how messages call the training of a seed."""
         return f"{self.recipe.fusion} seed {seed}"
@@ -153,7 +159,7 @@ class Training:
         spec, rows = recipe.spec(samples), self.manifest.part(seed, "train")
 
         def augmented(epoch: int) -> PartInputs:
-            return AugmentedInputs(
+            return augmented_inputs(
                 samples, rows, recipe.lidar, names, device, probabilities, seed, epoch
             )
 
@@ -186,9 +192,7 @@ class Training:
             "code": self.code,
             "environment": environment(self.device, self.recipe.precision),
             "processor": processor_kind(),
-            "augment": {name: code_of(name) for name in self.recipe.train.probabilities},
-            # What an encoder is made of.
-            "torchvision": None if spec.stem == "notebook" else version("torchvision"),
+            "torchvision": version("torchvision") if self._uses_torchvision else None,
             "variables": {
                 name: value
                 for name, value in sorted(os.environ.items())
@@ -203,8 +207,26 @@ def _text(rows: pd.DataFrame) -> str:
     return text
 
 
-def code_digest(fusion: str) -> str:
-    """Return what names the code that stage train@<fusion> depends on, by dvc.yaml.
+def loaded_code(fusion: str, corruptions: Iterable[str] = ()) -> str:
+    """Import what the training of a fusion runs of its own, then return what names the code.
+
+    First, so that the digest is of what is run: later imports would run what was edited meanwhile.
+    Parameters and errors as `code_digest`.
+    """
+    listed = list(corruptions)
+    fusion_class(fusion)
+    for name in listed:
+        corruption_of(name)
+    return code_digest(fusion, listed)
+
+
+def code_digest(fusion: str, corruptions: Iterable[str] = ()) -> str:
+    """Return what names the code that stage train@<fusion> depends on, by dvc.yaml and settings.
+
+    Parameters
+    ----------
+    corruptions : iterable of str
+        Names of those that befall training samples.
 
     Raises
     ------
@@ -217,4 +239,5 @@ def code_digest(fusion: str) -> str:
         if path.startswith(("src/", "requirements"))
     ]
     digests = [f"{path} {dvc_digest(Path(path), _NO_CODE)}" for path in sorted(listed)]
+    digests += [f"{name} {code_of(name)}" for name in corruptions]
     return digest_of("\n".join(digests).encode())

@@ -84,9 +84,9 @@ def train_job(job: Job, progress: Shows) -> FinishedSeed:
         return _train_seed(job.training, job.seed, of_seed, progress)
 
 
-def same_code(fusion: str, code: str) -> bool:
+def same_code(fusion: str, corruptions: Sequence[str], code: str) -> bool:
     """Tell whether the code is the one that `code` names, as `code_digest`."""
-    return code_digest(fusion) == code
+    return code_digest(fusion, corruptions) == code
 
 
 def train_fusion(

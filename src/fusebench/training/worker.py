@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 from fusebench.device import RuntimeParams, prepare
 from fusebench.errors import TrainingError
+from fusebench.inputs.corruption import corruption_of
 from fusebench.models.base import fusion_class
 from fusebench.progress import EpochFigures
 from fusebench.samples.manifest import Manifest
@@ -107,6 +108,8 @@ def _train(relay: "_Relay") -> None:
             raise TrainingError(f"{fusion}: its code was changed while this began; run it again")
     while True:
         told: Seed = relay.hear()
+        for name in told.recipe.train.probabilities:
+            corruption_of(name)
         training = Training(told.recipe, samples, setup.manifest, device, told.code)
         kept = replace(told.kept, say=relay.note)
         finished = train_job(Job(training, told.seed, kept), relay)
