@@ -87,10 +87,10 @@ robust: setup  ## train all fusions on corrupted samples, too: what that buys (a
 	@dvc repro robustness
 	@python studies/robust_training.py $(RECIPES) $(if $(AGAIN),--again)
 
-tune: setup-dev  ## give each fusion the same budget of learning rate, schedule, epochs (half an hour; goes on); TRIALS=12
+tune: setup-dev  ## give each fusion the same budget of learning rate, schedule, epochs (an hour or less; goes on); TRIALS=12 SEEDS=5
 	$(call unlocked)
 	@dvc repro split check_inputs
-	@python studies/tune.py $(if $(TRIALS),--trials $(TRIALS))
+	@python studies/tune.py $(if $(TRIALS),--trials $(TRIALS)) $(if $(SEEDS),--seeds $(SEEDS))
 
 confirm: setup  ## open the holdout, once, at the very end: recorded in git, then measured; YES=1: without asking
 	$(call unlocked)

@@ -31,6 +31,7 @@ def main() -> None:
     runtime = load_section(PARAMS_FILE, "runtime", RuntimeParams)
 
     from fusebench.files import dvc_digest, write_json
+    from fusebench.report import robustness_files
     from fusebench.report.curves import curve_tables
     from fusebench.report.figures import write_plots
     from fusebench.report.findings import Findings
@@ -49,7 +50,8 @@ def main() -> None:
     SOURCES.unlink(missing_ok=True)
     findings.write()
     write_plots(comparison, findings, curves, Path("plots"))
-    write_json(SOURCES, comparison.sources(params.declared, dvc_digest(SUMMARY)))
+    digests = dvc_digest(SUMMARY), dvc_digest(robustness_files.SUMMARY)
+    write_json(SOURCES, comparison.sources(params.declared, *digests))
 
     infos = {name: of.info for name, of in comparison.fusions.items()}
     cli.show(screen_table(findings.table, findings.pairs))

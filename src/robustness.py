@@ -40,7 +40,7 @@ def main() -> None:
     chosen = planned(params.contrasts, infos)
     roles = {PLANNED: chosen, UNPLANNED: unplanned(fusions, chosen)}
     table = robustness_table(stressed)
-    summary = summary_table(table)
+    summary = summary_table(table, len(stressed.first.seeds))
     pairs = pairs_table(stressed, roles, params.margin.balanced_accuracy)
     origin = origin_of(stressed.first.info["synthetic"], stressed.first.info.get("task"))
     note = f"{origin} samples, {len(stressed.first.seeds)} seed(s)"

@@ -14,6 +14,7 @@ from fusebench.errors import ArtifactError
 from fusebench.files import dvc_digest, json_text, md5_of
 from fusebench.params import Params
 from fusebench.prediction.predictions import BASELINES
+from fusebench.report import robustness_files
 from fusebench.report.interaction import INTERACTION
 from fusebench.report.results import SOURCES
 from fusebench.report.suite import SUMMARY
@@ -342,3 +343,17 @@ def test_the_digest_of_a_folder_does_not_depend_on_the_order_of_its_files(tmp_pa
     assert dvc_digest(tmp_path / "one") == dvc_digest(tmp_path / "two")
     (tmp_path / "two/a").write_text("other", "utf-8")
     assert dvc_digest(tmp_path / "one") != dvc_digest(tmp_path / "two")
+
+
+@pytest.mark.parametrize("now", ["fusion,more\n", None])
+def test_a_table_beside_another_robustness_is_named(now: str | None, state: State) -> None:
+    """As where a run was ended between the stages robustness and compare."""
+    state.others[str(robustness_files.SUMMARY)] = "fusion\n"
+    state.sources["robustness"] = _digest("fusion\n")
+    assert stale(state.read) == Stale()
+    del state.others[str(robustness_files.SUMMARY)]
+    if now:
+        state.others[str(robustness_files.SUMMARY)] = now
+    assert stale(state.read).files == {
+        "metrics/comparison.csv": "metrics/robustness_summary.csv is another now"
+    }

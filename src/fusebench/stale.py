@@ -20,9 +20,11 @@ from fusebench.errors import ArtifactError, ParamsError
 from fusebench.files import json_text, md5_of
 from fusebench.params import Params
 from fusebench.prediction.predictions import BASELINES
+from fusebench.report import robustness_files
 from fusebench.report.interaction import INTERACTION
 from fusebench.report.results import SOURCES
 from fusebench.report.suite import SUMMARY
+from fusebench.report.table import TABLE
 from fusebench.stages import LockedStage, read_lock
 
 Read = Callable[[Path], bytes]
@@ -31,7 +33,7 @@ Read = Callable[[Path], bytes]
 _LOCK = Path("dvc.lock")
 _CHECKED = "checked/"
 # What is shown beside the table and pictures of stage compare.
-_ALONE = ("metrics/headline.json", "plots/samples.png")
+_ALONE = ("metrics/headline.json", "plots/samples.png", str(robustness_files.SUMMARY))
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,8 @@ def stale(read: Read) -> Stale:
         files = {path: reason for path in _ALONE if (reason := state.behind_file(path))}
         if reason := _behind_interaction(read, sources):
             files[str(INTERACTION)] = reason
+        if _is_another(read, robustness_files.SUMMARY, sources.get("robustness")):
+            files[str(TABLE)] = f"{robustness_files.SUMMARY} is another now"
     except (ArtifactError, ParamsError) as error:
         return Stale(unknown=_place_and_value(error))
     gone = [name for name in made if name not in state.names]
@@ -242,8 +246,14 @@ class _State:
         if path == f"{_CHECKED}classes.json":
             return f"made with other data.classes or synthesize.task than those of {PARAMS_FILE}"
         if path.startswith(_CHECKED):
-            return f"trained with other train, override, lidar or model than those of {PARAMS_FILE}"
+            other = "train, override, lidar or model" + self._or_code(path)
+            return f"trained with other {other} than those of {PARAMS_FILE}"
         return f"{path} is another now"
+
+    def _or_code(self, path: str) -> str:
+        """Name the code of corruptions, where a file of settings has it: it may be what differs."""
+        content = self._checked.get(path.removeprefix(_CHECKED), {})
+        return ", or code of corruptions," if "corruptions" in content else ""
 
 
 def _read_stages(read: Read) -> dict[str, _Stage]:

@@ -1,5 +1,6 @@
 """Every corruption that is there: tests over the registry, and what is particular to some."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from fusebench.config import validate
 from fusebench.errors import ParamsError
 from fusebench.inputs import corruption as contract
 from fusebench.inputs.corruption import (
@@ -19,6 +21,7 @@ from fusebench.inputs.corruption import (
     names,
 )
 from fusebench.samples.samples import Samples
+from fusebench.stress.settings import StressParams
 
 each_corruption = pytest.mark.parametrize("name", names())
 # They take what another sample shows.
@@ -194,6 +197,22 @@ def test_a_file_must_hold_one_corruption(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert names() == ["nothing_here"]
     with pytest.raises(ParamsError, match=r"nothing_here.py: holds 0 corruptions; must hold one"):
         corruption_of("nothing_here")
+
+
+@pytest.mark.parametrize("name", ["all", "clean", "robustness"])
+def test_a_name_that_stands_for_something_else_is_refused(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / f"{name}.py").touch()
+    monkeypatch.setattr(contract, "_FOLDER", tmp_path)
+    wanted = f"corruptions/{name}.py: must have another name than all, clean, robustness"
+    with pytest.raises(ParamsError, match=re.escape(wanted)):
+        validate(StressParams, {"corruptions": "all"}, "params.yaml", ("stress",))
+
+
+def test_a_corruption_whose_file_is_gone_is_named() -> None:
+    with pytest.raises(ParamsError, match="'sand_storm' is no corruption"):
+        corruption_of("sand_storm")
 
 
 def test_the_digest_of_a_corruptions_code_is_that_of_its_file(

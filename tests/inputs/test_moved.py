@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -42,6 +43,17 @@ def test_a_scene_that_did_not_move_is_what_it_was(seed: int) -> None:
     ranges = np.where(draw.random((64, 64)) < 0.1, draw.uniform(5, 49, (64, 64)), 50)
     ranges = ranges.astype(np.float32)
     assert np.allclose(moved(ranges, GEOMETRY, np.eye(3), NOTHING), ranges, rtol=1e-5)
+
+
+@pytest.mark.parametrize("first", [0, -180, 90])
+def test_a_lidar_that_looks_all_around_keeps_a_scene_that_did_not_move(first: int) -> None:
+    azimuth = np.radians(np.arange(first, first + 360)).astype(np.float32)
+    around = LidarGeometry(azimuth, ANGLES, 50.0, 73.3, (64, 64), 1)
+    ranges = np.full((360, 64), 20, np.float32)
+    assert np.allclose(moved(ranges, around, np.eye(3), NOTHING), ranges, rtol=1e-5)
+    turned = np.full((360, 64), 50, np.float32)
+    turned[359, 32] = 20
+    assert places(moved(turned, around, turn(math.radians(2)), NOTHING)) == [(1, 32)]
 
 
 def test_a_turn_about_the_vertical_axis_moves_returns_along_the_rows_and_keeps_ranges() -> None:

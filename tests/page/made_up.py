@@ -81,7 +81,9 @@ def write_compared(root: Path) -> Comparison:
         (BEST_FILE, findings.best),
     ):
         write_table(root / path, table)
-    write_json(root / SOURCES, comparison.sources({"primary": "balanced_accuracy"}, "digest"))
+    write_json(
+        root / SOURCES, comparison.sources({"primary": "balanced_accuracy"}, "digest", "digest")
+    )
     write_json(root / "metrics/data.json", {"synthetic": True, "pairs": {"cubes": 48}})
     write_curves(curve_tables(comparison, findings, root / "plots"), root / "plots")
     for name, predictions in comparison.fusions.items():

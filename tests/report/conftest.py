@@ -63,7 +63,9 @@ def compared(
     write_json(root / INTERACTION, found.model_dump())
     for path, table in ((TABLE, findings.table), (PAIRS, findings.pairs), (BEST, findings.best)):
         write_table(root / path, table)
-    write_json(root / SOURCES, comparison.sources({"primary": "balanced_accuracy"}, "digest"))
+    write_json(
+        root / SOURCES, comparison.sources({"primary": "balanced_accuracy"}, "digest", "digest")
+    )
     tables = curve_tables(comparison, findings, root / "plots")
     write_plots(comparison, findings, tables, root / "plots")
     return root

@@ -113,7 +113,10 @@ def write_results(root: Path, names: Sequence[str] = NAMES, seeds: Sequence[int]
 
 def write_robustness(root: Path, names: Sequence[str]) -> None:
     """Write the files of stage robustness: models were put under no corruption."""
-    no_figure = [{"fusion": name, "robustness": np.nan, "worst": ""} for name in names]
+    no_figure = [
+        {"fusion": name, "robustness": np.nan, "worst": "", "corruptions": 0, "seeds": 2}
+        for name in names
+    ]
     summary = pd.DataFrame(no_figure, columns=list(SUMMARY_KINDS))
     write_table(root / robustness_files.SUMMARY, summary)
     write_table(root / robustness_files.PAIRS, pd.DataFrame(columns=list(PAIR_KINDS)))

@@ -58,7 +58,18 @@ def _robust(
 ) -> StressPair:
     ends = gap - half, gap + half
     return StressPair(
-        corruption, UNPLANNED, *pair, gap, *ends, *ends, "means", math.nan, math.nan, seeds
+        corruption,
+        UNPLANNED,
+        *pair,
+        gap,
+        *ends,
+        *ends,
+        "means",
+        seeds,
+        seeds,
+        math.nan,
+        math.nan,
+        seeds,
     )
 
 

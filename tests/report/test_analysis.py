@@ -44,8 +44,8 @@ def measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_json(Path("metrics/cost/early.json"), {})
     pairs = pd.DataFrame(robust_of(dict.fromkeys(FOUR, 80.0)))
     write_table(robustness_files.PAIRS, pairs)
-    rows = [(name, 0.5 if name != "add" else None, "lidar_turned", 0.25) for name in FOUR]
-    columns = ["fusion", "robustness", "worst", "worst_robustness"]
+    rows = [(name, 0.5 if name != "add" else None, "lidar_turned", 0.25, 14, 10) for name in FOUR]
+    columns = list(robustness_files.SUMMARY_KINDS)
     write_table(robustness_files.SUMMARY, pd.DataFrame(rows, columns=columns))
     return root
 

@@ -16,6 +16,7 @@ import compare as stage
 from fusebench.errors import ArtifactError
 from fusebench.files import dvc_digest
 from fusebench.prediction.predictions import BASELINES
+from fusebench.report import robustness_files
 from fusebench.report.best import BEST, read_best
 from fusebench.report.chance import chance_remarks, with_chance
 from fusebench.report.findings import Findings
@@ -111,7 +112,7 @@ def test_stage_writes_what_it_shows_and_tells_of_unlike_trainings(
     assert said in " ".join(shown.split())
     declared = PARAMS["compare"] | {"margin": {"balanced_accuracy": 2.0}}
     del declared["temperature"]
-    sources = comparison.sources(declared, dvc_digest(SUMMARY))
+    sources = comparison.sources(declared, *map(dvc_digest, (SUMMARY, robustness_files.SUMMARY)))
     assert json.loads(SOURCES.read_text("utf-8")) == sources
     assert sources["compare"]["primary"] == "nll"
     assert list(sources["predictions"]) == [*NAMES, *BASELINES]

@@ -95,7 +95,7 @@ def test_the_file_says_what_it_is_of(monkeypatch: pytest.MonkeyPatch) -> None:
         probabilities=type(evidence.findings.table)(table),
     )  # fmt: skip
     monkeypatch.setattr(type(findings), "remarks", ["a remark"])
-    robust = {"concat": Kept("concat", 0.8, "lidar_turned", math.nan)}
+    robust = {"concat": Kept("concat", 0.8, "lidar_turned", math.nan, 14, 10)}
     found = recommendation_content(replace(evidence, findings=findings, robustness=robust))
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert found == {

@@ -95,18 +95,18 @@ def test_there_is_none_where_clean_answers_are_at_chance() -> None:
     table = robustness_table(Stressed({"late": guessing, "add": made_up("add", {})}))
     assert table.loc[table["fusion"] == "late", "robustness"].isna().all()
     assert table.loc[table["fusion"] == "add", "robustness"].notna().all()
-    summary = summary_table(table)
+    summary = summary_table(table, 5)
     assert np.isnan(summary["robustness"][0])
     assert summary["worst"].tolist()[0] == ""
-    said = Robustness(summary, pd.DataFrame(columns=list(PAIR_KINDS)))
-    assert not said.sentences, "nothing is said without a corruption"
+    sentences = Robustness(summary, pd.DataFrame(columns=list(PAIR_KINDS))).sentences
+    assert sentences[-1] == "No such figure for late: at chance on clean samples."
 
 
 def test_the_one_figure_counts_each_sensor_the_same_and_names_the_worst() -> None:
     fusion = made_up(
         "late", {"range_noise": [3] * 4, "lidar_off": [9] * 4, "rgb_off": [15] * 4}, jitter=0
     )
-    summary = summary_table(robustness_table(Stressed({"late": fusion})))
+    summary = summary_table(robustness_table(Stressed({"late": fusion})), 5)
     # LiDAR: the mean of 0.8 and 0.4; RGB: 0.
     assert summary["robustness"].tolist() == pytest.approx([(0.6 + 0.0) / 2])
     assert summary["worst"].tolist() == ["rgb_off"]
@@ -142,6 +142,7 @@ def test_differences_are_means_over_severities_and_all_counts_each_sensor_the_sa
     )
     pairs = compared(stressed, ("add", "late"))
     assert pairs["corruption"].tolist() == [*NAMES, ALL]
+    assert set(pairs["compares"]) == {"means"}
     assert pairs["difference"].tolist() == pytest.approx([0, 25, 10, (12.5 + 10) / 2])
     assert (pairs["low"] <= pairs["difference"]).all()
     assert (pairs["difference"] <= pairs["high"]).all()
@@ -186,21 +187,56 @@ def test_other_samples_seeds_or_corruptions_are_refused() -> None:
         Stressed({"add": first, "late": fewer})
 
 
+def test_one_corruption_is_not_tested_twice() -> None:
+    first = made_up("add", {})
+    alone = StressPredictions(
+        first.info, first.conditions[:5], {s: p[:5] for s, p in first.seeds.items()}
+    )
+    pairs = compared(Stressed({"add": alone, "late": alone}), ("add", "late"))
+    assert pairs["corruption"].tolist() == ["range_noise"]
+
+
+def test_where_seeds_fall_apart_those_that_succeed_are_counted_and_decide() -> None:
+    """As many seeds succeed as in the other fusion or more, though its mean is lower."""
+    steady = made_up("add", {"rgb_off": [8] * 4}, seeds=12, jitter=0)
+    some = made_up("late", {"rgb_off": [9] * 4}, seeds=12, jitter=0)
+    right = part_of(LABELS, answers(LABELS, []))
+    seeds = {
+        seed: [
+            right if seed in (0, 4, 8) and known.corruption == "rgb_off" else part
+            for known, part in zip(some.conditions, parts, strict=True)
+        ]
+        for seed, parts in some.seeds.items()
+    }
+    apart = StressPredictions(some.info, some.conditions, seeds)
+    pairs = compared(Stressed({"late": apart, "add": steady}), ("late", "add"))
+    row = pairs[pairs["corruption"] == "rgb_off"].iloc[0]
+    assert row["compares"] == "successes"
+    assert (row["first_succeeded"], row["second_succeeded"]) == (3, 0)
+    shown = pairs.assign(holm=0.01)
+    text = Robustness(summary_table(robustness_table(Stressed({"late": apart})), 12), shown)
+    assert (
+        "late is better than add under camera off (3 and 0 of 12 seeds succeed)"
+        in (text.sentences[-1])
+    )
+
+
 def test_without_a_corruption_there_are_no_pairs_and_no_pictures() -> None:
     first = made_up("add", {})
     alone = StressPredictions(first.info, [CLEAN], {s: p[:1] for s, p in first.seeds.items()})
     stressed = Stressed({"add": alone, "late": alone})
     table = robustness_table(stressed)
     assert compared(stressed, ("add", "late")).empty
-    assert np.isnan(summary_table(table)["robustness"]).all()
-    assert not severity_figures(table, summary_table(table), 50, "")
+    assert np.isnan(summary_table(table, 5)["robustness"]).all()
+    assert not severity_figures(table, summary_table(table, 5), 50, "")
 
 
 # --- Words ---
 
 PAIR = StressPair(
     corruption="rgb_off", role=PLANNED, first="late", second="add", difference=9.0, low=4.0,
-    high=14.0, fixed_low=7.0, fixed_high=11.0, compares="means", p=0.0001, holm=0.001, seeds=10,
+    high=14.0, fixed_low=7.0, fixed_high=11.0, compares="means", first_succeeded=10,
+    second_succeeded=10, p=0.0001, holm=0.001, seeds=10,
 )  # fmt: skip
 OTHER = PAIR._replace(corruption="all", difference=0.1, low=-1, high=1.2, p=0.9, holm=0.9)
 
@@ -208,21 +244,26 @@ OTHER = PAIR._replace(corruption="all", difference=0.1, low=-1, high=1.2, p=0.9,
 def said(*pairs: StressPair, robustness: float = 0.7) -> list[str]:
     summary = pd.DataFrame(
         {"fusion": ["late", "add"], "robustness": [robustness, 0.5],
-         "worst": ["rgb_off", "range_noise"], "worst_robustness": [0.25, 0.125]}
+         "worst": ["rgb_off", "range_noise"], "worst_robustness": [0.25, 0.125],
+         "corruptions": 1, "seeds": 10}
     )  # fmt: skip
     return Robustness(summary, pd.DataFrame(pairs, columns=list(PAIR_KINDS))).sentences
 
 
-def test_each_fusion_is_said_with_what_it_keeps_the_highest_first() -> None:
+def test_each_fusion_is_said_with_what_these_models_keep_in_the_order_of_fusions() -> None:
     assert said(PAIR, OTHER)[0] == (
-        "Of its advantage over chance each fusion keeps under corruptions of one sensor, mean over "
-        "1 of them at 4 severities: late 70 % (least under camera off: 25 %) and add 50 % (least "
-        "under noise on ranges: 12 %)."
+        "Of their advantage over chance these models (10 seeds) keep, when one sensor is corrupted "
+        "(1 way, each at 4 severities; each sensor counts the same, and one that a fusion does not "
+        "see costs it nothing): late 70 % (least under camera off: 25 %) and add 50 % (least under "
+        "noise on ranges: 12 %)."
     )
-    assert (
-        "add 50 % (least under noise on ranges: 12 %) and late 30 %"
-        in said(PAIR, OTHER, robustness=0.3)[0]
-    )
+    assert "late 0 % (least" in said(PAIR, OTHER, robustness=-0.003)[0]
+
+
+def test_one_fusion_is_said_too() -> None:
+    sentences = said()
+    assert len(sentences) == 1
+    assert "late 70 %" in sentences[0]
 
 
 def test_a_difference_that_is_shown_is_said_from_the_better_ones_side() -> None:
@@ -247,21 +288,28 @@ def test_what_is_not_shown_is_not_said() -> None:
 
 def test_few_seeds_allow_no_words_on_fusions_trained_again() -> None:
     assert said(PAIR._replace(seeds=4), OTHER._replace(seeds=4))[-1] == (
-        "4 seed(s) are too few to say which fusions, trained again, keep more under corruptions "
+        "4 seed(s) are too few to say which fusions, trained again, are better under corruptions "
         "(from 5 on)."
     )
 
 
-def test_a_comparison_by_seeds_that_succeed_is_called_so() -> None:
-    assert (
-        "+14.0, by how many seeds succeed)" in said(PAIR._replace(compares="successes"), OTHER)[-1]
+def test_where_seeds_that_succeed_are_compared_they_say_which_is_better() -> None:
+    """And not the means, which may lie the other way."""
+    by_seeds = PAIR._replace(
+        compares="successes", difference=-3.5, first_succeeded=10, second_succeeded=2
     )
+    words = "late is better than add under camera off (10 and 2 of 10 seeds succeed)."
+    assert said(by_seeds, OTHER)[-1].endswith(words)
+    turned = by_seeds._replace(
+        first="add", second="late", difference=3.5, first_succeeded=2, second_succeeded=10
+    )
+    assert said(turned, OTHER)[-1].endswith(words)
 
 
 def test_a_fusion_at_chance_has_no_figure() -> None:
     sentences = said(PAIR, OTHER, robustness=float("nan"))
     assert "No such figure for late: at chance on clean samples." in sentences
-    assert "late" not in sentences[0]
+    assert "late" not in sentences[0].partition("nothing):")[2]
 
 
 def test_a_corruption_that_this_version_lacks_is_called_by_its_name() -> None:
@@ -285,7 +333,7 @@ def test_there_is_a_picture_of_each_corruption_and_an_overview() -> None:
         {"add": made_up("add", {}), "late": made_up("late", {"rgb_off": [3, 6, 9, 12]}, clean=14)}
     )
     table = robustness_table(stressed)
-    figures = severity_figures(table, summary_table(table), stressed.chance, "made up")
+    figures = severity_figures(table, summary_table(table, 5), stressed.chance, "made up")
     assert list(figures) == ["robustness", *NAMES]
     axes = figures["rgb_off"].axes[0]
     drawn: dict[str, Any] = {str(line.get_label()): line for line in axes.containers}

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,18 @@ class _elsewhere:  # noqa: N801
 
     def __init__(self, known: Any) -> None:
         self.label, self.unit = known.label, known.unit
+
+
+def test_without_memory_samples_are_made_batch_by_batch_to_the_same_bits(
+    stressed: Path, samples: Samples, manifest: Manifest, cpu: Device, tmp_path: Path
+) -> None:
+    project = shutil.copytree(stressed, tmp_path / "poor")
+    names = ("rgb_swapped", "range_noise")
+    whole = run(project, samples, manifest, cpu, names)
+    pieces = run(project, samples, manifest, replace(cpu, memory_budget=0), names)
+    for seed, parts in whole.seeds.items():
+        for one, other in zip(parts, pieces.seeds[seed], strict=True):
+            assert np.array_equal(one.logits, other.logits)
 
 
 # --- What is broken ---

@@ -69,7 +69,7 @@ def _chart(name: str, rows: pd.DataFrame, scale: Spec, number: int) -> Chart:
 
 
 def _amount(amount: float, unit: str) -> str:
-    return "none" if math.isnan(amount) else f"{amount:g} {unit}".rstrip()
+    return f"{amount:g} {unit}".rstrip() if amount else "none"
 
 
 def _summary(sources: Sources) -> list[Markup]:

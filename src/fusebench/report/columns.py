@@ -75,7 +75,11 @@ FIRST = (
 LAST = (
     Column("Seeds", int, lambda result: len(result.predictions.seeds)),
     Column(
-        "Robustness (%)", float, lambda row: 100 * row.robustness, "robust (%)", "{:.0f}".format
+        "Robustness (%)",
+        float,
+        lambda row: 100 * row.robustness,
+        "robust (%)",
+        lambda percent: f"{round(percent) + 0:d}",
     ),
     Column("Collapsed Seeds", int, lambda row: row.metrics["collapsed_seeds"], "collapsed seeds"),
     Column("Collapsed To", str, lambda row: _classes(row.metrics)),

@@ -47,7 +47,8 @@ def _between_fusions(settings: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Return a line for each key that is not the same for all fusions."""
     lines = []
     for key in dict.fromkeys(key for values in settings.values() for key in values):
-        groups = _by_value({name: values.get(key) for name, values in settings.items()})
+        # What is off is left out.
+        groups = _by_value({name: values.get(key, "none") for name, values in settings.items()})
         if len(groups) > 1:
             # The most common value is what the others are told apart from.
             (value, names), *more = sorted(groups, key=lambda group: len(group[1]))

@@ -108,21 +108,22 @@ class Comparison:
         digests = {result.name: result.digest for result in self.results}
         return md5_of(json_text(digests).encode())[:7]
 
-    def sources(self, declared: Mapping[str, Any], suite: str) -> dict[str, Any]:
+    def sources(self, declared: Mapping[str, Any], suite: str, robustness: str) -> dict[str, Any]:
         """Return metrics/sources.json: what table, pairs and pictures were made from.
 
         Parameters
         ----------
         declared : mapping
             Section `compare` of the params: what was declared before looking.
-        suite : str
-            Digest of metrics/interactions/summary.csv.
+        suite, robustness : str
+            Digests of metrics/interactions/summary.csv and metrics/robustness_summary.csv.
         """
         return {
             "fingerprint": self.fingerprint,
             "compare": dict(declared),
             "predictions": {result.name: result.digest for result in self.results},
             "suite": suite,
+            "robustness": robustness,
         }
 
 

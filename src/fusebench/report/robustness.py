@@ -1,8 +1,8 @@
 """What stress did to each fusion, and how two of them differ under it: numbers.
 
 Robustness is the share of a fusion's advantage over chance that is left,
-(balanced accuracy − chance) / (clean − chance), of the means over seeds. Where the clean answers
-are not shown to be better than chance (`report.chance`), there is none.
+(balanced accuracy − chance) / (clean − chance), of the means over seeds. Where the interval of the
+clean mean includes chance, there is none.
 """
 
 import math
@@ -20,7 +20,7 @@ from fusebench.evaluation.metrics import METRICS, Floats, correct_per_sample
 from fusebench.inputs.corruption import corruption_of
 from fusebench.prediction.predictions import PartPredictions
 from fusebench.report.chance import above_chance
-from fusebench.report.robustness_files import SUMMARY_KINDS
+from fusebench.report.robustness_files import SUMMARY_KINDS, Kept
 from fusebench.report.study import Study
 from fusebench.statistics.estimates import LEVEL
 from fusebench.statistics.paired import Paired, pair
@@ -116,12 +116,10 @@ class Stressed:
             total += weight * np.array(means)
         return total
 
-    def paired(self, first: str, second: str, corruption: str) -> Paired:
-        """Return the difference of two fusions under a corruption, taken apart."""
-        ids = self._sample.ids
+    def paired(self, first: Floats, second: Floats) -> Paired:
+        """Return the difference of two fusions, of their values as `correct`, taken apart."""
         weights = _METRIC.weights(self.labels)
-        ours, theirs = (self.correct(name, corruption) for name in (first, second))
-        return pair(ours, theirs, ids, self.labels, weights, _METRIC.span)
+        return pair(first, second, self._sample.ids, self.labels, weights, _METRIC.span)
 
 
 def robustness_table(stressed: Stressed) -> pd.DataFrame:
@@ -139,16 +137,14 @@ def robustness_table(stressed: Stressed) -> pd.DataFrame:
 
 
 def _rows(stressed: Stressed, fusion: str) -> Iterator[dict[str, Any]]:
-    of_fusion = stressed.fusions[fusion]
-    chance, shown = stressed.chance, _better_than_chance(stressed, fusion)
-    clean = math.nan
+    of_fusion, chance = stressed.fusions[fusion], stressed.chance
+    advantage = math.nan
     for place, condition in enumerate(of_fusion.conditions):
         parts = [parts[place] for parts in of_fusion.seeds.values()]
         values = np.array([_METRIC.function(part, of_fusion.positive) for part in parts])
         low, high = interval(values)
-        if not condition.severity:
-            clean = float(values.mean())
-        left = (float(values.mean()) - chance) / (clean - chance) if shown else math.nan
+        if not condition.severity and _above_chance(stressed, fusion, low):
+            advantage = float(values.mean()) - chance
         corruption = corruption_of(condition.corruption) if condition.severity else None
         yield {
             "fusion": fusion, "corruption": condition.corruption,
@@ -156,11 +152,14 @@ def _rows(stressed: Stressed, fusion: str) -> Iterator[dict[str, Any]]:
             "amount": condition.amount, "unit": corruption.unit if corruption else "",
             "balanced_accuracy": float(values.mean()), "low": low, "high": high,
             "nll": float(np.mean([METRICS["nll"].function(part, 0) for part in parts])),
-            "robustness": left,
+            "robustness": (float(values.mean()) - chance) / advantage,
         }  # fmt: skip
 
 
-def _better_than_chance(stressed: Stressed, fusion: str) -> bool:
+def _above_chance(stressed: Stressed, fusion: str, low: float) -> bool:
+    """Tell whether a fusion's clean interval is above chance: over seeds; of one, over samples."""
+    if not math.isnan(low):
+        return low > stressed.chance
     claim = above_chance(stressed.clean_study([fusion]), _METRIC)
     return claim is not None and claim.interval()[0] > 0
 
@@ -175,7 +174,7 @@ def interval(values: Floats) -> tuple[float, float]:
     return low, high
 
 
-def summary_table(table: pd.DataFrame) -> pd.DataFrame:
+def summary_table(table: pd.DataFrame, seeds: int) -> pd.DataFrame:
     """Return one figure per fusion.
 
     Parameters
@@ -186,17 +185,17 @@ def summary_table(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        fusion; robustness: mean over severities and corruptions, each sensor counting the same;
-        worst: the corruption that leaves the least, and worst_robustness, its mean over severities.
-        Empty cells: there is none.
+        The columns of `Kept`; empty cells: there is no such figure.
     """
     rows = []
     for fusion, of_fusion in table.groupby("fusion", sort=False):
-        means = of_fusion[of_fusion["severity"] > 0].groupby(["sensor", "corruption"])["robustness"]
-        left = means.mean().dropna()
-        worst = left.idxmin() if len(left) else ("", "")
+        under = of_fusion[of_fusion["severity"] > 0]
+        left = under.groupby(["sensor", "corruption"])["robustness"].mean().dropna()
         rows.append(
-            {"fusion": fusion, "robustness": left.groupby("sensor").mean().mean(),
-             "worst": worst[1], "worst_robustness": left.min() if len(left) else math.nan}
+            Kept(
+                str(fusion), left.groupby("sensor").mean().mean(),
+                left.idxmin()[1] if len(left) else "", left.min() if len(left) else math.nan,
+                under["corruption"].nunique(), seeds,
+            )
         )  # fmt: skip
     return pd.DataFrame(rows, columns=list(SUMMARY_KINDS)).round(_DIGITS)

@@ -23,12 +23,16 @@ class Kept(NamedTuple):
         The corruption that leaves the least; empty: there is none.
     worst_robustness : float
         What that leaves, mean over its severities.
+    corruptions, seeds : int
+        How many there are.
     """
 
     fusion: str
     robustness: float
     worst: str
     worst_robustness: float
+    corruptions: int
+    seeds: int
 
 
 SUMMARY_KINDS: dict[str, type] = get_type_hints(Kept)

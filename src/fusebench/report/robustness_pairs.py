@@ -35,6 +35,8 @@ class StressPair(NamedTuple):
         Its 95 % interval for these trained models.
     compares : str
         What p is of: "means", or "successes" where differences over seeds are visibly not normal.
+    first_succeeded, second_succeeded : int
+        Seeds that are beyond the middle between chance and the best seed of all fusions.
     p, holm : float
         Of the fusions, trained again; NaN where it is not tested. With Holm's correction over all
         planned pairs and corruptions.
@@ -51,6 +53,8 @@ class StressPair(NamedTuple):
     fixed_low: float
     fixed_high: float
     compares: str
+    first_succeeded: int
+    second_succeeded: int
     p: float
     holm: float
     seeds: int
@@ -72,6 +76,7 @@ def turned(pair: StressPair) -> StressPair:
     return pair._replace(
         first=pair.second, second=pair.first, difference=-pair.difference,
         low=-pair.high, high=-pair.low, fixed_low=-pair.fixed_high, fixed_high=-pair.fixed_low,
+        first_succeeded=pair.second_succeeded, second_succeeded=pair.first_succeeded,
     )  # fmt: skip
 
 
@@ -90,15 +95,17 @@ def pairs_table(
     Returns
     -------
     DataFrame
-        `StressPair`s, by corruption; the last are of all together.
+        `StressPair`s, by corruption; where there are several, the last are of all together.
     """
+    names = stressed.corruptions
     rows = [
         {"corruption": name, "role": role, "first": first, "second": second, **figures}
-        for name in (*stressed.corruptions, ALL) if stressed.corruptions
+        for name in (*names, *([ALL] if len(names) > 1 else []))
+        for under in [_Under(stressed, name)]
         for role in (PLANNED, UNPLANNED)
         for first, second in pairs.get(role, ())
-        for figures in [_compared(stressed, first, second, name, margin)]
-    ]  # fmt: skip
+        for figures in [under.compared(first, second, margin)]
+    ]
     frame = pd.DataFrame(rows, columns=list(PAIR_KINDS))
     frame["holm"] = frame["holm"].astype(float)
     frame.loc[frame["role"] != PLANNED, "p"] = np.nan
@@ -107,33 +114,32 @@ def pairs_table(
     return frame.astype(PAIR_KINDS).round(_DIGITS)
 
 
-def _compared(
-    stressed: Stressed, first: str, second: str, corruption: str, margin: float | None
-) -> dict[str, Any]:
-    paired = stressed.paired(first, second, corruption)
-    again = retrained(paired) if paired.seeds > 1 else Claim(paired.difference, math.nan, math.inf)
-    compares, p = _test(stressed, first, second, corruption, margin, again)
-    ends = dict(zip(("low", "high"), again.interval(), strict=True))
-    fixed = dict(zip(("fixed_low", "fixed_high"), fixed_models(paired).interval(), strict=True))
-    return {
-        "difference": paired.difference, **ends, **fixed, "compares": compares, "p": p,
-        "seeds": paired.seeds,
-    }  # fmt: skip
+class _Under:
+    """All fusions under a corruption."""
 
+    def __init__(self, stressed: Stressed, corruption: str) -> None:
+        self._stressed = stressed
+        self._correct = {name: stressed.correct(name, corruption) for name in stressed.fusions}
+        weights = _METRIC.weights(stressed.labels)
+        values = {name: correct @ weights for name, correct in self._correct.items()}
+        nowhere = {name: np.zeros(len(seeds), bool) for name, seeds in values.items()}
+        self._seeds = seed_values(values, nowhere, stressed.chance, higher_is_better=True)
 
-def _test(
-    stressed: Stressed,
-    first: str,
-    second: str,
-    corruption: str,
-    margin: float | None,
-    again: Claim,
-) -> tuple[str, float]:
-    """Return what is compared, and its p: means, or where seeds fall apart, how many succeed."""
-    weights = _METRIC.weights(stressed.labels)
-    values = {name: stressed.correct(name, corruption) @ weights for name in (first, second)}
-    nowhere = {name: np.zeros(len(seeds), bool) for name, seeds in values.items()}
-    seeds = seed_values(values, nowhere, stressed.chance, higher_is_better=True)
-    if irregular(seeds[first], seeds[second], margin):
-        return SUCCESSES, paired_p(seeds[first].succeeded, seeds[second].succeeded)
-    return MEANS, again.p
+    def compared(self, first: str, second: str, margin: float | None) -> dict[str, Any]:
+        """Return what is known of two fusions, under the names of `StressPair`."""
+        paired = self._stressed.paired(self._correct[first], self._correct[second])
+        again = Claim(paired.difference, math.nan, math.inf)
+        if paired.seeds > 1:
+            again = retrained(paired)
+        ours, theirs = self._seeds[first], self._seeds[second]
+        apart = irregular(ours, theirs, margin)
+        ends = dict(zip(("low", "high"), again.interval(), strict=True))
+        fixed = dict(zip(("fixed_low", "fixed_high"), fixed_models(paired).interval(), strict=True))
+        return {
+            "difference": paired.difference, **ends, **fixed,
+            "compares": SUCCESSES if apart else MEANS,
+            "first_succeeded": int(ours.succeeded.sum()),
+            "second_succeeded": int(theirs.succeeded.sum()),
+            "p": paired_p(ours.succeeded, theirs.succeeded) if apart else again.p,
+            "seeds": paired.seeds,
+        }  # fmt: skip

@@ -1,6 +1,7 @@
 """What may be said of fusions under corruptions: sentences that never say more than shown."""
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -63,10 +64,10 @@ class Robustness:
     @property
     def sentences(self) -> list[str]:
         """How much each fusion keeps, and which differences between them are shown."""
-        corruptions = list(dict.fromkeys(self.pairs["corruption"]))
-        if not corruptions:
+        kept = list(self.kept.values())
+        if not any(row.corruptions for row in kept):
             return []
-        return [*_levels(self.summary, len(corruptions) - 1), *_differences(self.pairs)]
+        return [*_levels(kept), *_differences(self.pairs)]
 
 
 def label(corruption: str) -> str:
@@ -77,23 +78,29 @@ def label(corruption: str) -> str:
     return corruption_of(corruption).label if known else corruption.replace("_", " ")
 
 
-def _levels(summary: pd.DataFrame, count: int) -> Iterator[str]:
-    known = summary.dropna(subset="robustness").sort_values(
-        "robustness", ascending=False, kind="stable"
-    )
-    if len(known):
-        kept = [
-            f"{row.fusion} {100 * row.robustness:.0f} % (least under {label(row.worst)}: "
-            f"{100 * row.worst_robustness:.0f} %)"
-            for row in known.itertuples()
+def _levels(kept: Sequence[Kept]) -> Iterator[str]:
+    known = [row for row in kept if not math.isnan(row.robustness)]
+    if known:
+        seeds, count = known[0].seeds, known[0].corruptions
+        said = [
+            f"{row.fusion} {percent(row.robustness)} % (least under {label(row.worst)}: "
+            f"{percent(row.worst_robustness)} %)"
+            for row in known
         ]
         yield (
-            "Of its advantage over chance each fusion keeps under corruptions of one sensor, mean "
-            f"over {count} of them at {SEVERITIES} severities: {listed(kept)}."
+            f"Of their advantage over chance these models ({seeds} seed{'s' * (seeds > 1)}) keep, "
+            f"when one sensor is corrupted ({count} way{'s' * (count > 1)}, each at {SEVERITIES} "
+            "severities; each sensor counts the same, and one that a fusion does not see costs it "
+            f"nothing): {listed(said)}."
         )
-    lacking = summary.loc[summary["robustness"].isna(), "fusion"].tolist()
+    lacking = [row.fusion for row in kept if math.isnan(row.robustness)]
     if lacking:
         yield f"No such figure for {listed(lacking)}: at chance on clean samples."
+
+
+def percent(share: float) -> str:
+    """Return a share in whole percent; never "-0"."""
+    return f"{round(100 * share) + 0:d}"
 
 
 def _differences(pairs: pd.DataFrame) -> Iterator[str]:
@@ -103,12 +110,14 @@ def _differences(pairs: pd.DataFrame) -> Iterator[str]:
     seeds = tested[0].seeds
     if seeds < FEWEST_SEEDS:
         yield (
-            f"{seeds} seed(s) are too few to say which fusions, trained again, keep more under "
+            f"{seeds} seed(s) are too few to say which fusions, trained again, are better under "
             f"corruptions (from {FEWEST_SEEDS} on)."
         )
         return
     shown = [
-        pair if pair.difference > 0 else turned(pair) for pair in tested if pair.holm <= 1 - LEVEL
+        pair if _first_is_better(pair) else turned(pair)
+        for pair in tested
+        if pair.holm <= 1 - LEVEL
     ]
     after = f"after Holm over {len(tested)} tests"
     if not shown:
@@ -124,10 +133,21 @@ def _differences(pairs: pd.DataFrame) -> Iterator[str]:
     yield f"Shown under corruptions, {after}: {'; '.join(said)}."
 
 
+def _first_is_better(pair: StressPair) -> bool:
+    """Tell whether what is compared speaks for the first fusion."""
+    if pair.compares == SUCCESSES:
+        return pair.first_succeeded > pair.second_succeeded
+    return pair.difference > 0
+
+
 def _amount(pair: StressPair) -> str:
     """Say the corruption and by how much."""
-    how = ", by how many seeds succeed" if pair.compares == SUCCESSES else ""
+    if pair.compares == SUCCESSES:
+        return (
+            f"{label(pair.corruption)} ({pair.first_succeeded} and {pair.second_succeeded} of "
+            f"{pair.seeds} seeds succeed)"
+        )
     return (
         f"{label(pair.corruption)} ({pair.difference:+.1f} points, {100 * LEVEL:.0f} % interval "
-        f"{pair.low:+.1f} to {pair.high:+.1f}{how})"
+        f"{pair.low:+.1f} to {pair.high:+.1f})"
     )

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from fusebench.inputs.corruption import SEVERITIES, corruption_of
 from fusebench.report.drawing import STYLE_SHEET
 from fusebench.report.looks import TEXT_GREY, looks, title
+from fusebench.report.robustness_text import percent
 
 # Fusions are drawn beside each other, so that intervals do not cover one another.
 _SPREAD = 0.5
@@ -46,11 +47,15 @@ def severity_figure(table: pd.DataFrame, corruption: str, chance: float, note: s
         axes.set(xlabel=f"{known.amount} ({known.unit})", ylabel="test balanced accuracy (%)")
         figure.suptitle(
             f"{known.label[0].upper()}{known.label[1:]}\n"
-            "mean and 95 % interval over seeds; dotted: chance", fontsize=11,
+            f"{_shown(table)}; dotted: chance", fontsize=11,
         )  # fmt: skip
         axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=9)
         figure.supxlabel(note, x=0.99, ha="right", fontsize=8, color=TEXT_GREY)
     return figure
+
+
+def _shown(table: pd.DataFrame) -> str:
+    return "one seed" if table["low"].isna().all() else "mean and 95 % interval over seeds"
 
 
 def _rows(table: pd.DataFrame, fusion: str, corruption: str) -> pd.DataFrame:
@@ -92,7 +97,7 @@ def overview_figure(table: pd.DataFrame, summary: pd.DataFrame, note: str) -> Fi
         # So far below the darkest grey that black figures are legible on all.
         axes.imshow(values, cmap="Greys", vmin=0, vmax=170, aspect="auto")
         for (row, column), value in np.ndenumerate(values):
-            text = "–" if np.isnan(value) else f"{value:.0f}"
+            text = "–" if np.isnan(value) else percent(value / 100)
             axes.text(column, row, text, ha="center", va="center", fontsize=9)
         axes.axhline(len(kept) - 0.5, color="black", linewidth=1)
         axes.set_yticks(range(len(values)), [*labels, "all, each sensor the same"])

@@ -15,6 +15,7 @@ from fusebench.report.evidence import Evidence
 from fusebench.report.interaction import KINDS
 from fusebench.report.judgement import Judge, Judgement, State, lacking, undecided
 from fusebench.report.pairs import Pair
+from fusebench.report.robustness_pairs import StressPair
 from fusebench.report.roles import primary_metric
 from fusebench.report.study import SUCCESSES
 from fusebench.report.verdict import amount
@@ -164,12 +165,13 @@ def loses_more(name: str, others: Sequence[str], corruptions: Sequence[str]) -> 
 class _Change:
     """How the lead of one fusion over another changes by a corruption, in points."""
 
-    def __init__(self, corruption: str, clean: Pair, difference: float, low: float, high: float,
-                 seeds: int) -> None:  # fmt: skip
-        self.corruption, self.clean, self.seeds = corruption, clean, min(seeds, clean.seeds)
-        self.difference = difference - clean.difference
-        self._middle, self._half = difference, (high - low) / 2
-        self.irregular = clean.compares == SUCCESSES or math.isnan(self._half)
+    def __init__(self, clean: Pair, under: StressPair) -> None:
+        self.corruption, self.clean = under.corruption, clean
+        self.seeds = min(under.seeds, clean.seeds)
+        self.difference = under.difference - clean.difference
+        self._middle, self._half = under.difference, (under.high - under.low) / 2
+        apart = SUCCESSES in (clean.compares, under.compares)
+        self.irregular = apart or math.isnan(self._half)
 
     @classmethod
     def of(cls, evidence: Evidence, name: str, other: str, corruption: str) -> "_Change | None":
@@ -178,7 +180,7 @@ class _Change:
         row = evidence.robust_pair(corruption, name, other)
         if clean is None or row is None:
             return None
-        return cls(corruption, clean, row.difference, row.low, row.high, row.seeds)
+        return cls(clean, row)
 
     def interval(self, tests: int = 1) -> Interval:
         """Return the 95 % interval, of so many that hold together."""
