@@ -114,7 +114,7 @@ def test_the_one_figure_counts_each_sensor_the_same_and_names_the_worst() -> Non
 
 
 @settings(deadline=None)
-@given(st.lists(st.floats(0, 100), min_size=2, max_size=10))
+@given(st.lists(st.integers(0, 1000).map(lambda tenths: tenths / 10), min_size=2, max_size=10))
 def test_the_interval_over_seeds_is_students_within_what_can_be(values: list[float]) -> None:
     array = np.array(values)
     low, high = interval(array)
