@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import t as student
 from scipy.stats import ttest_1samp
@@ -358,6 +358,7 @@ def test_an_environment_is_one_or_a_list() -> None:
     assert found == {"device": "cpu", "processor": "p", "precision": "fp32, bf16", "torch": "2"}
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-100, 100), min_size=2, max_size=9))
 def test_an_interval_over_seeds_is_student_s(values: list[float]) -> None:
     claim = over_seeds(np.array(values))

@@ -85,7 +85,7 @@ def test_sizes_have_about_as_many_steps_as_the_params_ask_for(params: Params) ->
     assert found[0].overrides == ("split.train=0.01", "train.epochs=101")
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(cubes=st.integers(60, 400), spheres=st.integers(60, 400), epochs=st.integers(1, 50))
 def test_no_other_number_of_epochs_comes_nearer(
     params: Params, cubes: int, spheres: int, epochs: int
@@ -348,6 +348,7 @@ def test_one_size_alone_is_no_curve() -> None:
     assert "ithin" not in said
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 100), min_size=25, max_size=25))
 def test_at_most_one_size_is_marked_and_all_beyond_it_are_within(values: list[float]) -> None:
     found = results({"add": [values[place : place + 5] for place in range(0, 25, 5)]})
