@@ -21,6 +21,10 @@ Read = Callable[[Path], bytes]
 _PATIENCE = 20
 
 
+NO_STRESS = "stress.corruptions=[]"
+"""Override of experiments that ask nothing of corruptions, which take as long as a training."""
+
+
 @dataclass(frozen=True)
 class Experiment:
     """What DVC is to run.

@@ -11,7 +11,7 @@ from fusebench.errors import ArtifactError
 from fusebench.files import parse_table
 from studies.common import experiments
 from studies.common.errors import StudyError
-from studies.common.experiments import Experiment, Read, read_json
+from studies.common.experiments import NO_STRESS, Experiment, Read, read_json
 from studies.interactions.outcomes import Outcome
 from studies.interactions.plan import SOLVED, Cell
 
@@ -25,8 +25,6 @@ _LIKENESS = Path("metrics/interaction.json")
 _OF_LIKENESS = ("not_estimated", "bits", "models", "looks_like")
 # The stage that writes the last that is read here.
 _TARGET = "compare"
-# A cell asks what is solved: corruptions would take as long as the training.
-_NO_STRESS = "stress.corruptions=[]"
 
 
 def experiment_name(cell: Cell) -> str:
@@ -46,7 +44,7 @@ def run_experiment(cell: Cell) -> Read:
         DVC failed.
     """
     return experiments.run_experiment(
-        Experiment(experiment_name(cell), (*cell.overrides, _NO_STRESS), (_TARGET,)), cell.name
+        Experiment(experiment_name(cell), (*cell.overrides, NO_STRESS), (_TARGET,)), cell.name
     )
 
 

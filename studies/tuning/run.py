@@ -21,7 +21,7 @@ from fusebench.report.export import export, exported
 from fusebench.stale import stale
 from studies.common import repository
 from studies.common.errors import StudyError
-from studies.common.experiments import Experiment, Read, run_experiment
+from studies.common.experiments import NO_STRESS, Experiment, Read, run_experiment
 from studies.tuning.page import PAGE, own, write_results
 from studies.tuning.plan import SEEDS, TRIALS, Space, Subject
 from studies.tuning.search import declared_sampler, replay
@@ -162,7 +162,7 @@ class Tuning:
         overrides = kept.overrides
         seeds = f"train.seeds=[{','.join(map(str, self.seeds))}]"
         commit = repository.head(own())
-        read = self.runner(Experiment(NAME, [seeds, *overrides]), "chosen values")
+        read = self.runner(Experiment(NAME, [seeds, NO_STRESS, *overrides]), "chosen values")
         if state := stale(read):
             raise StudyError(f"experiment {NAME}: {' '.join(state.lines())}")
         experiment = {

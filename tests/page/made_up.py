@@ -34,6 +34,8 @@ NAMES = ("late", "hadamard", "late_matched")
 SEEDS = (0, 1)
 _SIDE = 8
 _STUDIED = ("learning_curve", "tuning", "robust")
+# What results of earlier versions lack.
+_OF_LATER_VERSIONS = ("pareto", "reliability", "probabilities")
 
 
 def write_samples(folder: Path, keys: Sequence[tuple[str, str]], quarter_turns: int = 1) -> None:
@@ -86,6 +88,8 @@ def write_compared(root: Path) -> Comparison:
     )
     write_json(root / "metrics/data.json", {"synthetic": True, "pairs": {"cubes": 48}})
     write_curves(curve_tables(comparison, findings, root / "plots"), root / "plots")
+    for name in _OF_LATER_VERSIONS:
+        (root / TABLES[name].path).unlink(missing_ok=True)
     for name, predictions in comparison.fusions.items():
         write_table(root / f"plots/confusion/{name}.csv", confusion_table(predictions))
     for name in _STUDIED:
@@ -124,7 +128,8 @@ def _rows() -> dict[str, list[dict[str, object]]]:
             for severity in severities
         ],
         "robustness_summary": [
-            {"fusion": name, "robustness": 0.8, "worst": "rgb_off", "worst_robustness": 0.25}
+            {"fusion": name, "robustness": 0.8, "worst": "rgb_off", "worst_robustness": 0.25,
+             "corruptions": 2, "seeds": 2}
             for name in NAMES
         ],
         "pareto": [

@@ -183,12 +183,14 @@ def test_confusion_has_a_table_per_fusion_with_shares_of_the_rows(sources: Sourc
 def test_robustness_begins_with_the_clean_samples_in_every_chart(all_sources: Sources) -> None:
     page = _read("robustness", all_sources)
     specs = _specs(page)
-    assert [heading.text for heading in page.all("h3")] == ["range noise (lidar)", "rgb off (rgb)"]
+    headings = [heading.text for heading in page.all("h3")]
+    assert [heading.partition(" (")[0] for heading in headings] == ["Noise on ranges", "Camera off"]
+    assert all(heading.endswith(")") for heading in headings)
     for spec in specs.values():
         rows = spec["data"]["values"]
         assert [row["severity"] for row in rows if row["fusion"] == "late"] == [0, 1, 2, 3, 4]
     row = next(row for row in page.all("tr") if row.attributes.get("data-fusion") == "hadamard")
-    assert row.text == "hadamard0.800rgb off0.250"
+    assert row.text == "hadamard0.800camera off0.250"
 
 
 def test_cost_marks_the_front_of_each_kind(all_sources: Sources) -> None:

@@ -294,7 +294,8 @@ def test_the_chosen_values_become_overrides_of_one_experiment() -> None:
     (experiment,) = runner.ran
     assert experiment.name == "tuned"
     assert experiment.targets == ()
-    seeds, *overrides = experiment.overrides
+    seeds, no_stress, *overrides = experiment.overrides
+    assert no_stress == "stress.corruptions=[]"
     assert seeds == "train.seeds=[0,1,2,3,4,5,6,7,8,9]"
     kept = read_kept()
     assert overrides == kept.overrides

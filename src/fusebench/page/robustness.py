@@ -23,6 +23,7 @@ from fusebench.page.markup import Markup, joined, table
 from fusebench.page.sources import Sources
 from fusebench.page.stored import TABLES
 from fusebench.report.looks import title
+from fusebench.report.robustness_text import label
 
 CLEAN = "clean"
 
@@ -48,7 +49,6 @@ def robustness(sources: Sources) -> Markup:
 
 
 def _chart(name: str, rows: pd.DataFrame, scale: Spec, number: int) -> Chart:
-    sensor = str(rows["sensor"].iloc[-1])
     rows = with_titles(rows)
     rows["said"] = [
         _amount(amount, unit)
@@ -63,9 +63,17 @@ def _chart(name: str, rows: pd.DataFrame, scale: Spec, number: int) -> Chart:
     y = axis("balanced_accuracy", "balanced accuracy (%)", scale=scale)
     spec: Spec = {"height": 220, "layer": [spread(BAR, x, y), *lines(x, y, told)]}
     columns = ["model", "fusion", "severity", "said", "balanced_accuracy", "low", "high"]
-    called = f"{title(name)} ({sensor})" if sensor else title(name)
-    label = f"Balanced accuracy by severity of {called}, a line per fusion"
-    return Chart(f"robustness-{number}", rows[columns], spec, label, called)
+    called = _called(name, rows)
+    alt = f"Balanced accuracy by severity of {called}, a line per fusion"
+    return Chart(f"robustness-{number}", rows[columns], spec, alt, called)
+
+
+def _called(name: str, rows: pd.DataFrame) -> str:
+    """Return how a corruption is called, with its amounts: "Noise on ranges (0.1, 1 m)"."""
+    worse = rows[rows["severity"] > 0].drop_duplicates("severity")
+    amounts = ", ".join(f"{amount:g}" for amount in worse["amount"].tolist())
+    words = label(name)
+    return f"{words[0].upper()}{words[1:]} ({amounts} {worse['unit'].iloc[0]})"
 
 
 def _amount(amount: float, unit: str) -> str:
@@ -78,14 +86,15 @@ def _summary(sources: Sources) -> list[Markup]:
     if rows.empty:
         return []
     lines = [
-        (row["fusion"], [title(row["fusion"]), figure(row["robustness"], 3), title(row["worst"]),
+        (row["fusion"], [title(row["fusion"]), figure(row["robustness"], 3), label(row["worst"]),
                          figure(row["worst_robustness"], 3)])
         for row in rows.to_dict("records")
     ]  # fmt: skip
     head = ["fusion", "robustness", "worst corruption", "robustness there"]
     how = (
         "Robustness: of what a fusion has above chance on clean samples, the share that is left, "
-        "mean over corruptions and severities. Empty: it is not shown to be above chance."
+        "mean over corruptions and severities, each sensor counting the same. Empty: not shown "
+        "to be above chance."
     )
     return [table(head, lines, label="Robustness of each fusion"), note(how)]
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, FormatStrFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FormatStrFormatter, FuncFormatter, LogLocator, NullLocator
 
 from fusebench.report.drawing import STYLE_SHEET
 from fusebench.report.looks import GREY, looks, note, title
@@ -130,8 +130,16 @@ def _draw(axes: Axes, panel: Panel, names: Sequence[str], table: pd.DataFrame) -
     axes.set_xlim(table[panel.cost].min() / 1.6, table[panel.cost].max() * 1.8)
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    axes.xaxis.set_major_formatter(FuncFormatter(_short))
     axes.set_xlabel(panel.label)
+
+
+def _short(value: float, _position: int) -> str:
+    """Return a tick's label: 200k, 5M; below a thousand as it is."""
+    for size, letter in ((1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"
 
 
 def _scale_nll(axes: Axes, table: pd.DataFrame) -> None:

@@ -128,4 +128,4 @@ def _summary(result: Result, probabilities: pd.DataFrame | None) -> str:
     after = metric.text(float(rows["scaled_calibration_error"].mean()))
     bounded = int(rows["temperature"].isin((LOWEST, HIGHEST)).sum())
     held = f" ({bounded} at bound)" if bounded else ""
-    return f"T {rows['temperature'].mean():.2f}{held}: {before} → {after}"
+    return f"T {rows['temperature'].mean():.2f}{held}\n{before} → {after}"
