@@ -145,9 +145,7 @@ def test_screen_shows_the_primary_metric_then_those_that_fit(
     assert "in %: val accuracy, balanced accuracy; in nats: val loss, NLL." in note
     assert "selected on val" in note
     others = [
-        metric.label
-        for name, metric in METRICS.items()
-        if name not in ("balanced_accuracy", "f1", "nll")
+        metric.label for name, metric in METRICS.items() if name not in ("balanced_accuracy", "nll")
     ]
     name = comparison_table(comparison)["Results"].iloc[0]
     assert note.endswith(f"Only in comparison.csv: {', '.join(others)}. Results {name}.")
