@@ -2,7 +2,8 @@
 
 Sets the fusions of `fusions` side by side under each corruption: metrics/robustness.csv has a row
 per fusion, corruption and severity, metrics/robustness_summary.csv a row per fusion,
-metrics/robustness_pairs.csv one per corruption and two fusions; pictures in plots/stress/.
+metrics/robustness_pairs.csv one per corruption and two fusions, metrics/stress/<fusion>.csv one per
+corruption, severity and seed; pictures in plots/stress/.
 """
 
 from pathlib import Path
@@ -25,7 +26,12 @@ def main() -> None:
     from fusebench.files import write_table
     from fusebench.report.drawing import save
     from fusebench.report.origin import origin_of
-    from fusebench.report.robustness import Stressed, robustness_table, summary_table
+    from fusebench.report.robustness import (
+        Stressed,
+        robustness_table,
+        stress_table,
+        summary_table,
+    )
     from fusebench.report.robustness_files import PAIRS, SUMMARY, TABLE
     from fusebench.report.robustness_pairs import pairs_table
     from fusebench.report.robustness_text import Robustness
@@ -45,7 +51,10 @@ def main() -> None:
     origin = origin_of(stressed.first.info["synthetic"], stressed.first.info.get("task"))
     note = f"{origin} samples, {len(stressed.first.seeds)} seed(s)"
     figures = severity_figures(table, summary, stressed.chance, note)
-    with replace_outputs([Path("plots/stress")], [TABLE, SUMMARY, PAIRS]) as (folder, *files):
+    folders = [Path("plots/stress"), Path("metrics/stress")]
+    with replace_outputs(folders, [TABLE, SUMMARY, PAIRS]) as (folder, of_fusions, *files):
+        for name, of in stressed.fusions.items():
+            write_table(of_fusions / f"{name}.csv", stress_table(of))
         for name, figure in figures.items():
             save(figure, folder / f"{name}.png")
         for path, made in zip(files, (table, summary, pairs), strict=True):

@@ -1,8 +1,7 @@
 """Stage stress@<fusion>: python src/stress.py late
 
 Puts the kept models of a fusion under stress: test samples of which one sensor is corrupted, by
-each of stress.corruptions at four severities. Keeps the logits in stress/<fusion>/,
-and what they are worth in metrics/stress/<fusion>.csv.
+each of stress.corruptions at four severities. Keeps the logits in stress/<fusion>/.
 """
 
 from pathlib import Path
@@ -31,10 +30,8 @@ def main() -> None:
     from fusebench.stress.stress import stress_fusion
 
     samples, manifest = open_samples(Path("data/samples")), read_manifest(Path("data/split.csv"))
-    folder, figures = Path("stress") / fusion, Path("metrics/stress") / f"{fusion}.csv"
-    stress_fusion(
-        Path("models") / fusion, samples, manifest, prepare(runtime), names, folder, figures
-    )
+    folder = Path("stress") / fusion
+    stress_fusion(Path("models") / fusion, samples, manifest, prepare(runtime), names, folder)
     print(f"{fusion}: logits under {len(names)} corruptions in {folder}/")
 
 

@@ -86,7 +86,8 @@ class Results:
 
     def _row(self, size: Kept, fusion: str, is_enough: bool) -> LearningRow:
         accuracy = over_seeds(self.values(size, fusion))
-        low, high = accuracy.interval()
+        # A balanced accuracy is between 0 and 100.
+        low, high = np.clip(accuracy.interval(), 0, 100).tolist()
         return LearningRow(
             fusion, size["train_samples"], size["share"], size["epochs"], size["steps"],
             self.seeds, accuracy.difference, low, high,

@@ -13,9 +13,17 @@ from scipy import stats
 from tests.parts import answers, part_of
 
 from fusebench.errors import ArtifactError
+from fusebench.evaluation.metrics import METRICS
 from fusebench.inputs.corruption import Condition
 from fusebench.prediction.predictions import PartPredictions
-from fusebench.report.robustness import ALL, Stressed, interval, robustness_table, summary_table
+from fusebench.report.robustness import (
+    ALL,
+    Stressed,
+    interval,
+    robustness_table,
+    stress_table,
+    summary_table,
+)
 from fusebench.report.robustness_pairs import PAIR_KINDS, StressPair, pairs_table
 from fusebench.report.robustness_text import Robustness, label
 from fusebench.report.roles import PLANNED, UNPLANNED
@@ -128,6 +136,21 @@ def test_the_interval_over_seeds_is_students_within_what_can_be(values: list[flo
 def test_one_seed_has_no_interval() -> None:
     table = robustness_table(Stressed({"late": made_up("late", {}, seeds=1)}))
     assert table[["low", "high"]].isna().all(axis=None)
+
+
+def test_the_table_of_a_fusion_says_what_its_answers_are_worth_seed_by_seed() -> None:
+    fusion = made_up("late", {"rgb_off": [3, 6, 9, 12]}, seeds=3)
+    table = stress_table(fusion)
+    assert len(table) == 13 * 3
+    for row in table.to_dict("records"):
+        place = fusion.conditions.index(Condition(row["corruption"], row["severity"]))
+        part = fusion.seeds[row["seed"]][place]
+        for name in ("balanced_accuracy", "nll"):
+            value = METRICS[name].function(part, fusion.positive)
+            assert row[name] == pytest.approx(value, abs=1e-6)
+    last = table[(table["corruption"] == "rgb_off") & (table["severity"] == 4)]
+    assert set(last["amount"]) == {100.0}
+    assert set(last["unit"]) == {"%"}
 
 
 # --- Two fusions ---

@@ -58,7 +58,7 @@ def _classes(metrics: dict[str, Any]) -> str:
     return ", ".join(f"{count} × {name}" for name, count in classes.items())
 
 
-MFLOPS = "MFLOPs per Sample"
+MFLOPS, MEMORY = "MFLOPs per Sample", "Memory (MB)"
 # The notebook's eight, now computed; then the test metrics; then the last.
 FIRST = (
     Column("Model", str, lambda result: result.name, "model", lambda name: name.replace("_", " ")),
@@ -68,7 +68,7 @@ FIRST = (
     Column("Parameters", int, lambda row: row.metrics["parameters"], "parameters", "{:,}".format),
     Column("Time (s/epoch)", float, _measured("measured", "seconds_per_epoch", "median"),
            "s per epoch", "{:.2f}".format),
-    Column("Memory (MB)", float, _measured("cost", "step_mb"), "MB", "{:.0f}".format),
+    Column(MEMORY, float, _measured("cost", "step_mb"), "MB", "{:.0f}".format),
     Column("Accuracy", float, _val("accuracy"), "val accuracy", "{:.2f}".format),
     Column("Accuracy Deviation", float, _val("accuracy", "deviation")),
 )  # fmt: skip

@@ -199,3 +199,26 @@ def summary_table(table: pd.DataFrame, seeds: int) -> pd.DataFrame:
             )
         )  # fmt: skip
     return pd.DataFrame(rows, columns=list(SUMMARY_KINDS)).round(_DIGITS)
+
+
+def stress_table(predictions: StressPredictions) -> pd.DataFrame:
+    """Return what the answers of a fusion are worth under each condition, seed by seed.
+
+    Returns
+    -------
+    DataFrame
+        corruption, severity, amount, unit, seed; balanced_accuracy in percent, nll in nats.
+    """
+    rows = [
+        {
+            "corruption": condition.corruption, "severity": condition.severity,
+            "amount": condition.amount,
+            "unit": corruption_of(condition.corruption).unit if condition.severity else "",
+            "seed": seed,
+            **{name: METRICS[name].function(parts[place], predictions.positive)
+               for name in ("balanced_accuracy", "nll")},
+        }
+        for place, condition in enumerate(predictions.conditions)
+        for seed, parts in predictions.seeds.items()
+    ]  # fmt: skip
+    return pd.DataFrame(rows).round(_DIGITS)

@@ -13,7 +13,7 @@ from rich.table import Table
 from fusebench.evaluation.metrics import METRICS, Metric
 from fusebench.files import parse_table
 from fusebench.prediction.predictions import BASELINES
-from fusebench.report.columns import FIRST, LAST, MFLOPS, Column
+from fusebench.report.columns import FIRST, LAST, MEMORY, MFLOPS, Column
 from fusebench.report.results import Comparison, Result
 from fusebench.report.roles import primary_metric
 
@@ -165,10 +165,12 @@ def _is_at_chance(table: pd.DataFrame, metric: Metric) -> "pd.Series[bool]":
 
 
 def _texts(table: pd.DataFrame, columns: Sequence[Column]) -> dict[str, "pd.Series[str]"]:
+    # Earlier tables have the memory of the whole process there.
+    other = {MEMORY} if MFLOPS not in table else set()
     return {
         column.heading: _text(table[column.name], column.text)
         for column in columns
-        if column.heading and column.name in table
+        if column.heading and column.name in table and column.name not in other
     }
 
 
@@ -197,8 +199,7 @@ def _note(table: pd.DataFrame, shown: Sequence[Metric]) -> str:
 
 
 def _note_on_memory(table: pd.DataFrame) -> str:
-    # Earlier tables have that of the whole process.
-    return " MB: held at most in a training step." if {MFLOPS, "Memory (MB)"} <= {*table} else ""
+    return " MB: held at most in a training step." if {MFLOPS, MEMORY} <= {*table} else ""
 
 
 def _note_on_results(table: pd.DataFrame) -> str:

@@ -1,6 +1,6 @@
 """Stage stress: the logits that each trained model of a fusion gives for corrupted test samples."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +8,8 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from fusebench.aside import replace_outputs
+from fusebench.aside import replace_folder
 from fusebench.device import Device
-from fusebench.evaluation.metrics import METRICS
-from fusebench.files import write_table
 from fusebench.inputs.augmented import CorruptedInputs
 from fusebench.inputs.corruption import Condition, corrupted, corruption_of
 from fusebench.inputs.inputs import Inputs, PartInputs, maps_bytes
@@ -28,9 +26,6 @@ Logits = npt.NDArray[np.float32]
 
 # As stage predict: larger batches are slower.
 _BATCH = 32
-# Digits of the figures; beyond these they are the processor's.
-_DIGITS = 6
-_METRICS = ("balanced_accuracy", "nll")
 
 
 def stress_fusion(
@@ -40,18 +35,14 @@ def stress_fusion(
     device: Device,
     names: Sequence[str],
     folder: Path,
-    figures: Path,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Predict corrupted test samples with every seed's model; keep the logits, and what they are.
+    """Predict corrupted test samples with every seed's model; keep the logits in `folder`.
 
     Parameters
     ----------
     names : sequence of str
         Of the corruptions.
-    folder, figures : Path
-        What is written: the logits as `stored` has them, and a table of a row per condition and
-        seed.
     say : callable
         Shows a line.
 
@@ -73,9 +64,8 @@ def stress_fusion(
             for seed, of_seed in zip(seeds, logits, strict=True)
         },
     )
-    with replace_outputs([folder], [figures]) as (aside, table):
+    with replace_folder(folder) as aside:
         write_stress(aside, predictions)
-        write_table(table, stress_table(predictions))
 
 
 def _logits(
@@ -118,34 +108,3 @@ def _inputs(kept: KeptModels, rows: pd.DataFrame, condition: Condition) -> PartI
         return CorruptedInputs(samples, rows, lidar, names, device, lambda _: [condition])
     befell = corrupted(samples, rows, [[condition]] * len(rows), ())
     return Inputs.load(befell, befell.table, lidar, names, device)
-
-
-def stress_table(predictions: StressPredictions) -> pd.DataFrame:
-    """Return what the answers under each condition are worth.
-
-    Returns
-    -------
-    DataFrame
-        corruption, severity, amount, unit, seed; balanced_accuracy in percent, nll in nats.
-    """
-    return pd.DataFrame(
-        [
-            {**described(condition), "seed": seed, **_figures(part, predictions.positive)}
-            for place, condition in enumerate(predictions.conditions)
-            for seed, parts in predictions.seeds.items()
-            for part in parts[place : place + 1]
-        ]
-    )
-
-
-def described(condition: Condition) -> Mapping[str, str | int | float]:
-    """Return the cells that name a condition in tables."""
-    unit = corruption_of(condition.corruption).unit if condition.severity else ""
-    return {
-        "corruption": condition.corruption, "severity": condition.severity,
-        "amount": condition.amount, "unit": unit,
-    }  # fmt: skip
-
-
-def _figures(part: PartPredictions, positive: int) -> dict[str, float]:
-    return {name: round(METRICS[name].function(part, positive), _DIGITS) for name in _METRICS}
