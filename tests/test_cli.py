@@ -651,7 +651,7 @@ def test_a_fusion_without_an_entry_in_override_is_named(
     names = registry.names()
     for count in range(len(names) + 1):
         entries = "".join(f"  {name}:\n    lr:\n" for name in names[:count])
-        rest = tail[tail.index("compare:") :]
+        rest = tail[tail.index("stress:") :]
         listed = f"override:\n{entries}" if entries else "override: {}\n"
         path.write_text(f"{head}{listed}{rest}", "utf-8")
         before = checked(project)

@@ -146,7 +146,8 @@ def check_params() -> None:
     Raises
     ------
     StudyError
-        A fusion has settings of its own, or another stem than the notebook's.
+        A fusion has settings of its own, or another stem than the notebook's; or training samples
+        are corrupted.
     """
     params = load(PARAMS_FILE, Params)
     own = [
@@ -161,6 +162,9 @@ def check_params() -> None:
         raise StudyError(
             f"{PARAMS_FILE}: model.stem = '{params.model.stem}': must be notebook for this study"
         )
+    if params.train.augment:
+        named = list(params.train.probabilities)
+        raise StudyError(f"{PARAMS_FILE}: train.augment names {named}: must be [] for this study")
 
 
 def _listed(values: Sequence[object]) -> str:

@@ -260,7 +260,7 @@ def test_tables_mark_what_is_at_chance_and_say_what_the_mark_means(
     text = " ".join(shown.split())
     assert (
         "*: at chance, not shown to be better than an answer that does not look at the sample "
-        "(balanced accuracy 50.00 %, F1 33.33 %, NLL 0.5004 nats); the majority class, which does "
+        "(balanced accuracy 50.00 %, NLL 0.5004 nats); the majority class, which does "
         "not look, is not marked."
     ) in text
     assert "Collapsed seeds answer one class for every test sample: hadamard 2 × cubes." in text

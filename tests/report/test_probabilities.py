@@ -116,7 +116,7 @@ def test_the_picture_has_a_panel_of_each_that_looks_and_says_what_scaling_does(
     late = titles["late"]
     count = int(own.sum())
     after = table[own]["scaled_calibration_error"].mean()
-    assert f"T {HIGHEST:.2f} ({count} at bound): ECE" in late.get_title()
+    assert f"T {HIGHEST:.2f} ({count} at bound)\nECE" in late.get_title()
     assert f"→ {after:.2f} %" in late.get_title()
     for number, drawn in enumerate(late.collections):
         rows = bins[(bins["fusion"] == "late") & (bins["scaled"] == number)]

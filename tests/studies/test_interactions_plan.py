@@ -137,7 +137,8 @@ def test_all_that_decides_a_training_is_set_or_refused(params_text: str) -> None
     set_keys = {
         ".".join(one.partition("=")[0].split(".")[:2]) for one in CELLS[0].overrides if "." in one
     }
-    assert keys - set_keys == {"data.on_bad_sample", "data.limits"}
+    refused = {"train.augment"}
+    assert keys - set_keys - refused == {"data.on_bad_sample", "data.limits"}
 
 
 @pytest.mark.parametrize(
@@ -145,11 +146,16 @@ def test_all_that_decides_a_training_is_set_or_refused(params_text: str) -> None
     [
         ("override", {"concat": {"lr": 0.0003}}, "override.concat.lr is set; all fusions are to"),
         ("model", {"stem": "resnet18", "weights": None}, "model.stem = 'resnet18': must be noteb"),
+        (
+            "train",
+            {"augment": [{"corruption": "rgb_off", "probability": 0.1}]},
+            "train.augment names ['rgb_off']: must be [] for this study",
+        ),
     ],
 )
 def test_params_that_no_cell_sets_are_refused(
     section: str,
-    value: object,
+    value: dict[str, Any],
     said: str,
     params_text: str,
     tmp_path: Path,
@@ -159,7 +165,8 @@ def test_params_that_no_cell_sets_are_refused(
     params = yaml12.load(params_text)
     Path("params.yaml").write_text(yaml.safe_dump(params), "utf-8")
     plan.check_params()
-    Path("params.yaml").write_text(yaml.safe_dump(params | {section: value}), "utf-8")
+    changed = params[section] | value if section == "train" else value
+    Path("params.yaml").write_text(yaml.safe_dump(params | {section: changed}), "utf-8")
     with pytest.raises(StudyError) as caught:
         plan.check_params()
     assert str(caught.value).startswith(f"params.yaml: {said}")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from tests.project import ROOT
 from tests.training.test_kept import SETTINGS, Killed, kill_after, train
 
 from fusebench.config import load
@@ -102,6 +103,7 @@ def _with_copied_corruptions(monkeypatch: pytest.MonkeyPatch, folder: Path) -> P
 def test_only_the_code_of_corruptions_that_are_used_decides(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.chdir(ROOT)
     copy = _with_copied_corruptions(monkeypatch, tmp_path)
     before = code_digest("add", ["rgb_off"])
     assert before == loaded_code("add", ["rgb_off"])
