@@ -77,17 +77,17 @@ calibration: setup  ## simulate how often the statistics err (a quarter of an ho
 interactions: setup  ## train all fusions on tasks of one sensor and of both (hours; goes on); CELLS="xor match" AGAIN=1
 	@python studies/interact.py $(CELLS) $(if $(AGAIN),--again)
 
-learning-curve: setup  ## train all fusions on fewer and more samples (half an hour; goes on); SHARES="0.01 0.02" AGAIN=1
+learning-curve: setup  ## train all fusions on fewer and more samples (an hour at most; goes on); SHARES="0.01 0.02" AGAIN=1
 	$(call unlocked)
 	@dvc repro extract
 	@python studies/learn.py $(SHARES) $(if $(AGAIN),--again)
 
-robust: setup  ## train all fusions on corrupted samples, too: what that buys (an hour; goes on); RECIPES=dropout AGAIN=1
+robust: setup  ## train all fusions on corrupted samples, too: what that buys (an hour at most; goes on); RECIPES=dropout AGAIN=1
 	$(call unlocked)
 	@dvc repro robustness
 	@python studies/robust_training.py $(RECIPES) $(if $(AGAIN),--again)
 
-tune: setup-dev  ## give each fusion the same budget of learning rate, schedule, epochs (an hour or less; goes on); TRIALS=12 SEEDS=5
+tune: setup-dev  ## give each fusion the same budget of learning rate, schedule, epochs (an hour at most; goes on); TRIALS=12 SEEDS=5
 	$(call unlocked)
 	@dvc repro split check_inputs
 	@python studies/tune.py $(if $(TRIALS),--trials $(TRIALS)) $(if $(SEEDS),--seeds $(SEEDS))

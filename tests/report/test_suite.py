@@ -69,7 +69,7 @@ def _line(row: SuiteRow) -> str:
          "line 2: seeds = 'ten': must be int"),
         (f"{HEADER}\n{_line(ROW._replace(task=''))}\n", "line 2: task is empty"),
         (f"{HEADER}\n{_line(ROW)}\n{_line(ROW)}\n",
-         "line 3: a second row of this fusion in this cell"),
+         "line 3: a second row of "),
         (f"{HEADER}\n{_line(ROW._replace(seeds=0))}\n", "line 2: seeds = 0: must be 1 or more"),
         (f"{HEADER}\n{_line(ROW._replace(solved=11))}\n",
          "line 2: solved = 11: must be between 0 and seeds, 10"),

@@ -76,7 +76,7 @@ def test_what_can_be_is_read_as_it_is(
         (f"{HEADER}\nconcat,0.1\n", "line 2 has 2 cells, the header has 10"),
         (f"{HEADER}\n{_line(ROW).replace(',30,', ',many,')}\n",
          "line 2: epochs = 'many': must be int"),
-        (f"{HEADER}\n{_line(ROW)}\n{_line(ROW)}\n", "line 3: a second row of this fusion"),
+        (f"{HEADER}\n{_line(ROW)}\n{_line(ROW)}\n", "line 3: a second row of concat"),
         (f"{HEADER}\n{_line(ROW._replace(fusion=''))}\n", "line 2: fusion = empty: must be a name"),
         (f"{HEADER}\n{_line(ROW._replace(lr=0.0))}\n", "line 2: lr = 0.0: must be above 0"),
         (f"{HEADER}\n{_line(ROW._replace(schedule='step'))}\n",

@@ -6,7 +6,7 @@ before anything is made of it, so that every fusion meets the same.
 
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
@@ -90,10 +90,22 @@ class Corruption(ABC):
 
 
 def names() -> list[str]:
-    """Return the names of all corruptions, sorted."""
-    return sorted(
-        path.stem for path in _FOLDER.glob("*.py") if not path.name.startswith(("_", "."))
-    )
+    """Return the names of all corruptions, sorted.
+
+    Raises
+    ------
+    ParamsError
+        A file has a name that stands for something else.
+    """
+    files = [path for path in _FOLDER.glob("*.py") if not path.name.startswith(("_", "."))]
+    found = sorted(path.stem for path in files)
+    for name in found:
+        if name in _TAKEN:
+            raise ParamsError(
+                f"src/fusebench/corruptions/{name}.py: must have another name than "
+                f"{', '.join(_TAKEN)}, which stand for something else"
+            )
+    return found
 
 
 def checked_name(name: str) -> str:
@@ -160,6 +172,10 @@ class Condition:
             return 0.0
         return corruption_of(self.corruption).severities[self.severity - 1]
 
+    def befall(self, recording: Recording) -> Reading:
+        """Return what the sensor records under it."""
+        return corruption_of(self.corruption).corrupt(recording, self.amount)
+
 
 def corrupted(
     samples: Samples,
@@ -188,27 +204,27 @@ def corrupted(
     """
     at = rows["row"].to_numpy()
     others = at if pool is None else pool["row"].to_numpy()
-    made: dict[str, Reading] = {
-        "rgb": samples.images(at).copy(),
-        "lidar": samples.ranges(at).copy(),
-    }
-    read: dict[str, Callable[[Rows], Reading]] = {"rgb": samples.images, "lidar": samples.ranges}
+    read: Mapping[str, Callable[[Rows], Reading]] = {
+        "rgb": samples.images, "lidar": samples.ranges,
+    }  # fmt: skip
+    made = {sensor: readings(at).copy() for sensor, readings in read.items()}
     geometry = LidarGeometry.of(samples)
     for place, (digest, conditions) in enumerate(zip(rows["digest"], chosen, strict=True)):
-        for condition in conditions:
-            if not condition.severity:
-                continue
-            corruption = corruption_of(condition.corruption)
+        for condition in filter(_befalls, conditions):
+            sensor = corruption_of(condition.corruption).sensor
             words = (*seeds, condition.corruption, condition.severity, digest)
             draw = np.random.default_rng(derive_seed("corruption", *words))
-            another = partial(_another, read[corruption.sensor], int(at[place]), others, draw)
-            readings = made[corruption.sensor]
-            recording = Recording(readings[place], geometry, draw, another)
-            readings[place] = corruption.corrupt(recording, condition.amount)
+            another = partial(_another, read[sensor], int(at[place]), others, draw)
+            recording = Recording(made[sensor][place], geometry, draw, another)
+            made[sensor][place] = condition.befall(recording)
     table = rows.reset_index(drop=True).assign(row=np.arange(len(rows)))
     return Samples(
         made["rgb"], made["lidar"], samples.azimuth, samples.zenith, table, samples.dataset
     )
+
+
+def _befalls(condition: Condition) -> bool:
+    return condition.severity > 0
 
 
 def _another(

@@ -1,7 +1,6 @@
 """A comparison copied to a folder: its tables, its pictures and what may be said of it."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from fusebench.aside import replace_folder
@@ -13,6 +12,7 @@ from fusebench.report.interaction import INTERACTION
 from fusebench.report.pairs import PAIRS
 from fusebench.report.probabilities import PROBABILITIES
 from fusebench.report.results import SOURCES
+from fusebench.report.stored import read_if_there
 from fusebench.report.table import TABLE, markdown_table
 
 PICTURES = ("best", "metrics", "confusion", "pairs", "precision_recall", "roc", "training")
@@ -49,8 +49,8 @@ def export(read: Callable[[Path], bytes], folder: Path) -> None:
         for path in FILES:
             (aside / path.name).write_bytes(read(path))
         for path in NEWER:
-            with suppress(ArtifactError, FileNotFoundError):
-                (aside / path.name).write_bytes(read(path))
+            if (content := read_if_there(read, path)) is not None:
+                (aside / path.name).write_bytes(content)
         findings = Findings.read(read)
         if findings.interaction:
             (aside / INTERACTION.name).write_bytes(read(INTERACTION))

@@ -18,6 +18,7 @@ from fusebench.errors import REMEDY, ArtifactError
 from fusebench.files import write_json
 from fusebench.prediction.predictions import FusionPredictions, PartPredictions
 from fusebench.report.results import Comparison, Result
+from fusebench.report.stored import read_if_there
 from fusebench.report.suite import SuiteRow, advice
 from fusebench.sealed import checked
 from fusebench.statistics.answers import Answers
@@ -251,11 +252,8 @@ def read_interaction(read: Callable[[Path], bytes]) -> Interaction | None:
     ArtifactError
         It is broken.
     """
-    try:
-        content = read(INTERACTION)
-    except (ArtifactError, FileNotFoundError):
-        return None
-    return parse_interaction(content)
+    content = read_if_there(read, INTERACTION)
+    return None if content is None else parse_interaction(content)
 
 
 def parse_interaction(content: bytes) -> Interaction:

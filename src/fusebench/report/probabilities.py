@@ -10,12 +10,12 @@ from typing import NamedTuple, get_type_hints
 
 import pandas as pd
 
-from fusebench.errors import ArtifactError
 from fusebench.evaluation.metrics import METRICS
 from fusebench.evaluation.temperature import fit_temperature, scaled
 from fusebench.files import parse_table
 from fusebench.prediction.predictions import PartPredictions
 from fusebench.report.results import Comparison
+from fusebench.report.stored import read_if_there
 
 PROBABILITIES = Path("metrics/probabilities.csv")
 _DIGITS = 6
@@ -113,9 +113,8 @@ def read_probabilities(read: Callable[[Path], bytes]) -> pd.DataFrame | None:
     ArtifactError
         It is broken.
     """
-    try:
-        content = read(PROBABILITIES)
-    except (ArtifactError, FileNotFoundError):
+    content = read_if_there(read, PROBABILITIES)
+    if content is None:
         return None
     return _typed(parse_table(PROBABILITIES, content.decode(), PROBABILITY_KINDS))
 

@@ -8,7 +8,6 @@ from typing import Self
 
 import pandas as pd
 
-from fusebench.errors import ArtifactError
 from fusebench.files import parse_table
 from fusebench.inputs.corruption import SEVERITIES, corruption_of, names
 from fusebench.report.recommendation import listed
@@ -16,6 +15,7 @@ from fusebench.report.robustness import ALL
 from fusebench.report.robustness_files import PAIRS, SUMMARY, SUMMARY_KINDS, Kept
 from fusebench.report.robustness_pairs import PAIR_KINDS, StressPair, stress_pairs, turned
 from fusebench.report.roles import PLANNED
+from fusebench.report.stored import read_if_there
 from fusebench.report.study import SUCCESSES
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
 
@@ -47,12 +47,12 @@ class Robustness:
         ArtifactError
             A file is broken.
         """
-        try:
-            texts = [read(path).decode() for path in (SUMMARY, PAIRS)]
-        except (ArtifactError, FileNotFoundError):
+        summary, pairs = (read_if_there(read, path) for path in (SUMMARY, PAIRS))
+        if summary is None or pairs is None:
             return None
         return cls(
-            parse_table(SUMMARY, texts[0], SUMMARY_KINDS), parse_table(PAIRS, texts[1], PAIR_KINDS)
+            parse_table(SUMMARY, summary.decode(), SUMMARY_KINDS),
+            parse_table(PAIRS, pairs.decode(), PAIR_KINDS),
         )
 
     @property

@@ -1,5 +1,6 @@
 """Metrics and measurements as the stages before wrote them, checked as they are read."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -155,3 +156,17 @@ def _value(metric: Metric) -> Any:
     """Return the type of a metric's value: a number within its bounds."""
     low, high = metric.bounds
     return Annotated[float, Field(ge=low, le=high)]
+
+
+def read_if_there(read: Callable[[Path], bytes], path: Path) -> bytes | None:
+    """Return a file's content; None where there is none, as in a commit of an earlier version.
+
+    Parameters
+    ----------
+    read : callable
+        Gives the content of a file by its path.
+    """
+    try:
+        return read(path)
+    except (ArtifactError, FileNotFoundError):
+        return None

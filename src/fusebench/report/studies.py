@@ -1,13 +1,14 @@
 """Tables that studies keep in git, for the report: read with what is wrong, and how to mend it."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 import pandas as pd
 
 from fusebench.errors import ArtifactError
-from fusebench.files import read_table, write_table
+from fusebench.files import parse_table, read_table, write_table
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
@@ -41,19 +42,49 @@ def read_rows(
     ArtifactError
         The file is missing or broken, or says what cannot be.
     """
-    remedy = f"'git restore {path}' mends it"
     kinds = get_type_hints(kind)
-    try:
+    with _advice(path):
         table = read_table(path, kinds)
+    return _checked_rows(table, path, kind, key, wrong)
+
+
+def parse_rows(
+    text: str, path: Path, kind: type[Row], key: Sequence[str], wrong: Callable[[Row], str]
+) -> list[Row]:
+    """Return the rows that the text of such a table holds; see `read_rows`."""
+    with _advice(path):
+        table = parse_table(path, text, get_type_hints(kind))
+    return _checked_rows(table, path, kind, key, wrong)
+
+
+@contextmanager
+def _advice(path: Path) -> Iterator[None]:
+    """Advise what mends a study's table."""
+    try:
+        yield
     except ArtifactError as error:
         # Its advice is for what a stage wrote.
-        raise ArtifactError(f"{str(error).rpartition(';')[0]}; {remedy}") from None
+        raise ArtifactError(f"{str(error).rpartition(';')[0]}; {_remedy(path)}") from None
+
+
+def _remedy(path: Path) -> str:
+    return f"'git restore {path}' mends it"
+
+
+def _checked_rows(
+    table: pd.DataFrame,
+    path: Path,
+    kind: type[Row],
+    key: Sequence[str],
+    wrong: Callable[[Row], str],
+) -> list[Row]:
+    kinds = get_type_hints(kind)
     cells = table[list(kinds)].astype(object).itertuples(index=False, name=None)
     rows, known = [kind(*row) for row in cells], set()
     for line, row in enumerate(rows, start=2):
         named = tuple(getattr(row, name) for name in key)
         second = f"a second row of {', '.join(map(str, named))}" if named in known else ""
         if reason := second or wrong(row):
-            raise ArtifactError(f"{path}: line {line}: {reason}; {remedy}")
+            raise ArtifactError(f"{path}: line {line}: {reason}; {_remedy(path)}")
         known.add(named)
     return rows

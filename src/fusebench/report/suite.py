@@ -11,12 +11,11 @@ from typing import NamedTuple, get_type_hints
 
 import pandas as pd
 
-from fusebench.errors import ArtifactError
-from fusebench.files import parse_table, write_table
+from fusebench.files import write_table
+from fusebench.report.studies import parse_rows, read_rows
 from fusebench.statistics.estimates import LEVEL
 
 SUMMARY = Path("metrics/interactions/summary.csv")
-_REMEDY = f"'git restore {SUMMARY}' mends it"
 _DIGITS = 6
 _SHARE = f"{100 * LEVEL:.0f} % interval of that share"
 
@@ -94,13 +93,7 @@ def read_suite(path: Path = SUMMARY) -> list[SuiteRow]:
     ArtifactError
         The file is missing or broken, or says what cannot be.
     """
-    try:
-        text = path.read_text("utf-8")
-    except FileNotFoundError:
-        raise ArtifactError(f"{path}: no such file; {_REMEDY}") from None
-    except UnicodeDecodeError as error:
-        raise ArtifactError(f"{path}: broken ({error}); {_REMEDY}") from None
-    return parse_suite(text, path)
+    return read_rows(path, SuiteRow, ("fusion", "cell"), _wrong)
 
 
 def parse_suite(text: str, path: Path = SUMMARY) -> list[SuiteRow]:
@@ -111,21 +104,7 @@ def parse_suite(text: str, path: Path = SUMMARY) -> list[SuiteRow]:
     ArtifactError
         A column is missing, a cell is of another kind, or a row says what cannot be.
     """
-    try:
-        table = parse_table(path, text, SUITE_KINDS)
-    except ArtifactError as error:
-        # Its advice is for what a stage wrote.
-        raise ArtifactError(f"{str(error).rpartition(';')[0]}; {_REMEDY}") from None
-    cells = table[list(SUITE_KINDS)].astype(object).itertuples(index=False, name=None)
-    rows = [SuiteRow(*row) for row in cells]
-    known: set[tuple[object, ...]] = set()
-    for line, row in enumerate(rows, start=2):
-        key = row.cell, row.fusion
-        reason = "a second row of this fusion in this cell" if key in known else _wrong(row)
-        if reason:
-            raise ArtifactError(f"{path}: line {line}: {reason}; {_REMEDY}")
-        known.add(key)
-    return rows
+    return parse_rows(text, path, SuiteRow, ("fusion", "cell"), _wrong)
 
 
 def _wrong(row: SuiteRow) -> str:

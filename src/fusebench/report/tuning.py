@@ -10,11 +10,10 @@ from typing import Any, NamedTuple, get_type_hints
 
 import pandas as pd
 
-from fusebench.errors import ArtifactError
-from fusebench.files import parse_table, write_table
+from fusebench.files import write_table
+from fusebench.report.studies import parse_rows, read_rows
 
 SUMMARY = Path("metrics/tuning/summary.csv")
-_REMEDY = f"'git restore {SUMMARY}' mends it"
 _DIGITS = 6
 _SCHEDULES = ("constant", "cosine")
 _RANKS = ("default_rank", "tuned_rank")
@@ -72,13 +71,7 @@ def read_tuning(path: Path = SUMMARY) -> list[TuningRow]:
     ArtifactError
         The file is missing or broken, or says what cannot be.
     """
-    try:
-        text = path.read_text("utf-8")
-    except FileNotFoundError:
-        raise ArtifactError(f"{path}: no such file; {_REMEDY}") from None
-    except UnicodeDecodeError as error:
-        raise ArtifactError(f"{path}: broken ({error}); {_REMEDY}") from None
-    return parse_tuning(text, path)
+    return read_rows(path, TuningRow, ("fusion",), _wrong)
 
 
 def parse_tuning(text: str, path: Path = SUMMARY) -> list[TuningRow]:
@@ -89,20 +82,7 @@ def parse_tuning(text: str, path: Path = SUMMARY) -> list[TuningRow]:
     ArtifactError
         A column is missing, a cell is of another kind, or a row says what cannot be.
     """
-    try:
-        table = parse_table(path, text, TUNING_KINDS)
-    except ArtifactError as error:
-        # Its advice is for what a stage wrote.
-        raise ArtifactError(f"{str(error).rpartition(';')[0]}; {_REMEDY}") from None
-    cells = table[list(TUNING_KINDS)].astype(object).itertuples(index=False, name=None)
-    rows = [TuningRow(*row) for row in cells]
-    known: set[str] = set()
-    for line, row in enumerate(rows, start=2):
-        reason = "a second row of this fusion" if row.fusion in known else _wrong(row)
-        if reason:
-            raise ArtifactError(f"{path}: line {line}: {reason}; {_REMEDY}")
-        known.add(row.fusion)
-    return rows
+    return parse_rows(text, path, TuningRow, ("fusion",), _wrong)
 
 
 def _wrong(row: TuningRow) -> str:

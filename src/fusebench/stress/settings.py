@@ -7,9 +7,6 @@ from pydantic import AfterValidator, BeforeValidator
 from fusebench.config import Section
 from fusebench.inputs.corruption import checked_name, names
 
-# Rows of tables, and a picture.
-_TAKEN = ("all", "clean", "robustness")
-
 
 def _listed(value: object) -> object:
     """Return the names that "all" stands for, and a list of YAML as a tuple."""
@@ -20,11 +17,7 @@ def _listed(value: object) -> object:
 
 def _once(listed: tuple[str, ...]) -> tuple[str, ...]:
     for name in listed:
-        if checked_name(name) in _TAKEN:
-            raise ValueError(
-                f"src/fusebench/corruptions/{name}.py: must have another name than "
-                f"{', '.join(_TAKEN)}, which stand for something else"
-            )
+        checked_name(name)
     if len(set(listed)) < len(listed):
         raise ValueError(f"{list(listed)}: each corruption may be listed once")
     return listed
