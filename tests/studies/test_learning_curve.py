@@ -256,7 +256,7 @@ def test_the_script_takes_shares_and_options(
     with pytest.raises(SystemExit) as caught:
         script.main()
     assert caught.value.code == 2
-    assert "0.5: no such size; must be of 0.01, 0.02" in capsys.readouterr().err
+    assert "0.5: no such share; must be of 0.01, 0.02" in capsys.readouterr().err
     assert content
 
 
