@@ -1,6 +1,5 @@
 """What studies read of an experiment's files, and intervals over seeds."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from fusebench.errors import ArtifactError
-from fusebench.statistics.estimates import Claim
 from studies.common.experiments import Read, read_json
 
 Values = npt.NDArray[np.float64]
@@ -47,11 +45,3 @@ def read_environment(read: Read, fusions: Sequence[str]) -> dict[str, Any]:
 def _joined(environments: Sequence[Mapping[str, Any]], key: str) -> Any:
     values = list(dict.fromkeys(of[key] for of in environments))
     return values[0] if len(values) == 1 else ", ".join(map(str, values))
-
-
-def over_seeds(values: Values) -> Claim:
-    """Return a mean over seeds with what it carries by their scatter; with one seed, NaN."""
-    seeds = len(values)
-    if seeds < 2:
-        return Claim(float(values.mean()), math.nan, math.nan)
-    return Claim(float(values.mean()), float(values.std(ddof=1)) / math.sqrt(seeds), seeds - 1)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from fusebench.report.learning import LearningRow, write_learning
-from fusebench.statistics.estimates import FEWEST_SEEDS
-from studies.common.found import Values, over_seeds
+from fusebench.statistics.estimates import FEWEST_SEEDS, mean_over_seeds
+from studies.common.found import Values
 from studies.common.study import Kept
 
 FOLDER = Path("metrics/learning_curve")
@@ -76,7 +76,7 @@ class Results:
     def _below(self, size: Kept, fusion: str) -> float:
         """Return by how much a size is below the best, at most."""
         best = self.values(self.best(fusion), fusion)
-        below = over_seeds(best - self.values(size, fusion))
+        below = mean_over_seeds(best - self.values(size, fusion))
         return below.interval()[1] if self.by_interval else below.difference
 
     def rows(self, fusion: str) -> list[LearningRow]:
@@ -85,7 +85,7 @@ class Results:
         return [self._row(size, fusion, size is enough) for size in self.kept]
 
     def _row(self, size: Kept, fusion: str, is_enough: bool) -> LearningRow:
-        accuracy = over_seeds(self.values(size, fusion))
+        accuracy = mean_over_seeds(self.values(size, fusion))
         # A balanced accuracy is between 0 and 100.
         low, high = np.clip(accuracy.interval(), 0, 100).tolist()
         return LearningRow(
@@ -100,7 +100,7 @@ class Results:
         No mean of accuracies is beyond 0 and 100 %.
         """
         values = self.values(size, fusion)
-        low, high = over_seeds(values).interval()
+        low, high = mean_over_seeds(values).interval()
         if not self.by_interval or math.isnan(low):
             return float(values.min()), float(values.max())
         return max(0.0, low), min(100.0, high)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from fusebench.report.robust import CorruptionRow, RobustRow, write_robust
-from fusebench.statistics.estimates import FEWEST_SEEDS, Claim
-from studies.common.found import Values, over_seeds
+from fusebench.statistics.estimates import FEWEST_SEEDS, Claim, mean_over_seeds
+from studies.common.found import Values
 from studies.common.study import Kept
 from studies.robust.plan import recipes
 
@@ -70,7 +70,7 @@ class Results:
         """Return the 95 % interval of a change, or from the lowest to the highest of few seeds."""
         changes = _changes(recipe, fusion, of)
         if self.by_interval:
-            return over_seeds(changes).interval()
+            return mean_over_seeds(changes).interval()
         return float(changes.min()), float(changes.max())
 
     def write(self, folder: Path = FOLDER) -> None:
@@ -111,7 +111,7 @@ def _changes(recipe: Kept, fusion: str, of: str) -> Values:
 
 
 def _row(recipe: Kept, fusion: str) -> RobustRow:
-    clean, corrupted = (over_seeds(_changes(recipe, fusion, of)) for of in (CLEAN, ALL))
+    clean, corrupted = (mean_over_seeds(_changes(recipe, fusion, of)) for of in (CLEAN, ALL))
     now = recipe["trained"][fusion]["robustness"]
     change = _robustness_change(recipe, fusion)
     return RobustRow(
@@ -129,7 +129,7 @@ def _robustness_change(recipe: Kept, fusion: str) -> Claim:
     if any(recipe[side][fusion]["robustness"] is None for side in ("plain", "trained")):
         return _UNKNOWN
     plain, trained = (_linearized(recipe, side, fusion) for side in ("plain", "trained"))
-    return over_seeds(trained - plain)
+    return mean_over_seeds(trained - plain)
 
 
 def _linearized(recipe: Kept, side: str, fusion: str) -> Values:
@@ -145,7 +145,7 @@ def _linearized(recipe: Kept, side: str, fusion: str) -> Values:
 
 
 def _by_corruption(recipe: Kept, fusion: str, name: str) -> CorruptionRow:
-    change = over_seeds(_changes(recipe, fusion, name))
+    change = mean_over_seeds(_changes(recipe, fusion, name))
     return CorruptionRow(
         fusion, recipe["recipe"], name, recipe["sensors"][name],
         int(name in recipe["corruptions"]),

@@ -15,13 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.text import Annotation, Text
-from scipy import stats
 from tests.project import ROOT
 from tests.report.made_up import NAMES, cost_of, write_results
 
 from fusebench.files import write_json
 from fusebench.models import registry
-from fusebench.report.pareto import mean_interval, on_front, pareto_figure, pareto_table
+from fusebench.report.pareto import on_front, pareto_figure, pareto_table
 from fusebench.report.results import Comparison, read_comparison
 
 NUMBERS = st.lists(
@@ -55,22 +54,6 @@ def test_front_does_not_depend_on_the_order(points: list[tuple[float, float]]) -
 
 def test_equal_points_are_both_on_the_front() -> None:
     assert on_front([1.0, 1.0, 2.0], [3.0, 3.0, 3.0]) == [True, True, False]
-
-
-@given(st.lists(st.floats(0, 5), min_size=2, max_size=10))
-def test_interval_of_the_mean_is_students(values: list[float]) -> None:
-    mean, low, high = mean_interval(values)
-    assert mean == pytest.approx(np.mean(values))
-    error = stats.sem(values)
-    half = stats.t.ppf(0.975, len(values) - 1) * error
-    assert (low, high) == pytest.approx((mean - half, mean + half))
-
-
-def test_one_seed_has_no_interval() -> None:
-    mean, low, high = mean_interval([0.25])
-    assert mean == 0.25
-    assert math.isnan(low)
-    assert math.isnan(high)
 
 
 def test_table_has_a_row_per_fusion_and_none_of_a_baseline(comparison: Comparison) -> None:

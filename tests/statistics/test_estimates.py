@@ -21,6 +21,7 @@ from fusebench.statistics.estimates import (
     deviations,
     fixed_models,
     holm,
+    mean_over_seeds,
     retrained,
     satterthwaite,
 )
@@ -276,3 +277,19 @@ def test_holm_is_statsmodels_holm(values: list[float]) -> None:
 
 def test_holm_of_nothing_is_nothing() -> None:
     assert holm([]) == []
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(-100, 100), min_size=2, max_size=9))
+def test_an_interval_over_seeds_is_student_s(values: list[float]) -> None:
+    claim = mean_over_seeds(np.array(values))
+    low, high = claim.interval()
+    half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
+    assert claim.difference == pytest.approx(np.mean(values), abs=1e-9)
+    assert (high - low) / 2 == pytest.approx(half, abs=1e-9)
+
+
+def test_an_interval_over_seeds_is_that_of_scipy_and_of_one_seed_unknown() -> None:
+    expected = stats.ttest_1samp([1.0, 2.0, 4.0], 0).confidence_interval(0.95)
+    assert mean_over_seeds(np.array([1.0, 2.0, 4.0])).interval() == pytest.approx(tuple(expected))
+    assert all(math.isnan(end) for end in mean_over_seeds(np.array([1.0])).interval())

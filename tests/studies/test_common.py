@@ -1,7 +1,6 @@
 """What studies have in common: the loop, what is kept, DVC's queue, and marked pages."""
 
 import json
-import math
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,19 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy.stats import t as student
-from scipy.stats import ttest_1samp
 from tests.studies.made_up_checkout import commits, git, make_checkout
 
 from fusebench.errors import ArtifactError
 from studies.common import experiments
 from studies.common.errors import StudyError
 from studies.common.experiments import Experiment, Read, read_json, run_queued
-from studies.common.found import over_seeds, read_environment, read_metrics
+from studies.common.found import read_environment, read_metrics
 from studies.common.kept import Unit, deciding, read_all, read_kept
 from studies.common.marked import Page
 from studies.common.study import Kept, Study
@@ -356,22 +350,6 @@ def test_an_environment_is_one_or_a_list() -> None:
 
     found = read_environment(read, ["late", "add"])
     assert found == {"device": "cpu", "processor": "p", "precision": "fp32, bf16", "torch": "2"}
-
-
-@settings(deadline=None)
-@given(st.lists(st.floats(-100, 100), min_size=2, max_size=9))
-def test_an_interval_over_seeds_is_student_s(values: list[float]) -> None:
-    claim = over_seeds(np.array(values))
-    low, high = claim.interval()
-    half = student.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values))
-    assert claim.difference == pytest.approx(np.mean(values), abs=1e-9)
-    assert (high - low) / 2 == pytest.approx(half, abs=1e-9)
-
-
-def test_an_interval_over_seeds_is_that_of_scipy_and_of_one_seed_unknown() -> None:
-    expected = ttest_1samp([1.0, 2.0, 4.0], 0).confidence_interval(0.95)
-    assert over_seeds(np.array([1.0, 2.0, 4.0])).interval() == pytest.approx(tuple(expected))
-    assert all(math.isnan(end) for end in over_seeds(np.array([1.0])).interval())
 
 
 # --- Pages ---

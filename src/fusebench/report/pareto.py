@@ -1,6 +1,5 @@
 """What is paid for how good a fusion is: test NLL against latency and against parameters."""
 
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -16,7 +15,7 @@ from fusebench.report.drawing import STYLE_SHEET
 from fusebench.report.looks import GREY, looks, note, title
 from fusebench.report.placing import place_labels
 from fusebench.report.results import Comparison
-from fusebench.statistics.estimates import Claim
+from fusebench.statistics.estimates import mean_over_seeds
 
 _DIGITS = 6
 # From this ratio of the largest to the smallest on, a linear axis hides differences of the small.
@@ -52,9 +51,10 @@ def pareto_table(comparison: Comparison) -> pd.DataFrame:
     for result in comparison.results:
         if result.cost is None:
             continue
-        nll, low, high = mean_interval(result.metric_of_seeds("nll"))
+        claim = mean_over_seeds(np.array(result.metric_of_seeds("nll")))
+        low, high = claim.interval()
         rows.append(
-            {"fusion": result.name, "nll": round(nll, _DIGITS),
+            {"fusion": result.name, "nll": round(claim.difference, _DIGITS),
              "nll_low": round(max(low, 0.0), _DIGITS), "nll_high": round(high, _DIGITS),
              "latency_ms": result.cost["latency_ms"]["median"],
              "parameters": result.cost["parameters"],
@@ -65,15 +65,6 @@ def pareto_table(comparison: Comparison) -> pd.DataFrame:
         front = on_front(table["nll"].tolist(), table[panel.cost].tolist())
         table[panel.front] = np.array(front, int)
     return table
-
-
-def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    """Return the mean, and its 95 % interval by Student's t; NaN of one value."""
-    count, mean = len(values), float(np.mean(values))
-    if count < 2:
-        return mean, math.nan, math.nan
-    error = float(np.std(values, ddof=1)) / math.sqrt(count)
-    return mean, *Claim(mean, error, count - 1).interval()
 
 
 def on_front(losses: Sequence[float], costs: Sequence[float]) -> list[bool]:

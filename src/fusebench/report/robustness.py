@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 from fusebench.errors import ArtifactError
 from fusebench.evaluation.metrics import METRICS, Floats, correct_per_sample
@@ -22,7 +21,7 @@ from fusebench.prediction.predictions import PartPredictions
 from fusebench.report.chance import above_chance
 from fusebench.report.robustness_files import SUMMARY_KINDS, Kept
 from fusebench.report.study import Study
-from fusebench.statistics.estimates import LEVEL
+from fusebench.statistics.estimates import mean_over_seeds
 from fusebench.statistics.paired import Paired, pair
 from fusebench.stress.stored import StressPredictions
 
@@ -166,11 +165,7 @@ def _above_chance(stressed: Stressed, fusion: str, low: float) -> bool:
 
 def interval(values: Floats) -> tuple[float, float]:
     """Return Student's 95 % interval of the mean of values over seeds, within 0 to 100; or NaN."""
-    if len(values) < 2:
-        return math.nan, math.nan
-    error = float(values.std(ddof=1)) / math.sqrt(len(values))
-    half = float(student.ppf((1 + LEVEL) / 2, len(values) - 1)) * error
-    low, high = np.clip([values.mean() - half, values.mean() + half], 0, 100).tolist()
+    low, high = np.clip(mean_over_seeds(values).interval(), 0, 100).tolist()
     return low, high
 
 

@@ -5,13 +5,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 from fusebench.evaluation.temperature import HIGHEST, LOWEST
 from fusebench.prediction.predictions import BASELINES
 from fusebench.report.probabilities import probability_rows
 from fusebench.report.recommendation import listed
-from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
+from fusebench.statistics.estimates import FEWEST_SEEDS, mean_over_seeds
 
 
 def sureness(probabilities: pd.DataFrame | None) -> str:
@@ -50,11 +49,8 @@ def sureness(probabilities: pd.DataFrame | None) -> str:
 
 def _interval(temperatures: Sequence[float], tests: int) -> tuple[float, float]:
     """Return the interval of the geometric mean, of so many that hold together with 95 %."""
-    logs = np.log(temperatures)
-    reach = float(student.ppf(1 - (1 - LEVEL) / (2 * tests), len(logs) - 1))
-    half = reach * float(logs.std(ddof=1)) / math.sqrt(len(logs))
-    middle = float(logs.mean())
-    return math.exp(middle - half), math.exp(middle + half)
+    low, high = mean_over_seeds(np.log(temperatures)).interval(tests)
+    return math.exp(low), math.exp(high)
 
 
 def _named(words: str, ends: dict[str, tuple[float, float]]) -> list[str]:

@@ -78,6 +78,17 @@ class Claim:
         return min(1.0, 2 * float(student.sf(abs(self.difference) / self.error, self.df)))
 
 
+def mean_over_seeds(values: Floats) -> Claim:
+    """Return the mean of a value per seed, shape (s,), with what it carries by their scatter alone.
+
+    Error and degrees of freedom are NaN with one seed.
+    """
+    seeds, mean = len(values), float(values.mean())
+    if seeds < 2:
+        return Claim(mean, math.nan, math.nan)
+    return Claim(mean, float(values.std(ddof=1)) / math.sqrt(seeds), seeds - 1)
+
+
 def satterthwaite(components: Sequence[Component], total: float) -> float:
     """Return the degrees of freedom of a sum of variances: total² / Σ variance² / df."""
     spread = sum(term.variance**2 / term.df for term in components if term.variance)
