@@ -25,14 +25,26 @@ def test_exported_files_are_those_of_the_comparison_and_the_verdict(
         "probabilities.csv",
         *(path.name for path in (compared / "plots").glob("*.png")),
     }  # fmt: skip
-    for path in (*FILES, INTERACTION, *NEWER):
-        if not (compared / path).exists():
-            continue
+    there = [path for path in NEWER if (compared / path).exists()]
+    assert len(there) >= 4
+    for path in (*FILES, INTERACTION, *there):
         assert (folder / path.name).read_bytes() == (compared / path).read_bytes()
     page = verdict_page(Findings.read(lambda path: (compared / path).read_bytes()))
     assert (folder / "verdict.md").read_text("utf-8") == page
     assert "Your data look like `shape` (redundant)" in page
     assert verdict_page(exported(folder)) == page
+
+
+def test_each_file_of_a_newer_version_is_copied_where_there_is_one(
+    compared: Path, tmp_path: Path
+) -> None:
+    def read(path: Path) -> bytes:
+        content = compared / path
+        return content.read_bytes() if content.exists() else f"made up: {path}".encode()
+
+    export(read, tmp_path / "exported")
+    for path in NEWER:
+        assert (tmp_path / "exported" / path.name).read_bytes() == read(path)
 
 
 def test_a_commit_before_there_were_such_files_is_exported_without_them(

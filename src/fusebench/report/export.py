@@ -24,6 +24,8 @@ NEWER = (
     robustness_files.TABLE,
     robustness_files.SUMMARY,
     robustness_files.PAIRS,
+    Path("metrics/analysis.md"),
+    Path("metrics/recommendation.json"),
 )
 """What commits of earlier versions lack."""
 FILES = (
