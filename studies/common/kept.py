@@ -10,6 +10,7 @@ from typing import Any
 
 from fusebench.config import PARAMS_FILE, read
 from fusebench.errors import ArtifactError
+from fusebench.files import md5_of
 from fusebench.sealed import read_sealed, write_sealed
 from studies.common.errors import StudyError
 from studies.common.experiments import Experiment
@@ -20,6 +21,8 @@ _OTHER = f"of format {{}}, this version of fusebench reads {SCHEMA}"
 # What decides no bit of what is kept here: which fusion is looked at, what is said of it, and how
 # a run is executed.
 _NO_MATTER = ("fusion", "compare", "runtime")
+# Holds a digest of each sample's content.
+_SAMPLES = Path("data/samples/samples.csv")
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,20 @@ def deciding(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def deciding_here() -> dict[str, Any]:
-    """Return what of this folder's params.yaml decides results; raise ParamsError."""
-    return deciding(read(PARAMS_FILE))
+    """Return what of this folder decides results: its params, and a digest of its samples.
+
+    Raises
+    ------
+    ParamsError
+        params.yaml is missing or broken.
+    StudyError
+        Stage extract has not run.
+    """
+    try:
+        samples = md5_of(_SAMPLES.read_bytes())
+    except FileNotFoundError:
+        raise StudyError(f"{_SAMPLES}: no such file; 'dvc repro extract' makes it") from None
+    return {**deciding(read(PARAMS_FILE)), "samples": samples}
 
 
 def write_kept(folder: Path, unit: Unit, found: Mapping[str, Any]) -> None:
