@@ -19,9 +19,9 @@ from fusebench import cli  # noqa: E402
 def main() -> None:
     """Read the arguments, run what is not done."""
     from studies.common.script import run_study
-    from studies.learning_curve.run import planned, study
+    from studies.learning_curve.run import study
 
-    run_study(__doc__, "share", "values of split.train (all)", study, planned)
+    run_study(__doc__, "share", "values of split.train (all)", study)
 
 
 if __name__ == "__main__":

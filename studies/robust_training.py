@@ -20,9 +20,9 @@ from fusebench import cli  # noqa: E402
 def main() -> None:
     """Read the arguments, run what is not done."""
     from studies.common.script import run_study
-    from studies.robust.run import planned, study
+    from studies.robust.run import study
 
-    run_study(__doc__, "recipe", "what to train with (all)", study, planned)
+    run_study(__doc__, "recipe", "what to train with (all)", study)
 
 
 if __name__ == "__main__":

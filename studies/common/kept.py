@@ -1,6 +1,7 @@
 """What a study keeps of each experiment: <folder>/<name>.json, with what it was declared with.
 
-Something is done when what is kept of it was made with the params and overrides that it has now.
+Something is done when what is kept of it was made with the params, samples and overrides that it has
+now.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fusebench.config import PARAMS_FILE, read
 from fusebench.errors import ArtifactError
-from fusebench.files import md5_of
+from fusebench.report.declared import ORIGIN, deciding_in
 from fusebench.sealed import read_sealed, write_sealed
 from studies.common.errors import StudyError
 from studies.common.experiments import Experiment
@@ -18,12 +18,6 @@ from studies.common.experiments import Experiment
 SCHEMA = 1
 """Version of the format."""
 _OTHER = f"of format {{}}, this version of fusebench reads {SCHEMA}"
-# What decides no bit of what is kept here: which fusion is looked at, what is said of it, and how
-# a run is executed.
-_NO_MATTER = ("fusion", "compare", "runtime")
-# Holds a digest of each sample's content.
-_SAMPLES = Path("data/samples/samples.csv")
-
 
 @dataclass(frozen=True)
 class Unit:
@@ -35,7 +29,7 @@ class Unit:
     name : str
         Of its file.
     params : mapping
-        What of params.yaml decides its result, as `deciding` returns it.
+        What of params.yaml decides its result, as `deciding_here` returns it.
     about : mapping
         What is kept of the plan beside that; it does not decide whether the unit is done.
     """
@@ -51,31 +45,9 @@ class Unit:
         return {"overrides": list(self.experiment.overrides), "params": dict(self.params)}
 
 
-def deciding(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of a params.yaml decides results; entries of `override` that are empty do not."""
-    kept = {key: value for key, value in params.items() if key not in _NO_MATTER}
-    overrides = {
-        name: {key: value for key, value in (of or {}).items() if value is not None}
-        for name, of in (params.get("override") or {}).items()
-    }
-    return {**kept, "override": {name: of for name, of in overrides.items() if of}}
-
-
 def deciding_here() -> dict[str, Any]:
-    """Return what of this folder decides results: its params, and a digest of its samples.
-
-    Raises
-    ------
-    ParamsError
-        params.yaml is missing or broken.
-    StudyError
-        Stage extract has not run.
-    """
-    try:
-        samples = md5_of(_SAMPLES.read_bytes())
-    except FileNotFoundError:
-        raise StudyError(f"{_SAMPLES}: no such file; 'dvc repro extract' makes it") from None
-    return {**deciding(read(PARAMS_FILE)), "samples": samples}
+    """Return what of this folder decides results: see `deciding_in`."""
+    return deciding_in(Path())
 
 
 def write_kept(folder: Path, unit: Unit, found: Mapping[str, Any]) -> None:
@@ -108,18 +80,18 @@ def read_kept(path: Path) -> dict[str, Any]:
         ) from None
 
 
-def read_all(folder: Path, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-    """Return what is kept in a folder, by the names of files.
+def read_all(folder: Path, params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what is kept in a folder and was made with some params, by its name.
 
     Parameters
     ----------
-    params : mapping, optional
-        Only what was made with these; see `deciding`.
+    params : mapping
+        As `deciding_here` returns them.
     """
-    found = [read_kept(path) for path in kept_files(folder)]
-    return [of for of in found if params is None or of["declared"]["params"] == params]
+    found = {path.stem: read_kept(path) for path in kept_files(folder)}
+    return {name: of for name, of in found.items() if of["declared"]["params"] == params}
 
 
 def kept_files(folder: Path) -> Sequence[Path]:
     """Return the files in which something is kept, sorted."""
-    return sorted(folder.glob("*.json"))
+    return sorted(path for path in folder.glob("*.json") if path.name != ORIGIN)

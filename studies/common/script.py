@@ -1,10 +1,9 @@
 """What the scripts of studies of units share: options, and running what is not done."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 from fusebench import cli
-from studies.common.kept import Unit
 from studies.common.study import Study
 
 
@@ -13,7 +12,6 @@ def run_study(
     what: str,
     help_: str,
     study: Callable[..., Study],
-    planned: Callable[[], Sequence[Unit]],
 ) -> None:
     """Read the arguments of a study's script, run what is not done.
 
@@ -25,8 +23,6 @@ def run_study(
         Of the names of units among the arguments.
     study : callable
         Gives the study, from `commits` and `say`.
-    planned : callable
-        Gives what is to be run with the params that there are.
     """
     parser = cli.parser(description)
     parser.add_argument("names", metavar=what.upper(), nargs="*", help=help_)
@@ -38,7 +34,7 @@ def run_study(
     if arguments.show:
         of.show()
         return
-    units = planned()
+    units = of.planned()
     known = [unit.name for unit in units]
     if unknown := [name for name in arguments.names if name not in known]:
         parser.error(f"{', '.join(unknown)}: no such {what}; must be of {', '.join(known)}")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fusebench.errors import ArtifactError
+from fusebench.report.declared import write_origin
 from studies.common import repository
 from studies.common.errors import StudyError
 from studies.common.experiments import Experiment, Read, run_queued
@@ -41,11 +42,14 @@ class Study:
     folder : Path
         In which results are kept.
     params : mapping
-        What of params.yaml decides results now; what is kept of others is not shown.
+        What decides results now, as `deciding_here` returns it; what is kept of others is not
+        shown.
+    planned : callable
+        Returns all that the study consists of.
     find : callable
         Returns what is to be kept of an experiment, from the unit and what reads its files.
     write : callable
-        Writes all that follows from what is kept.
+        Writes all that follows from what is kept, and from the names of what is planned.
     own : callable
         Returns what in a checkout is written by this study.
     runner : callable
@@ -58,8 +62,9 @@ class Study:
     title: str
     folder: Path
     params: Mapping[str, Any]
+    planned: Callable[[], Sequence[Unit]]
     find: Callable[[Unit, Read], Mapping[str, Any]]
-    write: Callable[[Sequence[Kept]], None]
+    write: Callable[[Sequence[Kept], Sequence[str]], None]
     own: Callable[[], Own]
     runner: Runner = run_queued
     commits: bool = True
@@ -134,7 +139,10 @@ class Study:
     def _show(self, message: str) -> None:
         """Make all that follows from what is kept, and commit it."""
         self._check_committed()
-        self.write(read_all(self.folder, self.params))
+        kept, planned = read_all(self.folder, self.params), [unit.name for unit in self.planned()]
+        self.write(list(kept.values()), planned)
+        commits = [of["commit"] for of in kept.values()]
+        write_origin(self.folder, self.params, commits, planned, list(kept))
         if self.commits and repository.commit([self.folder, *self.own().documents], message):
             self.say(f"committed: {message}")
 
@@ -142,7 +150,7 @@ class Study:
         """Say what is kept of other params, so that it is not shown."""
         for path in kept_files(self.folder):
             if read_kept(path)["declared"]["params"] != self.params:
-                yield f"{path}: of other params than params.yaml has now; it is not shown"
+                yield f"{path}: of other params or samples than there are now; it is not shown"
 
 
 def _names(units: Sequence[Unit]) -> str:

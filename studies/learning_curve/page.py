@@ -20,15 +20,28 @@ _LINK = f"""
 ![Balanced accuracy by training samples, a panel per fusion](../{FOLDER}/{PICTURE})"""
 
 
-def write_results(kept: Sequence[Kept], folder: Path = FOLDER) -> None:
+def write_results(
+    kept: Sequence[Kept],
+    planned: Sequence[str],
+    *,
+    margin: float | None,
+    folder: Path = FOLDER,
+) -> None:
     """Write all that follows from what is kept.
+
+    Parameters
+    ----------
+    planned : sequence of str
+        The sizes that the study consists of, by their names.
+    margin : float or None
+        `compare.margin.balanced_accuracy`.
 
     Raises
     ------
     ArtifactError
         The page has lost its marks.
     """
-    results = Results.of(kept)
+    results = Results.of(kept, planned, margin)
     results.write(folder)
     if results.kept:
         save(learning_picture(results), folder / PICTURE)

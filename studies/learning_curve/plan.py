@@ -129,11 +129,10 @@ def units(params: Params, deciding: Mapping[str, Any], table: pd.DataFrame) -> l
     table : DataFrame
         samples.csv.
     """
-    margin = params.compare.margin.balanced_accuracy
     return [
         Unit(
             Experiment(f"learning-curve-{size.name}", size.overrides, (_TARGET,)),
-            size.name, deciding, {**size.about(), "margin": margin},
+            size.name, deciding, size.about(),
         )
         for size in sizes(params, table)
     ]  # fmt: skip

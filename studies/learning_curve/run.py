@@ -1,6 +1,7 @@
 """The study of training sizes, put together."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from fusebench.config import PARAMS_FILE, load
@@ -33,7 +34,9 @@ def study(
     *, commits: bool = True, say: Callable[[str], None] = print, runner: Runner = run_queued
 ) -> Study:
     """Return the study of this folder."""
+    margin = load(PARAMS_FILE, Params).compare.margin.balanced_accuracy
     return Study(
-        title="Learning curve", folder=FOLDER, params=deciding_here(), find=find,
-        write=write_results, own=lambda: PAGE.own(FOLDER), runner=runner, commits=commits, say=say,
+        title="Learning curve", folder=FOLDER, params=deciding_here(), planned=planned,
+        find=find, write=partial(write_results, margin=margin), own=lambda: PAGE.own(FOLDER),
+        runner=runner, commits=commits, say=say,
     )  # fmt: skip

@@ -14,7 +14,7 @@ def paragraph(results: Results) -> str:
     """Return what there is to say, in one line of Markdown."""
     if not results.kept:
         return "Nothing was run yet: `make learning-curve` does."
-    return " ".join([_what(results), *_means(results), *_enough(results), *_limits(results)])
+    return " ".join([_what(results), *_left(results), *_means(results), *_enough(results), *_limits(results)])
 
 
 def _what(results: Results) -> str:
@@ -27,6 +27,16 @@ def _what(results: Results) -> str:
         f"{100 * last['share']:g} % of all pairs) with {many} optimiser steps, tested on the same "
         f"{first['samples']['test']:,} samples."
     )
+
+
+def _left(results: Results) -> Iterator[str]:
+    """Say which sizes of the plan were not run."""
+    if results.left:
+        were = "was" if len(results.left) == 1 else "were"
+        yield (
+            f"Of {len(results.planned)} planned sizes {listed(results.left)} of all pairs {were} "
+            "not run."
+        )
 
 
 def _count(number: int, word: str) -> str:

@@ -23,14 +23,22 @@ class Results:
     ----------
     kept : sequence of mapping
         Of each size that is done, from smallest to largest.
+    planned : sequence of str
+        The sizes that the study consists of, by their names.
+    margin : float or None
+        What is as good as the best, in points: `compare.margin.balanced_accuracy`.
     """
 
     kept: Sequence[Kept]
+    planned: Sequence[str] = ()
+    margin: float | None = None
 
     @classmethod
-    def of(cls, kept: Sequence[Kept]) -> "Results":
+    def of(
+        cls, kept: Sequence[Kept], planned: Sequence[str] = (), margin: float | None = None
+    ) -> "Results":
         """Put what is kept in order."""
-        return cls(sorted(kept, key=lambda of: float(of["train_samples"])))
+        return cls(sorted(kept, key=lambda of: float(of["train_samples"])), planned, margin)
 
     @property
     def fusions(self) -> list[str]:
@@ -48,9 +56,10 @@ class Results:
         return self.seeds >= FEWEST_SEEDS
 
     @property
-    def margin(self) -> float | None:
-        """What is as good as the best, in points, as it was declared when the last was run."""
-        return self.kept[-1]["margin"] if self.kept else None
+    def left(self) -> list[str]:
+        """The planned sizes that were not run, by their names."""
+        done = [repr(float(size["share"])) for size in self.kept]
+        return [name for name in self.planned if name not in done]
 
     def values(self, size: Kept, fusion: str, figure: str = "balanced_accuracy") -> Values:
         """Return a figure of each seed, in the seeds' order."""

@@ -23,15 +23,20 @@ _LINK = f"""
 ![Change of balanced accuracy by fusion and recipe](../{FOLDER}/{PICTURE})"""
 
 
-def write_results(kept: Sequence[Kept], folder: Path = FOLDER) -> None:
+def write_results(kept: Sequence[Kept], planned: Sequence[str], folder: Path = FOLDER) -> None:
     """Write all that follows from what is kept.
+
+    Parameters
+    ----------
+    planned : sequence of str
+        The recipes that the study consists of.
 
     Raises
     ------
     ArtifactError
         The page has lost its marks.
     """
-    results = Results.of(kept)
+    results = Results.of(kept, planned)
     results.write(folder)
     if results.kept:
         save(robust_picture(results), folder / PICTURE)

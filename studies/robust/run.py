@@ -21,6 +21,7 @@ def study(
 ) -> Study:
     """Return the study of this folder."""
     return Study(
-        title="Robust training", folder=FOLDER, params=deciding_here(), find=find,
-        write=write_results, own=lambda: PAGE.own(FOLDER), runner=runner, commits=commits, say=say,
+        title="Robust training", folder=FOLDER, params=deciding_here(), planned=planned,
+        find=find, write=write_results, own=lambda: PAGE.own(FOLDER), runner=runner,
+        commits=commits, say=say,
     )  # fmt: skip

@@ -106,10 +106,16 @@ def _robustness(rows: list[RobustRow]) -> Iterator[str]:
         yield f"Of the advantage over chance is left under corruptions: {listed(said)}."
     lacking = [row.fusion for row in rows if math.isnan(row.robustness_change)]
     if lacking:
-        yield f"No such figure for {listed(lacking)}: at chance on clean samples in one of the two."
+        yield (
+            f"No such figure for {listed(lacking)}: not shown to be above chance on clean samples "
+            "in one of the two."
+        )
 
 
 def _limits(results: Results) -> Iterator[str]:
+    if results.left:
+        were = "was" if len(results.left) == 1 else "were"
+        yield f"Of {len(results.planned)} planned recipes {listed(results.left)} {were} not run."
     if results.by_interval:
         yield "Changes are paired by seed; intervals tell the scatter of other seeds."
     else:

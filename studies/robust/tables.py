@@ -29,15 +29,24 @@ class Results:
     ----------
     kept : sequence of mapping
         Of each recipe that is done, in the plan's order.
+    planned : sequence of str
+        The recipes that the study consists of.
     """
 
     kept: Sequence[Kept]
+    planned: Sequence[str] = ()
 
     @classmethod
-    def of(cls, kept: Sequence[Kept]) -> "Results":
+    def of(cls, kept: Sequence[Kept], planned: Sequence[str] = ()) -> "Results":
         """Put what is kept in order; of recipes that are not planned any more nothing is shown."""
         by_name = {of["recipe"]: of for of in kept}
-        return cls([by_name[one.name] for one in recipes() if one.name in by_name])
+        return cls([by_name[one.name] for one in recipes() if one.name in by_name], planned)
+
+    @property
+    def left(self) -> list[str]:
+        """The planned recipes that were not run."""
+        done = [recipe["recipe"] for recipe in self.kept]
+        return [name for name in self.planned if name not in done]
 
     @property
     def fusions(self) -> list[str]:

@@ -13,15 +13,20 @@ from fusebench.inputs import corruption as contract
 from fusebench.inputs.corruption import (
     SEVERITIES,
     Condition,
+    Corruption,
+    Reading,
+    Recording,
     checked_name,
     code_of,
     corrupted,
     corruption_of,
     names,
 )
+from fusebench.inputs.lidar import LidarGeometry
 from fusebench.samples.samples import Samples
 
 each_corruption = pytest.mark.parametrize("name", names())
+MOVED = ("lidar_shifted", "lidar_turned")
 # They take what another sample shows.
 SWAPPING = ("lidar_swapped", "rgb_swapped")
 WANTED = {
@@ -45,6 +50,13 @@ def changed_by(name: str, befell: Samples, samples: Samples) -> float:
     return float(np.abs(one.astype(np.float64) - other).mean())
 
 
+def moved_by(befell: Samples, samples: Samples) -> int:
+    """Return how many returns left their cells, and how many the view: those count twice."""
+    seen = samples.lidar < samples.dataset.max_range
+    left = befell.lidar < samples.dataset.max_range
+    return int(2 * seen.sum() - left.sum() - (left & seen).sum())
+
+
 def test_those_that_users_count_on_are_there() -> None:
     assert set(names()) >= WANTED
 
@@ -54,13 +66,18 @@ def test_its_strength_grows_with_the_severity(name: str, samples: Samples) -> No
     amounts = corruption_of(name).severities
     assert len(amounts) == SEVERITIES
     assert list(amounts) == sorted(set(amounts))
-    changes = [changed_by(name, made(samples, name, severity), samples) for severity in range(5)]
+    each = [made(samples, name, severity) for severity in range(5)]
+    # What left the view changes fewer cells than what is seen elsewhere.
+    changes = [
+        moved_by(befell, samples) if name in MOVED else changed_by(name, befell, samples)
+        for befell in each
+    ]
     assert changes[0] == 0
     assert changes == sorted(set(changes)), "each severity changes more than the one before"
 
 
 @each_corruption
-def test_it_repeats_to_the_bit_and_differs_between_severities(name: str, samples: Samples) -> None:
+def test_it_repeats_to_the_bit(name: str, samples: Samples) -> None:
     first, again = (made(samples, name, 3) for _ in range(2))
     assert np.array_equal(first.rgb, again.rgb)
     assert np.array_equal(first.lidar, again.lidar)
@@ -100,10 +117,47 @@ def test_what_befalls_a_sample_does_not_depend_on_the_others(name: str, samples:
 
 @each_corruption
 def test_it_leaves_the_reading_that_it_is_given_as_it_was(name: str, samples: Samples) -> None:
-    before = samples.rgb.copy(), samples.lidar.copy()
-    made(samples, name, 4)
-    assert np.array_equal(samples.rgb, before[0])
-    assert np.array_equal(samples.lidar, before[1])
+    corruption = corruption_of(name)
+    of_sensor = samples.rgb if corruption.sensor == "rgb" else samples.lidar
+    for place in range(5):
+        reading, other = (of_sensor[at].copy() for at in (place, place + 1))
+        before = reading.copy()
+        # To write into it would be an error.
+        reading.flags.writeable = False
+        recording = Recording(
+            reading,
+            LidarGeometry.of(samples),
+            np.random.default_rng(place),
+            lambda other=other: other,
+        )
+        corruption.corrupt(recording, corruption.severities[-1])
+        assert np.array_equal(reading, before)
+
+
+def test_draws_differ_between_samples_severities_corruptions_and_seeds(
+    samples: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: dict[tuple[object, ...], list[float]] = {}
+
+    class Noting(Corruption):
+        sensor, label, amount, unit = "rgb", "noting", "nothing", ""
+        severities = (1, 2, 3, 4)
+
+        def corrupt(self, recording: Recording, _amount: float) -> Reading:
+            now.append(float(recording.draw.random()))
+            return recording.reading
+
+    monkeypatch.setattr(contract, "corruption_of", lambda _: Noting())
+    for name in ("rgb_off", "rgb_blur"):
+        for severity in (1, 2):
+            for seeds in ((), ("augment", "0", "1"), ("augment", "0", "2")):
+                now: list[float] = []
+                chosen = [[Condition(name, severity)]] * 5
+                corrupted(samples, samples.table.iloc[:5], chosen, seeds)
+                drawn[name, severity, seeds] = now
+    values = [value for of_condition in drawn.values() for value in of_condition]
+    assert len(values) == 60
+    assert len(set(values)) == 60
 
 
 @pytest.mark.parametrize(
@@ -195,6 +249,35 @@ def test_a_file_must_hold_one_corruption(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert names() == ["nothing_here"]
     with pytest.raises(ParamsError, match=r"nothing_here.py: holds 0 corruptions; must hold one"):
         corruption_of("nothing_here")
+
+
+@pytest.mark.parametrize("amounts", ["(1, 2, 3)", "(1, 2, 2, 3)", "(4, 3, 2, 1)"])
+def test_severities_must_be_four_growing_amounts(
+    amounts: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import fusebench.corruptions as package
+
+    name = f"hail_{abs(hash(amounts))}"
+    (tmp_path / f"{name}.py").write_text(
+        "from fusebench.inputs.corruption import Corruption\n\n\n"
+        f"class Hail(Corruption):\n    severities = {amounts}\n",
+        "utf-8",
+    )
+    monkeypatch.setattr(contract, "_FOLDER", tmp_path)
+    monkeypatch.setattr(package, "__path__", [str(tmp_path)])
+    wanted = f"corruptions/{name}.py: severities = {amounts}: must be 4, each larger than the one"
+    with pytest.raises(ParamsError, match=re.escape(wanted)):
+        corruption_of(name)
+
+
+@pytest.mark.parametrize("name", ["rain.v2", "Rain", "2rain", "heavy-rain"])
+def test_a_file_must_have_a_name_that_python_can_import(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / f"{name}.py").touch()
+    monkeypatch.setattr(contract, "_FOLDER", tmp_path)
+    with pytest.raises(ParamsError, match=f"'{name}.py' must be named by small letters"):
+        names()
 
 
 @pytest.mark.parametrize("name", ["all", "clean", "robustness"])

@@ -69,7 +69,7 @@ def test_as_many_of_each_class_are_chosen_as_the_smallest_has(drawn: list[tuple[
     assert chosen.index.tolist() == sorted(chosen.index), "in the order of the part"
 
 
-def test_the_choice_does_not_depend_on_the_order_and_takes_twins_together() -> None:
+def test_the_choice_does_not_depend_on_the_order_or_on_what_is_gone() -> None:
     ids = [str(number) for number in range(40)]
     rows = pd.DataFrame({"id": ids + ids[:10], "label": [0] * 40 + [1] * 10})
     chosen = selected(rows)

@@ -16,7 +16,7 @@ class LidarShifted(Corruption):
 
     sensor, label = "lidar", "LiDAR shifted against the image"
     amount, unit = "shift", "m"
-    severities = (0.5, 1, 2, 4)
+    severities = (1, 2, 4, 8)
 
     def corrupt(self, recording: Recording, amount: float) -> Reading:
         """Return the map of the shifted scene."""

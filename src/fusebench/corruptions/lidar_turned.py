@@ -16,7 +16,7 @@ class LidarTurned(Corruption):
 
     sensor, label = "lidar", "LiDAR turned against the image"
     amount, unit = "angle", "°"
-    severities = (1, 2, 5, 10)
+    severities = (2, 5, 10, 20)
 
     def corrupt(self, recording: Recording, amount: float) -> Reading:
         """Return the map of the turned scene."""

@@ -5,6 +5,7 @@ before anything is made of it, so that every fusion meets the same.
 """
 
 import difflib
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ metres."""
 SEVERITIES = 4
 """How many amounts a corruption has; severity 0 is the sample as it was recorded."""
 _FOLDER = Path(__file__).parents[1] / "corruptions"
+_NAME = re.compile("[a-z][a-z0-9_]*")
 # Rows of tables, and a picture.
 _TAKEN = ("all", "clean", "robustness")
 
@@ -95,11 +97,16 @@ def names() -> list[str]:
     Raises
     ------
     ParamsError
-        A file has a name that stands for something else.
+        A file has a name that is none, or stands for something else.
     """
     files = [path for path in _FOLDER.glob("*.py") if not path.name.startswith(("_", "."))]
     found = sorted(path.stem for path in files)
     for name in found:
+        if not _NAME.fullmatch(name):
+            raise ParamsError(
+                f"src/fusebench/corruptions: {f'{name}.py'!r} must be named by small letters, "
+                "digits and '_', a letter first"
+            )
         if name in _TAKEN:
             raise ParamsError(
                 f"src/fusebench/corruptions/{name}.py: must have another name than "
@@ -126,7 +133,8 @@ def corruption_of(name: str) -> Corruption:
     Raises
     ------
     ParamsError
-        There is no such file, or it does not hold exactly one.
+        There is no such file, it does not hold exactly one, or its severities are no four
+        growing amounts.
     """
     try:
         checked_name(name)
@@ -142,6 +150,12 @@ def corruption_of(name: str) -> Corruption:
     ]
     if len(found) != 1:
         raise ParamsError(f"corruptions/{name}.py: holds {len(found)} corruptions; must hold one")
+    amounts = list(found[0].severities)
+    if len(amounts) != SEVERITIES or amounts != sorted(set(amounts)):
+        raise ParamsError(
+            f"corruptions/{name}.py: severities = {tuple(amounts)}: must be {SEVERITIES}, each "
+            "larger than the one before"
+        )
     return found[0]()
 
 
@@ -207,7 +221,8 @@ def corrupted(
     read: Mapping[str, Callable[[Rows], Reading]] = {
         "rgb": samples.images, "lidar": samples.ranges,
     }  # fmt: skip
-    made = {sensor: readings(at).copy() for sensor, readings in read.items()}
+    # Copies: rows are taken by their numbers.
+    made = {sensor: readings(at) for sensor, readings in read.items()}
     geometry = LidarGeometry.of(samples)
     for place, (digest, conditions) in enumerate(zip(rows["digest"], chosen, strict=True)):
         for condition in filter(_befalls, conditions):

@@ -33,8 +33,8 @@ def cost(sources: Sources) -> Markup:
         return not_run("what each fusion costs", TABLES["pareto"].command)
     how = (
         "Test NLL with its 95 % interval over seeds, against cost; left and low is good, both axes "
-        "are logarithmic. Filled, and joined by the line: no other fusion has both a lower NLL and "
-        "a lower cost."
+        "are logarithmic. Filled, and joined by the line: no other fusion has both as low, and one "
+        "of the two lower."
     )
     return joined([note(how), grid([_chart(sources, cost) for cost in _COSTS])])
 

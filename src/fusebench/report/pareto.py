@@ -91,7 +91,7 @@ def pareto_figure(comparison: Comparison, table: pd.DataFrame) -> Figure:
         interval = " and 95 % interval" if len(comparison.seeds) > 1 else ""
         figure.suptitle(
             f"Test NLL against cost: mean{interval} over seeds; lower left is better\n"
-            "the grey line joins the fusions that no other beats in both, mean and cost",
+            "the grey line joins those of which no other has both as low, and one of them lower",
             fontsize=11,
         )
         note(figure, comparison)

@@ -95,7 +95,7 @@ def _levels(kept: Sequence[Kept]) -> Iterator[str]:
         )
     lacking = [row.fusion for row in kept if math.isnan(row.robustness)]
     if lacking:
-        yield f"No such figure for {listed(lacking)}: at chance on clean samples."
+        yield f"No such figure for {listed(lacking)}: not shown to be above chance on clean samples."
 
 
 def percent(share: float) -> str:

@@ -50,7 +50,11 @@ def most_accurate(name: str, others: Sequence[str], *, least: bool = False) -> J
 
 
 def as_accurate(name: str, other: str) -> Judge:
-    """Return the judge of "it is as good as the other", to within the declared margin."""
+    """Return the judge of "it is as good as the other", to within the declared margin.
+
+    Beyond it by its interval: it does not hold. A difference that is shown and may be within it
+    decides nothing.
+    """
 
     def judge(evidence: Evidence) -> Judgement:
         found = _pairs(evidence, name, [other])
@@ -67,7 +71,7 @@ def as_accurate(name: str, other: str) -> Judge:
         if not _irregular(pair):
             if -margin <= low and high <= margin:
                 state = State.HOLDS
-            elif low > 0 or high < 0:
+            elif low > margin or high < -margin:
                 state = State.DOES_NOT_HOLD
         return Judgement(state, f"{sentence.rstrip()}.")
 

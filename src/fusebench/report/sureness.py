@@ -17,7 +17,7 @@ def sureness(probabilities: pd.DataFrame | None) -> str:
     """Return a sentence on the temperatures that fit val; empty where there are none.
 
     A fusion is named where the 95 % interval of the mean of log T over seeds excludes 0, those of
-    all fusions being so wide that they hold together.
+    all fusions being so wide that they hold together. One with a temperature at a bound is not.
 
     Parameters
     ----------
@@ -36,7 +36,9 @@ def sureness(probabilities: pd.DataFrame | None) -> str:
             f"Whether probabilities are too sure is not said: {seeds} seed(s) are too few (from "
             f"{FEWEST_SEEDS} on)."
         )
-    ends = {name: _interval(values, len(found)) for name, values in found.items()}
+    # A value at a bound is cut off, so that no interval of t tells its scatter.
+    whole = {name: values for name, values in found.items() if not any(map(_is_bound, values))}
+    ends = {name: _interval(values, len(found)) for name, values in whole.items()}
     said = [
         *_named("too sure (temperature above 1)", {k: v for k, v in ends.items() if v[0] > 1}),
         *_named("not sure enough (below 1)", {k: v for k, v in ends.items() if v[1] < 1}),
@@ -62,10 +64,15 @@ def _named(words: str, ends: dict[str, tuple[float, float]]) -> list[str]:
 def _bounded(found: dict[str, list[float]]) -> str:
     """Say in how many seeds val gave no temperature but the bound."""
     values = [value for some in found.values() for value in some]
-    held = sum(value in (LOWEST, HIGHEST) for value in values)
+    held = sum(map(_is_bound, values))
     if not held:
         return ""
     return (
         f"; in {held} of {len(values)} trainings the temperature is a bound, {LOWEST:g} or "
-        f"{HIGHEST:g}, since val alone would have it beyond, as where all its answers are right"
+        f"{HIGHEST:g}, since val alone would have it beyond, as where all its answers are right; "
+        "of their fusions nothing is said"
     )
+
+
+def _is_bound(temperature: float) -> bool:
+    return temperature in (LOWEST, HIGHEST)

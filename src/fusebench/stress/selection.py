@@ -21,7 +21,7 @@ def conditions(names: Sequence[str]) -> list[Condition]:
 def selected(rows: pd.DataFrame) -> pd.DataFrame:
     """Return as many samples of each class as the smallest has, in the order of the part.
 
-    Which ones is drawn by their ids alone: the same ones of every class that has them.
+    Which ones of a class is drawn by their ids alone, whatever order they stand in.
 
     Parameters
     ----------

@@ -103,8 +103,9 @@ def _inputs(kept: KeptModels, rows: pd.DataFrame, condition: Condition) -> PartI
     """Return the corrupted samples as models see them: once for all seeds, if memory allows."""
     lidar, device, names = kept.description.lidar, kept.device.device, kept.model.inputs
     samples = kept.samples
-    # While maps are made, what the sensors recorded is held, too.
-    if 2 * maps_bytes(samples, len(rows), names) > kept.device.memory_budget:
+    # While maps are made, what both sensors recorded is held, too.
+    recorded = len(rows) * (samples.rgb[0].nbytes + samples.lidar[0].nbytes)
+    if recorded + 2 * maps_bytes(samples, len(rows), names) > kept.device.memory_budget:
         return CorruptedInputs(samples, rows, lidar, names, device, lambda _: [condition])
     befell = corrupted(samples, rows, [[condition]] * len(rows), ())
     return Inputs.load(befell, befell.table, lidar, names, device)
