@@ -89,8 +89,8 @@ def test_by_a_metric_of_which_less_is_better_it_is_the_other_way() -> None:
 @pytest.mark.parametrize(
     ("gap", "half", "margin", "state"),
     [(0.5, 1.0, 2.0, HOLDS), (0.5, 2.0, 2.0, OPEN), (-5.0, 1.0, 2.0, NOT), (1.0, 0.5, 2.0, HOLDS),
-     (1.0, 0.5, 1.2, OPEN), (2.0, 0.5, 1.2, NOT), (-2.0, 0.5, 1.2, NOT),
-     (0.0, 0.1, math.nan, OPEN)],
+     (1.0, 0.5, 1.2, OPEN), (-1.0, 0.5, 1.2, OPEN), (2.0, 0.5, 1.2, NOT), (-2.0, 0.5, 1.2, NOT),
+     (1.6, 0.5, 1.2, OPEN), (-1.0, 0.1, 1.2, HOLDS), (0.0, 0.1, math.nan, OPEN)],
 )  # fmt: skip
 def test_hadamard_is_as_accurate_as_concat(
     gap: float, half: float, margin: float, state: State
