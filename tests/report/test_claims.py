@@ -285,3 +285,6 @@ def test_what_alignment_did_on_its_task_is_told() -> None:
     means = {"late": 82.0, "concat": 89.0, "add": 80.0, "hadamard": 50.0}
     found = judged(ALIGNED, evidence_of(robust=robust_of(means), suite=rows))
     assert found.sentence.endswith("in the camera's frame: hadamard 6 and 8 of 8.")
+    rows[1] = rows[1]._replace(solved=5, seeds=5)
+    found = judged(ALIGNED, evidence_of(robust=robust_of(means), suite=rows))
+    assert found.sentence.endswith("in the camera's frame: hadamard 6 of 8 and 5 of 5.")
