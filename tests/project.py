@@ -132,12 +132,14 @@ def stages_run(output: str) -> list[str]:
 def write_no_studies(root: Path) -> None:
     """Write the tables of long studies as they are where none was run."""
     # pandas takes long to import, and few tests need a project.
-    from fusebench.report import learning, robust, suite, tuning
+    from fusebench.report import declared, learning, robust, suite, tuning
 
     suite.write_suite(root / suite.SUMMARY, [])
     learning.write_learning(root / learning.SUMMARY, [])
     robust.write_robust([], [], root / robust.SUMMARY.parent)
     tuning.write_tuning(root / tuning.SUMMARY, [])
+    for study in (learning, robust, tuning):
+        declared.write_origin((root / study.SUMMARY).parent, {}, [], [], [])
 
 
 def make_project(root: Path) -> Project:

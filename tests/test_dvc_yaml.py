@@ -10,6 +10,8 @@ import yaml
 from tests.project import ROOT
 
 from fusebench.models import registry
+from fusebench.params import Params
+from fusebench.report.declared import NO_MATTER
 
 SRC = ROOT / "src"
 LIBRARY = SRC / "fusebench"
@@ -170,9 +172,14 @@ def test_no_module_is_above_300_lines() -> None:
         assert path.read_text("utf-8").count("\n") <= 300, path
 
 
-def test_only_extract_reads_params_data() -> None:
+def test_only_extract_reads_params_data_and_the_page_compares_it_with_studies() -> None:
     readers = [name for name, stage in _stages().items() if "data" in stage.get("params", [])]
-    assert readers == ["extract"]
+    assert readers == ["extract", "report"]
+
+
+def test_the_page_depends_on_every_section_that_decides_what_studies_found() -> None:
+    sections = {*Params.model_fields} - {*NO_MATTER}
+    assert {*_stages()["report"]["params"]} == sections
 
 
 def test_no_value_of_params_reaches_a_shell_but_a_fusions_name() -> None:

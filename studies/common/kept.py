@@ -1,7 +1,7 @@
 """What a study keeps of each experiment: <folder>/<name>.json, with what it was declared with.
 
-Something is done when what is kept of it was made with the params, samples and overrides that it has
-now.
+Something is done when what is kept of it was made with the params, samples and overrides that there
+are now.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +18,7 @@ from studies.common.experiments import Experiment
 SCHEMA = 1
 """Version of the format."""
 _OTHER = f"of format {{}}, this version of fusebench reads {SCHEMA}"
+
 
 @dataclass(frozen=True)
 class Unit:

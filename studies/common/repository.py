@@ -9,6 +9,7 @@ from fusebench.errors import one_line
 from studies.common.errors import StudyError
 
 _LOCK = Path(".dvc/tmp/rwlock")
+_CODE = ("src", "studies")
 
 
 @dataclass(frozen=True)
@@ -59,10 +60,12 @@ def check_committed(own: Own) -> None:
         Something else is staged or changed, so that no commit would say what was run.
     """
     for state, path in _foreign(own):
-        how = "staged" if state[0] != " " else "changed"
+        how = {" ": "changed", "?": "new"}.get(state[0], "staged")
+        # Without -u, git leaves what it does not track where it is.
+        away = "git stash -u" if how == "new" else "git stash"
         raise StudyError(
             f"{one_line(str(path), 200)}: {how} and not committed, so that no commit says what is "
-            "run; commit it, 'git stash', or --no-commit"
+            f"run; commit it, '{away}', or --no-commit"
         )
 
 
@@ -85,14 +88,18 @@ def _is_own(path: Path, own: Own) -> bool:
 
 
 def _changed() -> list[tuple[str, Path]]:
-    """Return the tracked files that differ from HEAD, each after git's two letters for how."""
-    listed = _git(
-        "status", "--porcelain=v1", "--no-renames", "-z", "--untracked-files=no", "--", "."
-    )
+    """Return the files that differ from HEAD, each after git's two letters for how.
+
+    Those that git does not track only where they are code: a new corruption is found by its file.
+    """
+    ask = ("status", "--porcelain=v1", "--no-renames", "-z")
+    listed = _git(*ask, "--untracked-files=no", "--", ".")
+    listed += _git(*ask, "--untracked-files=all", "--", *_CODE)
     prefix = _git("rev-parse", "--show-prefix").strip()
-    return [
-        (entry[:2], Path(entry[3:].removeprefix(prefix))) for entry in listed.split("\0") if entry
-    ]
+    found = {
+        Path(entry[3:].removeprefix(prefix)): entry[:2] for entry in listed.split("\0") if entry
+    }
+    return [(state, path) for path, state in found.items()]
 
 
 def commit(paths: Sequence[Path], message: str) -> bool:

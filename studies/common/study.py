@@ -42,8 +42,8 @@ class Study:
     folder : Path
         In which results are kept.
     params : mapping
-        What decides results now, as `deciding_here` returns it; what is kept of others is not
-        shown.
+        What decides results now, as `deciding_here` returns it; what is kept of others, or of other
+        overrides than are planned, is not shown.
     planned : callable
         Returns all that the study consists of.
     find : callable
@@ -139,18 +139,28 @@ class Study:
     def _show(self, message: str) -> None:
         """Make all that follows from what is kept, and commit it."""
         self._check_committed()
-        kept, planned = read_all(self.folder, self.params), [unit.name for unit in self.planned()]
+        units = self.planned()
+        kept, planned = self._shown(units), [unit.name for unit in units]
         self.write(list(kept.values()), planned)
         commits = [of["commit"] for of in kept.values()]
         write_origin(self.folder, self.params, commits, planned, list(kept))
         if self.commits and repository.commit([self.folder, *self.own().documents], message):
             self.say(f"committed: {message}")
 
+    def _shown(self, units: Sequence[Unit]) -> dict[str, Kept]:
+        """Return what is kept of units as they are planned, by their names."""
+        declared = {unit.name: unit.declared for unit in units}
+        kept = read_all(self.folder, self.params)
+        return {name: of for name, of in kept.items() if of["declared"] == declared.get(name)}
+
     def _left_over(self) -> Iterator[str]:
-        """Say what is kept of other params, so that it is not shown."""
+        """Say what is kept of anything else, so that it is not shown."""
+        shown = self._shown(self.planned())
         for path in kept_files(self.folder):
-            if read_kept(path)["declared"]["params"] != self.params:
-                yield f"{path}: of other params or samples than there are now; it is not shown"
+            if path.stem not in shown:
+                same = read_kept(path)["declared"]["params"] == self.params
+                of = "overrides" if same else "params or samples"
+                yield f"{path}: of other {of} than there are now; it is not shown"
 
 
 def _names(units: Sequence[Unit]) -> str:

@@ -14,7 +14,8 @@ def paragraph(results: Results) -> str:
     """Return what there is to say, in one line of Markdown."""
     if not results.kept:
         return "Nothing was run yet: `make learning-curve` does."
-    return " ".join([_what(results), *_left(results), *_means(results), *_enough(results), *_limits(results)])
+    said = [_left, _means, _enough, _limits]
+    return " ".join([_what(results), *(line for part in said for line in part(results))])
 
 
 def _what(results: Results) -> str:

@@ -16,8 +16,8 @@ _NONE = "–"
 _VERDICT_PAGE = "verdict.md"
 _LINKS = f"""
 
-Every contrast with the chosen values: [verdict.md](../{FOLDER}/{_VERDICT_PAGE}), and with those of
-params.yaml: [verdict.md](../{VERDICT}/{_VERDICT_PAGE})."""
+Every contrast with the chosen values: [verdict.md](../{FOLDER}/{_VERDICT_PAGE}), and with the
+default ones: [verdict.md](../{VERDICT}/{_VERDICT_PAGE})."""
 
 
 def write_results(results: Results) -> None:

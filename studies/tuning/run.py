@@ -4,6 +4,7 @@ Ended at any point and started again it goes on: trials that are kept are told t
 then makes the suggestions that it would have made, and finished seeds are kept by the training.
 """
 
+import json
 import math
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +18,9 @@ from fusebench.config import PARAMS_FILE, load
 from fusebench.files import json_text
 from fusebench.params import Params
 from fusebench.progress import Progress
+from fusebench.report.declared import deciding_in, write_origin
 from fusebench.report.export import export, exported
+from fusebench.report.settings import CompareParams
 from fusebench.stale import stale
 from studies.common import repository
 from studies.common.errors import StudyError
@@ -27,7 +30,16 @@ from studies.tuning.plan import SEEDS, TRIALS, Space, Subject
 from studies.tuning.search import declared_sampler, replay
 from studies.tuning.tables import VERDICT, Results
 from studies.tuning.training import subjects_of
-from studies.tuning.trials import ABOUT, FOLDER, TRIALS_TABLE, Kept, Trial, read_kept, write_kept
+from studies.tuning.trials import (
+    ABOUT,
+    FOLDER,
+    OF_EXPERIMENT,
+    TRIALS_TABLE,
+    Kept,
+    Trial,
+    read_kept,
+    write_kept,
+)
 
 NAME = "tuned"
 """What DVC calls the experiment."""
@@ -76,7 +88,7 @@ class Tuning:
         space.check(subjects)
         exported(VERDICT)
         before = read_kept()
-        kept = self._taken_up(before, space, subjects)
+        kept = self._taken_up(before, space, subjects, params.compare)
         if before.trials:
             # What was declared may be another now, and trials may have gone.
             write_kept(kept)
@@ -100,9 +112,11 @@ class Tuning:
         if self.commits:
             repository.check_committed(own())
 
-    def _taken_up(self, before: Kept, space: Space, subjects: Sequence[Subject]) -> Kept:
+    def _taken_up(
+        self, before: Kept, space: Space, subjects: Sequence[Subject], compare: CompareParams
+    ) -> Kept:
         """Return the kept trials that this run would have made itself; say which are not."""
-        about = self._declared(space, subjects)
+        about = self._declared(space, subjects, compare)
         trials: list[Trial] = []
         for subject in subjects:
             found = before.of(subject.fusion)
@@ -124,8 +138,12 @@ class Tuning:
             about["experiment"] = before.about["experiment"]
         return Kept(tuple(trials), about)
 
-    def _declared(self, space: Space, subjects: Sequence[Subject]) -> dict[str, Any]:
+    def _declared(
+        self, space: Space, subjects: Sequence[Subject], compare: CompareParams
+    ) -> dict[str, Any]:
         return {
+            "declared": deciding_in(Path()),
+            "compare": json.loads(compare.model_dump_json()),
             "trials": self.trials,
             "sampler": declared_sampler(),
             "space": space.declared,
@@ -167,12 +185,15 @@ class Tuning:
             raise StudyError(f"experiment {NAME}: {' '.join(state.lines())}")
         experiment = {
             "name": NAME, "seeds": list(self.seeds), "overrides": overrides, "commit": commit,
+            **{key: kept.about[key] for key in OF_EXPERIMENT},
         }  # fmt: skip
         keep_comparison(read, replace(kept, about={**kept.about, "experiment": experiment}))
         self._show("Tuning: all seeds with the chosen values")
 
     def _show(self, message: str) -> None:
-        write_results(Results.read(read_kept()))
+        kept = read_kept()
+        write_results(Results.read(kept))
+        write_origin(FOLDER, kept.about.get("declared", {}), kept.commits, kept.fusions, kept.done)
         if self.commits and repository.commit([FOLDER, PAGE.path], message):
             self.say(f"committed: {message}")
 
@@ -219,17 +240,17 @@ def estimate(kept: Kept, space: Space, subjects: Sequence[Subject], seeds: int) 
     """Return about how long trials and the experiment take, by the times of the last run."""
     trials = {one.fusion: kept.count - len(kept.of(one.fusion)) for one in subjects}
     said = f"{sum(trials.values())} trials to run, {len(kept.trials)} kept"
-    epochs = sum(space.epochs) / len(space.epochs)
     minutes = (
-        list(_minutes(subjects, trials, epochs)),
-        list(_minutes(subjects, dict.fromkeys(trials, seeds), epochs)),
+        list(_minutes(subjects, trials, sum(space.epochs) / len(space.epochs))),
+        # Which values are chosen is not known yet; a machine may be slower than it was, too.
+        list(_minutes(subjects, dict.fromkeys(trials, seeds), max(space.epochs))),
     )
     if any(math.isnan(one) for side in minutes for one in side):
         return f"{said}; how long that takes is not known before 'dvc repro' was run here"
     first, second = (sum(side) for side in minutes)
     return (
-        f"{said}: about {first:.0f} minutes, then {seeds} seeds of each fusion: at most about "
-        f"{second:.0f}, by the times in metrics/training"
+        f"{said}: about {first:.0f} minutes, then {seeds} seeds of each fusion: about "
+        f"{second:.0f} where most epochs are chosen, by the times in metrics/training"
     )
 
 

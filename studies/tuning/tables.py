@@ -8,7 +8,8 @@ from typing import Self
 
 from fusebench.prediction.predictions import BASELINES
 from fusebench.report.best import Best, best_rows
-from fusebench.report.export import exported
+from fusebench.report.declared import SAMPLES, deciding, differing
+from fusebench.report.export import exported, exported_params
 from fusebench.report.findings import Findings
 from fusebench.report.pairs import Pair, pair_rows
 from fusebench.report.roles import PLANNED
@@ -17,6 +18,9 @@ from studies.tuning.trials import FOLDER, Kept
 
 VERDICT = Path("metrics/verdict")
 """What make verdict wrote: the same fusions with the values of params.yaml."""
+# What another run may have otherwise: how many seeds, which is said, and what was put under stress.
+# Samples are told apart by the baselines.
+_ALLOWED = ("train.seeds", "stress", SAMPLES)
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,15 @@ class Results:
     ----------
     before, after : Side or None
         metrics/verdict, and the experiment with the chosen values; None: that was not run yet.
+    others : sequence of str or None
+        Keys of the params in which metrics/verdict is of others than the trials, but for those of
+        `_ALLOWED`; None: what it was run with is not known.
     """
 
     kept: Kept
     before: Side | None = None
     after: Side | None = None
+    others: Sequence[str] | None = ()
 
     @classmethod
     def read(cls, kept: Kept, folder: Path = FOLDER, verdict: Path = VERDICT) -> Self:
@@ -78,7 +86,8 @@ class Results:
         """
         if kept.experiment is None:
             return cls(kept)
-        return cls(kept, Side(exported(verdict)), Side(exported(folder)))
+        sides = Side(exported(verdict)), Side(exported(folder))
+        return cls(kept, *sides, _others(kept, verdict))
 
     @property
     def common(self) -> list[str]:
@@ -98,11 +107,24 @@ class Results:
         found = []
         for fusion in self.kept.fusions:
             chosen = self.kept.chosen(fusion)
-            means = [side.get(fusion, math.nan) for side in (before, after)]
-            places = [of_side.get(fusion, math.nan) for of_side in ranks]
-            count = self.kept.count
-            found.append(TuningRow(fusion, *chosen.choice, count, chosen.val_nll, *means, *places))
+            default, tuned = (side.get(fusion, math.nan) for side in (before, after))
+            default_rank, tuned_rank = (of_side.get(fusion, math.nan) for of_side in ranks)
+            found.append(
+                TuningRow(
+                    fusion, *chosen.choice, self.kept.count, chosen.val_nll, default, tuned,
+                    default_rank, tuned_rank, self.before.seeds, self.after.seeds,
+                )
+            )  # fmt: skip
         return found
+
+
+def _others(kept: Kept, verdict: Path) -> list[str] | None:
+    """Return in which params an exported comparison differs from those of the trials."""
+    run_with = exported_params(verdict)
+    if run_with is None:
+        return None
+    keys = differing(deciding(run_with), kept.about.get("declared", {}))
+    return [key for key in keys if not key.startswith(_ALLOWED)]
 
 
 def ranks_of(means: Mapping[str, float]) -> dict[str, float]:

@@ -19,6 +19,9 @@ from studies.tuning.plan import Choice, Outcome
 
 FOLDER = Path("metrics/tuning")
 TRIALS_TABLE, ABOUT = "trials.csv", "tuning.json"
+OF_EXPERIMENT = ("fusions", "compare")
+"""What of tuning.json the experiment with the chosen values belongs to, beside them: params and
+samples of each fusion, and what of their comparison is declared."""
 
 
 class Trial(NamedTuple):
@@ -122,11 +125,23 @@ class Kept:
 
     @property
     def experiment(self) -> Mapping[str, Any] | None:
-        """What was run with the chosen values; None: nothing, or with other values."""
+        """What was run with the chosen values; None: nothing, or something else."""
         experiment: Mapping[str, Any] | None = self.about.get("experiment")
         if not self.is_whole or experiment is None or experiment.get("overrides") != self.overrides:
             return None
-        return experiment
+        alike = all(experiment.get(key) == self.about.get(key) for key in OF_EXPERIMENT)
+        return experiment if alike else None
+
+    @property
+    def commits(self) -> list[str]:
+        """The commits that made trials, and the experiment."""
+        made = [commit for of in self.about.get("commits", {}).values() for commit in of]
+        return [*made, *([self.experiment["commit"]] if self.experiment else [])]
+
+    @property
+    def done(self) -> list[str]:
+        """The fusions that have had their trials."""
+        return [name for name in self.fusions if len(self.of(name)) == self.count]
 
 
 def _shown(value: object) -> str:

@@ -23,7 +23,7 @@ def paragraph(results: Results) -> str:
     if results.before is None or results.after is None:
         return " ".join([*said, "With these values nothing was trained yet: `make tune` goes on."])
     before, after = results.before, results.after
-    said += [*_seeds(before, after), *_left_out(results), *_order(results.rows)]
+    said += [*_seeds(before, after), *_others(results), *_left_out(results), *_order(results.rows)]
     if not few_seeds(before, after):
         said += [*_contrasts(before, after), *_as_good(before, after)]
     return " ".join([*said, *_limits(results)])
@@ -57,7 +57,7 @@ def _chosen(results: Results) -> Iterator[str]:
 
 def _seeds(before: Side, after: Side) -> Iterator[str]:
     if before.seeds == after.seeds:
-        yield f"With the values of params.yaml and with the chosen ones, {after.seeds} seeds each."
+        yield f"With the default values and with the chosen ones, {after.seeds} seeds each."
         first, second = before.baselines, after.baselines
         if any(first[name] != second[name] for name in first.keys() & second.keys()):
             yield (
@@ -66,15 +66,27 @@ def _seeds(before: Side, after: Side) -> Iterator[str]:
             )
     else:
         yield (
-            f"Seeds differ: {before.seeds} of each fusion with the values of params.yaml, "
+            f"Seeds differ: {before.seeds} of each fusion with the default values, "
             f"{after.seeds} with the chosen ones; so not all that follows is due to tuning."
         )
 
 
+def _others(results: Results) -> Iterator[str]:
+    """Say where what is called the default is of other params than the trials."""
+    if results.others is None:
+        yield "With which params metrics/verdict was made is not known; make verdict makes it anew."
+    elif results.others:
+        yield (
+            f"metrics/verdict was made with other params ({listed(results.others)}), so what "
+            "follows is not due to tuning alone; make verdict makes it anew."
+        )
+
+
 def _left_out(results: Results) -> Iterator[str]:
-    apart = [name for name in results.kept.fusions if name not in results.common]
-    if apart:
-        yield f"Not in metrics/verdict, and left out of the order: {listed(apart)}."
+    for side, name in ((results.before, "metrics/verdict"), (results.after, "metrics/tuning")):
+        known = () if side is None else side.accuracies
+        if apart := [fusion for fusion in results.kept.fusions if fusion not in known]:
+            yield f"Not in {name}, and left out of the order: {listed(apart)}."
 
 
 def _order(rows: Sequence[TuningRow]) -> Iterator[str]:

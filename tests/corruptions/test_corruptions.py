@@ -1,6 +1,7 @@
 """Every corruption that is there: tests over the registry, and what is particular to some."""
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,7 @@ def test_it_leaves_the_reading_that_it_is_given_as_it_was(name: str, samples: Sa
     corruption = corruption_of(name)
     of_sensor = samples.rgb if corruption.sensor == "rgb" else samples.lidar
     for place in range(5):
-        reading, other = (of_sensor[at].copy() for at in (place, place + 1))
+        reading = of_sensor[place].copy()
         before = reading.copy()
         # To write into it would be an error.
         reading.flags.writeable = False
@@ -128,7 +129,7 @@ def test_it_leaves_the_reading_that_it_is_given_as_it_was(name: str, samples: Sa
             reading,
             LidarGeometry.of(samples),
             np.random.default_rng(place),
-            lambda other=other: other,
+            partial(of_sensor.__getitem__, place + 1),
         )
         corruption.corrupt(recording, corruption.severities[-1])
         assert np.array_equal(reading, before)

@@ -1,6 +1,10 @@
 """Temperature scaling: it never fits val worse, changes no answer, and is bounded."""
 
+import math
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -8,7 +12,8 @@ from scipy.special import softmax
 from tests.evaluation.made_up import part_of, parts
 
 from fusebench.evaluation.metrics import METRICS, nll_per_sample
-from fusebench.evaluation.temperature import HIGHEST, LOWEST, fit_temperature, scaled
+from fusebench.evaluation.temperature import HIGHEST, LOWEST, fit_temperature, is_bound, scaled
+from fusebench.files import read_table, write_table
 from fusebench.prediction.predictions import PartPredictions
 
 
@@ -18,13 +23,13 @@ def _nll(part: PartPredictions, temperature: float = 1.0) -> float:
 
 @given(parts())
 def test_val_is_never_fitted_worse_than_without(part: PartPredictions) -> None:
-    fitted = _nll(part, fit_temperature(part).value)
+    fitted = _nll(part, fit_temperature(part))
     assert fitted <= _nll(part) * (1 + 1e-9) + 1e-12
 
 
 @given(parts(), st.floats(LOWEST, HIGHEST))
 def test_no_other_temperature_fits_better(part: PartPredictions, other: float) -> None:
-    fitted = _nll(part, fit_temperature(part).value)
+    fitted = _nll(part, fit_temperature(part))
     assert fitted <= _nll(part, other) * (1 + 1e-9) + 1e-12
 
 
@@ -40,8 +45,8 @@ def test_answers_and_accuracy_stay(part: PartPredictions, temperature: float) ->
 def test_larger_logits_have_a_larger_temperature(part: PartPredictions, factor: float) -> None:
     first = fit_temperature(part)
     second = fit_temperature(part_of(part.labels.tolist(), factor * part.logits))
-    assume(not first.at_bound and not second.at_bound and first.value != 1)
-    assert second.value == pytest.approx(factor * first.value, rel=1e-5)
+    assume(not is_bound(first) and not is_bound(second) and first != 1)
+    assert second == pytest.approx(factor * first, rel=1e-5)
 
 
 def test_the_temperature_of_made_up_answers_is_found() -> None:
@@ -50,23 +55,29 @@ def test_the_temperature_of_made_up_answers_is_found() -> None:
     shares = softmax(logits, axis=1)
     labels = (shares.cumsum(axis=1) < source.random((len(logits), 1))).sum(axis=1)
     found = fit_temperature(part_of(labels.tolist(), 3 * logits))
-    assert found.value == pytest.approx(3, rel=0.05)
-    assert not found.at_bound
+    assert found == pytest.approx(3, rel=0.05)
+    assert not is_bound(found)
 
 
 def test_where_val_is_all_right_or_all_wrong_the_temperature_is_a_bound() -> None:
     right = part_of([0, 1, 1], 5.0 * np.eye(2)[[0, 1, 1]])
-    assert fit_temperature(right).value == LOWEST
-    assert fit_temperature(right).at_bound
+    assert fit_temperature(right) == LOWEST
     wrong = part_of([0, 1, 1], 5.0 * np.eye(2)[[1, 0, 0]])
-    assert fit_temperature(wrong).value == HIGHEST
-    assert fit_temperature(wrong).at_bound
+    assert fit_temperature(wrong) == HIGHEST
+
+
+def test_the_bounds_alone_are_bounds(tmp_path: Path) -> None:
+    values = [LOWEST, HIGHEST, 1.0, LOWEST + 1e-6, HIGHEST - 1e-6, math.nan]
+    assert [is_bound(value) for value in values] == [True, True, False, False, False, False]
+    # Also where they were written and read.
+    write_table(tmp_path / "some.csv", pd.DataFrame({"temperature": values[:2]}).round(6))
+    read = read_table(tmp_path / "some.csv", {"temperature": float})["temperature"]
+    assert all(map(is_bound, read.tolist()))
 
 
 @pytest.mark.parametrize("logits", [np.zeros((3, 2)), np.array([[np.inf, 0], [0, 1], [1, 0]])])
 def test_where_it_changes_nothing_or_cannot_be_told_it_is_one(logits: np.ndarray) -> None:
-    found = fit_temperature(part_of([0, 1, 0], logits))
-    assert (found.value, found.at_bound) == (1.0, False)
+    assert fit_temperature(part_of([0, 1, 0], logits)) == 1
 
 
 @pytest.mark.parametrize("size", [1e-30, 1e4])
@@ -74,4 +85,4 @@ def test_logits_of_any_size_are_fitted_without_a_warning(size: float) -> None:
     source = np.random.default_rng(1)
     labels = source.integers(0, 2, 40)
     found = fit_temperature(part_of(labels.tolist(), size * source.normal(size=(40, 2))))
-    assert LOWEST <= found.value <= HIGHEST
+    assert LOWEST <= found <= HIGHEST

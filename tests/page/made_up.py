@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tests.project import ROOT
+from tests.project import ROOT, write_no_studies
 from tests.report.made_up import (
     BEST,
     PAIR,
@@ -18,12 +18,14 @@ from tests.report.made_up import (
     write_results,
 )
 
+from fusebench.config import PARAMS_FILE
 from fusebench.evaluation.measure import confusion_table
 from fusebench.files import write_json, write_table
 from fusebench.page.scripts import PLOTS_PAGE
-from fusebench.page.stored import TABLES
+from fusebench.page.stored import STUDIES, TABLES
 from fusebench.report.best import BEST as BEST_FILE
 from fusebench.report.curves import curve_tables, write_curves
+from fusebench.report.declared import deciding_in, write_origin
 from fusebench.report.pairs import PAIRS
 from fusebench.report.results import SOURCES, Comparison, read_comparison
 from fusebench.report.suite import SUMMARY, SuiteRow, write_suite
@@ -33,7 +35,11 @@ from fusebench.samples.samples import Dataset, content_digest, describe
 NAMES = ("late", "hadamard", "late_matched")
 SEEDS = (0, 1)
 _SIDE = 8
-_STUDIED = ("learning_curve", "tuning", "robust")
+COMMIT = "abc1234" + 33 * "0"
+# What each study consists of.
+PLANNED = {
+    "learning_curve": ("0.02", "0.04", "0.08"), "tuning": NAMES, "robust": ("dropout",),
+}  # fmt: skip
 # What results of earlier versions lack.
 _OF_LATER_VERSIONS = ("pareto", "reliability", "probabilities")
 
@@ -92,8 +98,8 @@ def write_compared(root: Path) -> Comparison:
         (root / TABLES[name].path).unlink(missing_ok=True)
     for name, predictions in comparison.fusions.items():
         write_table(root / f"plots/confusion/{name}.csv", confusion_table(predictions))
-    for name in _STUDIED:
-        write_table(root / TABLES[name].path, pd.DataFrame(columns=list(TABLES[name].kinds)))
+    write_no_studies(root)
+    shutil.copy2(ROOT / "tests/default_params.yaml", root / PARAMS_FILE)
     (root / PLOTS_PAGE).parent.mkdir(parents=True)
     shutil.copy2(ROOT / PLOTS_PAGE, root / PLOTS_PAGE)
     return comparison
@@ -104,6 +110,9 @@ def write_all(root: Path) -> None:
     write_suite(root / SUMMARY, [_solved("xor", name, count) for count, name in enumerate(NAMES)])
     for name, rows in _rows().items():
         write_table(root / TABLES[name].path, pd.DataFrame(rows))
+    for name in STUDIES:
+        folder = (root / TABLES[name].path).parent
+        write_origin(folder, deciding_in(root), [COMMIT], PLANNED[name], PLANNED[name])
 
 
 def _solved(task: str, fusion: str, solved: int) -> SuiteRow:
@@ -139,9 +148,9 @@ def _rows() -> dict[str, list[dict[str, object]]]:
             for number, name in enumerate(NAMES)
         ],
         "reliability": [
-            {"fusion": name, "scaled": scaled, "bin": place, "low": place / 15,
-             "high": (place + 1) / 15, "confidence": (place + 0.5) / 15, "accuracy": place / 15,
-             "count": 10.5 * (place - 6)}
+            {"fusion": name, "scaled": scaled, "bin": place, "low": 100 * place / 15,
+             "high": 100 * (place + 1) / 15, "confidence": 100 * (place + 0.5) / 15,
+             "accuracy": 100 * place / 15, "count": 10.5 * (place - 6)}
             for name in NAMES for scaled in (0, 1) for place in range(7, 15)
         ],
         "probabilities": [
@@ -152,19 +161,22 @@ def _rows() -> dict[str, list[dict[str, object]]]:
         ],
         "learning_curve": [
             {"fusion": name, "train_samples": size, "share": size / 1000, "epochs": 4, "steps": 40,
-             "seeds": 3, "balanced_accuracy": 60.0 + size / 10, "low": 55.0 + size / 10,
+             "seeds": 5, "balanced_accuracy": 60.0 + size / 10, "low": 55.0 + size / 10,
              "high": 65.0 + size / 10, "nll": 0.4, "best_within_margin": 0}
             for name in NAMES for size in (50, 100, 200)
         ],
         "tuning": [
             {"fusion": name, "lr": 0.0003, "schedule": "cosine", "epochs": 20, "trials": 12,
              "val_nll": 0.0123, "default_balanced_accuracy": 90.0, "tuned_balanced_accuracy": 94.5,
-             "default_rank": 2, "tuned_rank": 1}
+             "default_rank": 2, "tuned_rank": 1, "default_seeds": 5, "tuned_seeds": 5}
             for name in NAMES
         ],
         "robust": [
-            {"fusion": name, "recipe": "sensor_dropout", "clean_balanced_accuracy": 97.25,
-             "robustness_change": 0.125}
+            {"fusion": name, "recipe": "dropout", "clean_balanced_accuracy": 97.5,
+             "clean_change": -0.5, "robustness": 0.625, "robustness_change": 0.125, "low": 0.1,
+             "high": 0.15, "corrupted_balanced_accuracy": 80.0, "corrupted_change": 12.5,
+             "corrupted_low": 10.0, "corrupted_high": 15.0, "clean_low": -1.5, "clean_high": 0.5,
+             "corrupted_p": 0.001, "clean_p": 0.321, "seeds": 5}
             for name in NAMES
         ],
     }  # fmt: skip

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.page.made_up import NAMES
+from tests.project import ROOT
 
 from fusebench.page.colours import fusion_colours
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
+
+    from fusebench.page.sources import Sources
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -86,8 +91,14 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(params=WIDTHS)
 def opened(request: pytest.FixtureRequest, browser: Browser, page_file: Path) -> Iterator[Opened]:
     """The page, light, without a network."""
+    with _opened(browser, page_file, request.param) as shown:
+        yield shown
+
+
+@contextmanager
+def _opened(browser: Browser, page_file: Path, width: int) -> Iterator[Opened]:
     context = browser.new_context(
-        viewport={"width": request.param, "height": 900}, color_scheme="light", offline=True
+        viewport={"width": width, "height": 900}, color_scheme="light", offline=True
     )
     # The machine may be busy.
     context.set_default_timeout(120_000)
@@ -119,6 +130,31 @@ def test_all_charts_are_drawn_and_the_page_does_not_scroll_sideways(opened: Open
     assert len(marks) == 15
     assert min(marks) > 0
     assert _overflow(opened.page) <= 0
+
+
+@pytest.mark.parametrize("losses", [(0.1, 0.2, 0.3), (0.0, 0.2, 0.3), (0.0, 0.0, 0.0)])
+@pytest.mark.parametrize("one_seed", [True, False])
+def test_costs_are_drawn_with_one_seed_and_with_a_loss_of_0(
+    losses: tuple[float, ...], one_seed: bool, browser: Browser, all_sources: Sources,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    from fusebench.page.page import page
+    from fusebench.page.scripts import read_scripts
+
+    ends = (math.nan, math.nan) if one_seed else ([0.0] * 3, [2 * loss for loss in losses])
+    table = all_sources.tables["pareto"].assign(nll=losses, nll_low=ends[0], nll_high=ends[1])
+    sources = replace(all_sources, tables={**all_sources.tables, "pareto": table})
+    (tmp_path / "report.html").write_text(page(sources, read_scripts(ROOT)), "utf-8")
+    with _opened(browser, tmp_path / "report.html", WIDTHS[0]) as shown:
+        for name in ("pareto-latency", "pareto-parameters"):
+            marks = shown.page.locator(f"#{name} .mark-symbol path")
+            assert marks.count() == len(NAMES)
+            bars = shown.page.locator(f"#{name} .role-mark.mark-rule line")
+            assert bars.count() == (0 if one_seed else len(NAMES))
+            for drawn in (*marks.all(), *bars.all()):
+                text = str(drawn.evaluate("one => one.outerHTML"))
+                assert "NaN" not in text
+                assert "Infinity" not in text
 
 
 def test_a_fusion_that_is_switched_off_goes_from_charts_and_tables(opened: Opened) -> None:

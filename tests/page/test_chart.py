@@ -68,12 +68,33 @@ def test_what_was_not_run_is_said_in_one_line_with_its_command() -> None:
 @given(st.floats(1e-9, 1e9), st.floats(1, 1e6))
 def test_decades_are_round_and_between_the_ends(low: float, ratio: float) -> None:
     figures = decades(low, low * ratio)
-    assert figures == sorted(figures)
+    assert figures == sorted(set(figures))
     for figure in figures:
         assert low <= figure <= low * ratio
-        assert f"{figure:e}"[0] in "125"
-    if ratio >= 2.5:
-        assert figures
+        assert figure == float(f"{figure:.1e}"), "two digits at most"
+    # From 1.0 to 1.2 is the widest gap between three of two digits.
+    if ratio >= 1.21:
+        assert len(figures) > 1
+    # There are two of 1, 2 and 5 in any decade.
+    if ratio >= 10:
+        assert all(f"{figure:e}"[0] in "125" for figure in figures)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "figures"),
+    [
+        (0.01, 0.11, [0.01, 0.02, 0.05, 0.1]),
+        (0.019, 0.051, [0.02, 0.05]),
+        (0.021, 0.049, [0.03, 0.04]),
+        (0.0105, 0.0139, [0.011, 0.012, 0.013]),
+        (0.0105, 0.019, [0.011, 0.012, 0.013, 0.014, 0.015, 0.016, 0.017, 0.018, 0.019]),
+        (0.02, 0.02, [0.02]),
+    ],
+)
+def test_decades_have_more_figures_of_each_only_where_there_are_too_few(
+    low: float, high: float, figures: list[float]
+) -> None:
+    assert decades(low, high) == figures
 
 
 @pytest.mark.parametrize(

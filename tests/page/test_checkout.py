@@ -36,8 +36,25 @@ def test_says_where_a_file_is_not_as_committed(repository: Path) -> None:
     assert commit_of(repository).words.endswith(", with changes that are not committed")
 
 
-def test_a_file_that_git_does_not_track_is_no_change(repository: Path) -> None:
-    (repository / "b.txt").write_text("b")
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [("b.txt", False), ("notes/src/b.py", False), ("src/b.py", True), ("src/fusions/b.py", True)],
+)
+def test_a_file_that_git_does_not_track_is_a_change_in_the_code_alone(
+    name: str, changed: bool, repository: Path
+) -> None:
+    path = repository / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("b")
+    assert commit_of(repository).changed is changed
+
+
+def test_a_file_that_git_ignores_is_no_change(repository: Path) -> None:
+    (repository / ".gitignore").write_text("*.pyc\n")
+    _git(repository, "add", "--all")
+    _git(repository, "commit", "--quiet", "--message", "b")
+    (repository / "src").mkdir()
+    (repository / "src/b.pyc").write_text("b")
     assert not commit_of(repository).changed
 
 

@@ -19,12 +19,15 @@ from tests.page.made_up import NAMES
 from tests.page.reader import Read, read
 from tests.project import ROOT
 
-from fusebench.errors import ArtifactError
+from fusebench.config import PARAMS_FILE
+from fusebench.errors import ArtifactError, ParamsError
 from fusebench.models import registry
 from fusebench.page.page import SECTIONS, page, write_page
 from fusebench.page.scripts import Scripts, read_scripts
 from fusebench.page.sources import Sources, read_sources
+from fusebench.page.stored import STUDIES, TABLES
 from fusebench.prediction.predictions import FusionPredictions, PartPredictions
+from fusebench.report.declared import ORIGIN
 
 LARGEST = 5_000_000
 # Those of names that end an element, a comment, an attribute or a place of the template.
@@ -233,6 +236,43 @@ def test_a_missing_or_broken_file_is_named_in_one_line(
     assert not Path("plots/report.html").exists()
 
 
+@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("content", [None, b"\xff\x00", b"{}"])
+def test_what_a_study_that_was_run_belongs_to_must_be_there(
+    study: str, content: bytes | None, complete: Path, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(shutil.copytree(complete, tmp_path / "root"))
+    path = Path(TABLES[study].path).parent / ORIGIN
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ArtifactError, match=f"^{re.escape(str(path))}: ") as raised:
+        write_page(Path(), NAMES, Path("report.html"))
+    assert "\n" not in str(raised.value)
+    assert not Path("report.html").exists()
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_of_a_study_that_was_not_run_nothing_is_asked(study: str, root: Path) -> None:
+    (root / TABLES[study].path).with_name(ORIGIN).write_bytes(b"\xff\x00")
+    assert not read_sources(root, NAMES).origins
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\x00", b"[1]"])
+def test_params_that_are_missing_or_broken_are_named_in_one_line(
+    content: bytes | None, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(root)
+    PARAMS_FILE.unlink()
+    if content is not None:
+        PARAMS_FILE.write_bytes(content)
+    with pytest.raises(ParamsError, match=r"^params\.yaml: ") as raised:
+        write_page(Path(), NAMES, Path("report.html"))
+    assert "\n" not in str(raised.value)
+    assert not Path("report.html").exists()
+
+
 def test_a_fusion_that_was_not_compared_is_named(root: Path) -> None:
     with pytest.raises(ArtifactError, match="fusion 'gated' is not in it"):
         read_sources(root, (*NAMES, "gated"))
@@ -257,7 +297,9 @@ def test_the_stage_writes_the_page_and_says_its_size(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(root)
-    Path("params.yaml").write_text(f"fusion: late\nfusions: [{', '.join(NAMES)}]\n", "utf-8")
+    text = PARAMS_FILE.read_text("utf-8")
+    own = f"fusion: late\nfusions: [{', '.join(NAMES)}]\ndata:"
+    PARAMS_FILE.write_text(re.sub(r"fusion: .*?\ndata:", own, text, flags=re.S), "utf-8")
     assert run("report", "plots/report.html") == 0
     size = Path("plots/report.html").stat().st_size
     assert capsys.readouterr().out == f"plots/report.html: {size / 1e6:.2f} MB\n"

@@ -3,17 +3,23 @@
 import dataclasses
 import json
 import math
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-from tests.page.made_up import NAMES
+from tests.page.made_up import COMMIT, NAMES, PLANNED
 from tests.page.reader import Read, read, rows_of
+from tests.report.made_up import write_results
 
+from fusebench.config import PARAMS_FILE
 from fusebench.page.page import SECTIONS
-from fusebench.page.sources import Sources
-from fusebench.page.stored import TABLES
-from fusebench.page.studies import robust_training
+from fusebench.page.sources import Sources, read_sources
+from fusebench.page.stored import STUDIES, TABLES
+from fusebench.report.declared import SAMPLES, deciding_in, write_origin
+from fusebench.report.pareto import pareto_table
+from fusebench.report.results import read_comparison
 from fusebench.report.suite import SuiteRow
 
 BY_NAME = {section.name: section for section in SECTIONS}
@@ -27,6 +33,11 @@ ABSENT = {
     "tuned": "make tune",
     "robust": "make robust",
 }
+# Of each study: its section, and what it consists of.
+STUDIED = {
+    "learning_curve": ("learning", "sizes"), "tuning": ("tuned", "fusions"),
+    "robust": ("robust", "recipes"),
+}  # fmt: skip
 
 
 def _read(name: str, sources: Sources) -> Read:
@@ -40,6 +51,15 @@ def _specs(page: Read) -> dict[str, dict[str, Any]]:
         rows = rows_of(content["columns"])
         specs[str(script.attributes["data-chart"])] = content["spec"] | {"data": {"values": rows}}
     return specs
+
+
+def _with(sources: Sources, **tables: pd.DataFrame) -> Sources:
+    """Return the sources with other tables."""
+    return dataclasses.replace(sources, tables={**sources.tables, **tables})
+
+
+def _notes(page: Read) -> list[str]:
+    return [part.text for part in page.all("p") if part.attributes.get("class") == "note"]
 
 
 def test_sections_stand_in_the_order_of_the_question() -> None:
@@ -143,6 +163,23 @@ def test_distances_know_the_fusions_by_their_names(sources: Sources) -> None:
     assert {other["first"], other["second"]} == {"late", "late_matched"}
 
 
+@pytest.mark.parametrize(("metric", "side"), [("balanced_accuracy", "below"), ("nll", "above")])
+def test_distances_say_on_which_side_of_the_best_the_others_are(
+    metric: str, side: str, sources: Sources
+) -> None:
+    best = sources.findings.best.assign(metric=metric)
+    findings = dataclasses.replace(sources.findings, best=best)
+    page = _read("distance", dataclasses.replace(sources, findings=findings))
+    assert f"Bar: at most so far {side} the best, " in _notes(page)[0]
+    (told,) = [
+        told["title"]
+        for layer in _specs(page)["distances"]["layer"]
+        for told in layer["encoding"].get("tooltip", [])
+        if told["field"] == "below"
+    ]
+    assert told == f"at most {side}"
+
+
 def test_all_intervals_have_one_scale(sources: Sources) -> None:
     specs = _specs(_read("distance", sources))
     domains = [
@@ -193,6 +230,16 @@ def test_robustness_begins_with_the_clean_samples_in_every_chart(all_sources: So
     assert row.text == "hadamard0.800camera off0.250"
 
 
+def test_clean_answers_alone_are_no_robustness(all_sources: Sources) -> None:
+    rows = all_sources.tables["robustness"]
+    page = _read("robustness", _with(all_sources, robustness=rows[rows["severity"] == 0]))
+    assert [element.name for element in page.elements] == ["p", "code"]
+    assert page.elements[0].text == (
+        "Not run: the fusions on corrupted test samples (stress.corruptions in params.yaml). dvc "
+        "repro robustness runs it."
+    )
+
+
 def test_cost_marks_the_front_of_each_kind(all_sources: Sources) -> None:
     specs = _specs(_read("cost", all_sources))
     assert list(specs) == ["pareto-latency", "pareto-parameters"]
@@ -204,27 +251,71 @@ def test_cost_marks_the_front_of_each_kind(all_sources: Sources) -> None:
     assert fronts == {"pareto-latency": ["late"], "pareto-parameters": ["late", "hadamard"]}
 
 
-@pytest.mark.parametrize("factor", [1, 100])
-def test_reliability_is_in_percent_however_it_is_stored(all_sources: Sources, factor: int) -> None:
-    table = all_sources.tables["reliability"]
-    stored = table.assign(
-        confidence=factor * table["confidence"], accuracy=factor * table["accuracy"]
-    )
-    tables = {**all_sources.tables, "reliability": stored}
-    specs = _specs(_read("reliability", dataclasses.replace(all_sources, tables=tables)))
-    assert list(specs) == ["reliability-0", "reliability-1"]
-    rows = specs["reliability-0"]["data"]["values"]
-    assert max(row["confidence"] for row in rows) == pytest.approx(100 * 14.5 / 15, abs=0.01)
+def _losses(spec: dict[str, Any]) -> list[list[float | None]]:
+    """Return what each layer of a chart of costs draws along the axis of NLL."""
+    return [
+        [row[encoded["field"]] for row in spec["data"]["values"]]
+        for layer in spec["layer"]
+        for end in ("y", "y2")
+        if (encoded := layer["encoding"].get(end))
+    ]
+
+
+def test_the_cost_of_one_seed_is_drawn_without_intervals(
+    all_sources: Sources, tmp_path: Path
+) -> None:
+    table = pareto_table(read_comparison(write_results(tmp_path, NAMES, (0,)), NAMES))
+    assert table["nll_low"].isna().all()
+    for spec in _specs(_read("cost", _with(all_sources, pareto=table))).values():
+        means = pytest.approx(table["nll"].tolist(), rel=1e-5)
+        marks, low, high = (
+            [row[name] for row in spec["data"]["values"]]
+            for name in ("nll", "shown_low", "shown_high")
+        )
+        assert marks == means
+        assert low == high == [None] * len(NAMES)
+        assert _losses(spec).count(marks) == len(spec["layer"]) - 1
+        figures = spec["layer"][0]["encoding"]["y"]["axis"]["values"]
+        assert len(figures) > 1
+        assert table["nll"].min() <= figures[0] < figures[-1] <= table["nll"].max()
+
+
+@pytest.mark.parametrize("ends", [(0.0, 0.0), (0.0, 0.2), (math.nan, math.nan)])
+def test_a_loss_of_0_has_a_mark_on_the_axis_of_logarithms(
+    all_sources: Sources, ends: tuple[float, float]
+) -> None:
+    table = all_sources.tables["pareto"].copy()
+    table.loc[0, ["nll", "nll_low", "nll_high"]] = [0.0, *ends]
+    for spec in _specs(_read("cost", _with(all_sources, pareto=table))).values():
+        drawn = [loss for losses in _losses(spec) for loss in losses]
+        assert all(loss is None or loss > 0 for loss in drawn)
+        # It is told as it is.
+        assert spec["data"]["values"][0]["nll"] == 0
+        figures = spec["layer"][0]["encoding"]["y"]["axis"]["values"]
+        assert figures[0] < 1e-6 < 1 < figures[-1]
+
+
+def test_reliability_shows_the_figures_as_they_are_stored(all_sources: Sources) -> None:
+    stored = all_sources.tables["reliability"]
+    # As of many classes, where all may be sure of little.
+    low = stored.assign(confidence=stored["confidence"] / 200, accuracy=stored["accuracy"] / 200)
+    for table in (stored, low):
+        specs = _specs(_read("reliability", _with(all_sources, reliability=table)))
+        assert list(specs) == ["reliability-0", "reliability-1"]
+        for scaled in (0, 1):
+            rows = specs[f"reliability-{scaled}"]["data"]["values"]
+            own = table[table["scaled"] == scaled].sort_values(["fusion", "bin"])
+            for name in ("confidence", "accuracy"):
+                shown = [row[name] for row in rows]
+                assert shown == pytest.approx(own[name].tolist(), rel=1e-5)
+            assert [row["expected"] for row in rows] == [row["confidence"] for row in rows]
 
 
 def test_reliability_leaves_out_what_was_not_fitted(all_sources: Sources) -> None:
     figures = all_sources.tables["probabilities"]
     scaled = [name for name in figures if name == "temperature" or name.startswith("scaled_")]
-    tables = {
-        **all_sources.tables,
-        "probabilities": figures.assign(**dict.fromkeys(scaled, math.nan)),
-    }
-    page = _read("reliability", dataclasses.replace(all_sources, tables=tables))
+    stored = figures.assign(**dict.fromkeys(scaled, math.nan))
+    page = _read("reliability", _with(all_sources, probabilities=stored))
     headings = [cell.text for cell in page.all("th") if cell.attributes["scope"] == "col"]
     assert headings == ["fusion", "NLL", "Brier score", "calibration error (%)"]
 
@@ -234,16 +325,147 @@ def test_studies_show_their_tables(all_sources: Sources) -> None:
     assert len(spec["data"]["values"]) == len(all_sources.tables["learning_curve"])
     tuned = _read("tuned", all_sources).all("tr")[1].text
     assert tuned == "late0.0003cosine20120.012390.094.521"
-    robust = _read("robust", all_sources).all("tr")
-    assert robust[0].text == "fusionrecipeclean balanced accuracyrobustness change"
-    assert robust[1].text == "latesensor dropout97.250.12"
+    robust = _read("robust", all_sources).all("tr")[1]
+    assert robust.text == "latedropout97.5-0.5 (-1.5 to +0.5)80.0+12.5 (+10.0 to +15.0)0.625+0.125"
 
 
-def test_columns_of_the_robust_study_are_those_that_it_has(all_sources: Sources) -> None:
-    rows = pd.DataFrame({"fusion": ["late"], "seeds": ["10"], "some_figure": ["-0.5"]})
-    sources = dataclasses.replace(all_sources, tables={"robust": rows})
-    page = read(robust_training(sources))
-    assert [row.text for row in page.all("tr")] == ["fusionseedssome figure", "late10-0.50"]
+def test_the_columns_of_robust_training_are_declared_and_hold_no_test(
+    all_sources: Sources,
+) -> None:
+    page = _read("robust", all_sources)
+    assert [cell.text for cell in page.all("th") if cell.attributes["scope"] == "col"] == [
+        "fusion", "recipe", "clean (%)", "change (points)", "corrupted (%)",
+        "change, corrupted (points)", "robustness", "its change",
+    ]  # fmt: skip
+    assert "0.001" not in page.all("table")[0].text
+    assert "0.321" not in page.all("table")[0].text
+
+
+@pytest.mark.parametrize(
+    ("seeds", "said", "change"),
+    [
+        (1, "over 1 seed, which describes these trainings alone (from 5 on with ", "+12.5"),
+        (4, "over 4 seeds, which describes these trainings alone (from 5 on with ", "+12.5"),
+        (5, "over 5 seeds, changes with their 95 % interval.", "+12.5 (+10.0 to +15.0)"),
+    ],
+)
+def test_changes_by_robust_training_have_intervals_only_from_five_seeds_on(
+    seeds: int, said: str, change: str, all_sources: Sources
+) -> None:
+    table = all_sources.tables["robust"].assign(seeds=seeds)
+    page = _read("robust", _with(all_sources, robust=table))
+    assert said in _notes(page)[-1]
+    assert page.all("td")[4].text == change
+
+
+def test_a_recipe_has_rows_of_its_own_and_what_is_not_known_is_empty(
+    all_sources: Sources,
+) -> None:
+    table = all_sources.tables["robust"]
+    other = table.assign(recipe="dropout-noise", robustness=math.nan, robustness_change=math.nan)
+    page = _read("robust", _with(all_sources, robust=pd.concat([table, other])))
+    cells = [cell.text for cell in page.all("td")]
+    assert cells[::7] == ["dropout"] * len(NAMES) + ["dropout-noise"] * len(NAMES)
+    assert cells[5:7] == ["0.625", "+0.125"]
+    assert cells[-2:] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "said", "band"),
+    [
+        (1, "mean over 1 seed.", False),
+        (4, "mean over 4 seeds.", False),
+        (5, "mean over 5 seeds, band: its 95 % interval.", True),
+    ],
+)
+def test_a_learning_curve_has_a_band_only_from_five_seeds_on(
+    seeds: int, said: str, band: bool, all_sources: Sources
+) -> None:
+    table = all_sources.tables["learning_curve"].assign(seeds=seeds)
+    page = _read("learning", _with(all_sources, learning_curve=table))
+    assert _notes(page)[-1] == f"Test, after 40 steps of training. Line: {said}"
+    (spec,) = _specs(page).values()
+    for row in spec["data"]["values"]:
+        assert [row["low"] is not None, row["high"] is not None] == [band, band]
+
+
+def test_the_steps_of_a_learning_curve_are_those_of_its_rows(all_sources: Sources) -> None:
+    table = all_sources.tables["learning_curve"]
+    steps = table["steps"].where(table["train_samples"] > 50, 1200)
+    page = _read("learning", _with(all_sources, learning_curve=table.assign(steps=steps)))
+    assert _notes(page)[-1].startswith("Test, after 40 to 1,200 steps of training.")
+
+
+@pytest.mark.parametrize(
+    ("default", "said"),
+    [
+        (5, "default, mean over 5 seeds; tuned, over 5 seeds."),
+        (
+            10,
+            "default, mean over 10 seeds; tuned, over 5 seeds. So not all that differs is due to "
+            "tuning.",
+        ),
+    ],
+)
+def test_tuning_names_the_seeds_of_both_sides(
+    default: int, said: str, all_sources: Sources
+) -> None:
+    table = all_sources.tables["tuning"].assign(default_seeds=default)
+    (note,) = _notes(_read("tuned", _with(all_sources, tuning=table)))
+    assert note == f"Chosen by val NLL of one seed. Balanced accuracy on test: {said}"
+
+
+# --- What studies belong to ---
+
+
+def test_every_study_has_a_section() -> None:
+    assert set(STUDIED) == set(STUDIES) == set(PLANNED)
+
+
+@pytest.mark.parametrize("study", STUDIED)
+def test_of_a_whole_study_of_these_params_and_samples_nothing_more_is_said(
+    study: str, all_sources: Sources
+) -> None:
+    assert len(_notes(_read(STUDIED[study][0], all_sources))) == 1
+
+
+@pytest.mark.parametrize("study", STUDIED)
+def test_what_of_a_study_was_not_run_and_what_it_does_not_belong_to_is_said(
+    study: str, all_sources: Sources
+) -> None:
+    section, what = STUDIED[study]
+    command = ABSENT[section]
+    origin, now = all_sources.origins[study], all_sources.declared
+    assert origin.declared == now
+    other = now | {"train": now["train"] | {"lr": 0.5}, SAMPLES: "of others"}
+    origin = origin.model_copy(
+        update={"planned": ("0.01", "0.02", "0.04", "0.08", "0.16"),
+                "done": ("0.08", "0.04", "0.01"), "declared": other}
+    )  # fmt: skip
+    sources = dataclasses.replace(all_sources, origins={**all_sources.origins, study: origin})
+    left, differing, *rest = _notes(_read(section, sources))
+    assert left == f"Of 5 planned {what} not run: 0.02 and 0.16; {command} goes on."
+    assert differing == (
+        "Not of the params and samples of this page, but of other train.lr and data (the samples): "
+        f"run on commit abc1234; {command} runs it anew."
+    )
+    assert len(rest) == 1
+
+
+def test_what_a_study_belongs_to_is_read_beside_its_table(complete: Path, tmp_path: Path) -> None:
+    root = shutil.copytree(complete, tmp_path / "root")
+    folder = (root / TABLES["robust"].path).parent
+    write_origin(folder, deciding_in(root), [COMMIT, "9" * 40], ["dropout", "both"], ["both"])
+    params = root / PARAMS_FILE
+    text = params.read_text("utf-8")
+    params.write_text(text.replace("epochs: 15", "epochs: 16"), "utf-8")
+    sources = read_sources(root, NAMES)
+    left, differing, _ = _notes(_read("robust", sources))
+    assert left.startswith("Of 2 planned recipes not run: dropout; ")
+    assert "but of other train.epochs: run on commit abc1234 and 9999999; " in differing
+    for study in ("learning_curve", "tuning"):
+        (differing, _) = _notes(_read(STUDIED[study][0], sources))
+        assert "but of other train.epochs: run on commit abc1234; " in differing
 
 
 def test_made_of_names_params_data_machine_and_commit(sources: Sources) -> None:

@@ -107,14 +107,14 @@ def write_results(root: Path, names: Sequence[str] = NAMES, seeds: Sequence[int]
     write_predictions(root, MAJORITY, 0.0, seeds, **none, inputs=[])
     write_predictions(root, THRESHOLD, 1.0, seeds, **none | {"parameters": 1}, inputs=["lidar"])
     write_suite(root / SUMMARY, [])
-    write_robustness(root, names)
+    write_robustness(root, names, seeds)
     return root
 
 
-def write_robustness(root: Path, names: Sequence[str]) -> None:
+def write_robustness(root: Path, names: Sequence[str], seeds: Sequence[int] = (0, 1)) -> None:
     """Write the files of stage robustness: models were put under no corruption."""
     no_figure = [
-        {"fusion": name, "robustness": np.nan, "worst": "", "corruptions": 0, "seeds": 2}
+        {"fusion": name, "robustness": np.nan, "worst": "", "corruptions": 0, "seeds": len(seeds)}
         for name in names
     ]
     summary = pd.DataFrame(no_figure, columns=list(SUMMARY_KINDS))

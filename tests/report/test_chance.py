@@ -25,6 +25,7 @@ from tests.report.made_up import (
     write_fusion,
     write_predictions,
     write_results,
+    write_robustness,
 )
 
 from fusebench.evaluation.metrics import METRICS
@@ -225,6 +226,7 @@ def guessing(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """The comparison of a good fusion and one that answers cubes for every sample."""
     root = write_results(tmp_path_factory.mktemp("guessing"), NAMES[:1])
     write_fusion(root, NAMES[1], 0.0, (0, 1))
+    write_robustness(root, NAMES)
     comparison = read_comparison(root, NAMES)
     return with_chance(comparison_table(comparison), comparison)
 

@@ -89,8 +89,8 @@ def test_by_a_metric_of_which_less_is_better_it_is_the_other_way() -> None:
 @pytest.mark.parametrize(
     ("gap", "half", "margin", "state"),
     [(0.5, 1.0, 2.0, HOLDS), (0.5, 2.0, 2.0, OPEN), (-5.0, 1.0, 2.0, NOT), (1.0, 0.5, 2.0, HOLDS),
-     (1.0, 0.5, 1.2, OPEN), (2.0, 0.5, 1.2, NOT), (-2.0, 0.5, 1.2, NOT),
-     (0.0, 0.1, math.nan, OPEN)],
+     (1.0, 0.5, 1.2, OPEN), (-1.0, 0.5, 1.2, OPEN), (2.0, 0.5, 1.2, NOT), (-2.0, 0.5, 1.2, NOT),
+     (1.6, 0.5, 1.2, OPEN), (-1.0, 0.1, 1.2, HOLDS), (0.0, 0.1, math.nan, OPEN)],
 )  # fmt: skip
 def test_hadamard_is_as_accurate_as_concat(
     gap: float, half: float, margin: float, state: State
@@ -285,3 +285,6 @@ def test_what_alignment_did_on_its_task_is_told() -> None:
     means = {"late": 82.0, "concat": 89.0, "add": 80.0, "hadamard": 50.0}
     found = judged(ALIGNED, evidence_of(robust=robust_of(means), suite=rows))
     assert found.sentence.endswith("in the camera's frame: hadamard 6 and 8 of 8.")
+    rows[1] = rows[1]._replace(solved=5, seeds=5)
+    found = judged(ALIGNED, evidence_of(robust=robust_of(means), suite=rows))
+    assert found.sentence.endswith("in the camera's frame: hadamard 6 of 8 and 5 of 5.")

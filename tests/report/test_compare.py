@@ -135,6 +135,7 @@ def test_what_the_data_are_like_is_written_with_the_advice_of_the_suite(
     for name, sensor in (("rgb_only", "rgb"), ("lidar_only", "lidar")):
         made_up.write_fusion(root, name, 12.0, (0, 1), inputs=[sensor])
     names = [*NAMES, "rgb_only", "lidar_only"]
+    made_up.write_robustness(root, names)
     (root / "params.yaml").write_text(yaml.safe_dump(PARAMS | {"fusions": names}), "utf-8")
     row = SuiteRow(
         "shape", "none", "concat", 10, 10, 0.6915, 1.0, 4.0, 99.0, 60, 500, 32, "shape", ""

@@ -1,17 +1,32 @@
 """What is copied out of a revision, and the page that says what it shows."""
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from tests.report.made_up import PAIR, findings_of
 
-from fusebench.errors import ArtifactError
-from fusebench.report.export import FILES, NEWER, export, exported, verdict_head, verdict_page
+from fusebench.config import PARAMS_FILE
+from fusebench.errors import ArtifactError, ParamsError
+from fusebench.report import robustness_files
+from fusebench.report.best import BEST
+from fusebench.report.export import (
+    FILES,
+    NEWER,
+    export,
+    exported,
+    exported_params,
+    verdict_head,
+    verdict_page,
+)
 from fusebench.report.findings import Findings
 from fusebench.report.interaction import INTERACTION
 from fusebench.report.pairs import PAIRS
+from fusebench.report.probabilities import PROBABILITIES
 from fusebench.report.results import Comparison
-from fusebench.report.table import markdown_table
+from fusebench.report.table import TABLE, markdown_table
 
 
 def test_exported_files_are_those_of_the_comparison_and_the_verdict(
@@ -63,6 +78,42 @@ def test_a_commit_before_there_were_such_files_is_exported_without_them(
     assert exported(folder).interaction is None
     assert exported(folder).robustness is None
     assert exported(folder).probabilities is None
+
+
+def test_the_params_of_an_exported_comparison_are_kept(
+    compared: Path, tmp_path: Path, params_text: str
+) -> None:
+    def with_params(content: bytes) -> Callable[[Path], bytes]:
+        return lambda path: content if path == PARAMS_FILE else (compared / path).read_bytes()
+
+    told, broken, none = (tmp_path / name for name in ("told", "broken", "none"))
+    export(with_params(params_text.encode()), told)
+    assert exported_params(told) == yaml.safe_load(params_text)
+    export(with_params(b"train: {\n"), broken)
+    with pytest.raises(ParamsError, match=rf"^{re.escape(str(broken))}/params\.yaml: ") as caught:
+        exported_params(broken)
+    assert "\n" not in str(caught.value)
+    # As of a version before there were any.
+    export(lambda path: (compared / path).read_bytes(), none)
+    assert exported_params(none) is None
+
+
+@pytest.mark.parametrize(
+    "path", [TABLE, PAIRS, BEST, PROBABILITIES, robustness_files.SUMMARY, robustness_files.PAIRS]
+)
+def test_a_table_that_is_no_utf8_is_named_in_one_line(
+    path: Path, compared: Path, tmp_path: Path
+) -> None:
+    def read(name: Path) -> bytes:
+        content = (compared / name).read_bytes()
+        # A name in Latin-1.
+        return content.replace(b"\n", b"\xe9\n", 1) if name == path else content
+
+    for use in (Findings.read, lambda read: export(read, tmp_path / "exported")):
+        with pytest.raises(ArtifactError, match=f"^{re.escape(str(path))}: broken \\(") as caught:
+            use(read)
+        assert str(caught.value).isprintable()
+    assert not (tmp_path / "exported").exists()
 
 
 def test_page_says_what_to_use_then_the_table_then_each_pair(comparison: Comparison) -> None:

@@ -42,9 +42,9 @@ def test_the_temperature_of_a_seed_is_fitted_on_its_val_alone(
     known = probabilities.temperatures(table)
     for name, fusion in comparison.fusions.items():
         for seed, parts in fusion.seeds.items():
-            value = fit_temperature(parts["val"]).value
+            value = fit_temperature(parts["val"])
             assert known[name, seed] == pytest.approx(value, abs=1e-6)
-            assert known[name, seed] != pytest.approx(fit_temperature(parts["test"]).value)
+            assert known[name, seed] != pytest.approx(fit_temperature(parts["test"]))
 
 
 def test_without_temperatures_nothing_is_scaled(comparison: Comparison) -> None:

@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from tests.report.made_up import (
     MAJORITY,
@@ -16,9 +18,10 @@ from tests.sealing import reseal
 
 from fusebench.errors import ArtifactError
 from fusebench.evaluation.measure import fusion_metrics
-from fusebench.files import write_json
+from fusebench.files import write_json, write_table
 from fusebench.prediction.predictions import read_predictions, write_seed
 from fusebench.report.results import Comparison, read_comparison
+from fusebench.report.robustness_files import SUMMARY, Kept
 
 
 def test_comparison_has_the_fusions_then_the_baselines(comparison: Comparison) -> None:
@@ -69,6 +72,36 @@ def test_results_on_other_samples_are_refused(root: Path) -> None:
     write_json(root / "metrics/fusions/hadamard.json", metrics)
     with pytest.raises(ArtifactError, match="predictions/hadamard: test samples of seed 0"):
         read_comparison(root, NAMES)
+
+
+def _summary(root: Path, **seeds: int) -> None:
+    """Write what stage robustness found of some fusions, with so many seeds."""
+    rows = [Kept(name, 0.5 + count / 100, "", 0.25, 1, count) for name, count in seeds.items()]
+    write_table(root / SUMMARY, pd.DataFrame(rows, columns=Kept._fields))
+
+
+def test_what_a_fusion_keeps_under_corruptions_is_read(root: Path) -> None:
+    # Of another fusion nothing is asked.
+    _summary(root, hadamard=2, early=7, late=2)
+    found = {result.name: result.robustness for result in read_comparison(root, NAMES).results}
+    assert (found["late"], found["hadamard"]) == (0.52, 0.52)
+    assert np.isnan([found[MAJORITY], found[THRESHOLD]]).all()
+
+
+@pytest.mark.parametrize(
+    ("seeds", "found"), [({"late": 2}, "missing"), ({"late": 2, "hadamard": 3}, "3 seeds")]
+)
+def test_robustness_of_other_fusions_or_seeds_is_refused(
+    seeds: dict[str, int], found: str, root: Path
+) -> None:
+    _summary(root, **seeds)
+    with pytest.raises(ArtifactError) as caught:
+        read_comparison(root, NAMES)
+    assert str(caught.value) == (
+        f"metrics/robustness_summary.csv: hadamard: {found}, predictions/hadamard has 2 seeds; "
+        "'dvc repro robustness' makes it anew"
+    )
+    assert list(read_comparison(root, ("late",)).fusions) == ["late"]
 
 
 def test_one_fusion_is_compared_with_the_baselines(tmp_path: Path) -> None:

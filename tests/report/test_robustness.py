@@ -1,6 +1,7 @@
 """Robustness in numbers and words, on answers that are made up."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,46 @@ def test_there_is_none_where_clean_answers_are_at_chance() -> None:
     assert np.isnan(summary["robustness"][0])
     assert summary["worst"].tolist()[0] == ""
     sentences = Robustness(summary, pd.DataFrame(columns=list(PAIR_KINDS))).sentences
-    assert sentences[-1] == "No such figure for late: at chance on clean samples."
+    assert sentences[-1] == (
+        "No such figure for late: not shown to be above chance on clean samples."
+    )
+
+
+def of_seeds(accuracies: Sequence[float]) -> StressPredictions:
+    """Make a fusion with so much balanced accuracy in each seed, clean and under a corruption.
+
+    Which of 300 samples are wrong is drawn for each seed.
+    """
+    labels, chosen = [0] * 150 + [1] * 150, conditions(["rgb_off"])
+    source, seeds = np.random.default_rng(0), {}
+    for seed, accuracy in enumerate(accuracies):
+        wrong = source.choice(300, round(3 * (100 - accuracy)), replace=False).tolist()
+        seeds[seed] = [part_of(labels, answers(labels, wrong))] * len(chosen)
+    return StressPredictions(made_up("late", {}).info, chosen, seeds)
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "there_is"),
+    [
+        # Guesses that differ by little from each other: their samples tell.
+        ((50.67, 51, 51), False),
+        ((50.67, 51, 51, 51, 50.67), False),
+        # Good ones among bad ones: their seeds tell.
+        ((56, 61, 75), False),
+        ((88, 90, 91), True),
+        # One seed: its samples alone.
+        ((51,), False),
+        ((75,), True),
+    ],
+)
+def test_a_figure_needs_answers_above_chance_by_samples_and_by_seeds(
+    accuracies: Sequence[float], there_is: bool
+) -> None:
+    table = robustness_table(Stressed({"late": of_seeds(accuracies)}))
+    assert table["balanced_accuracy"].iloc[0] == pytest.approx(np.mean(accuracies), abs=0.1)
+    assert table["robustness"].notna().tolist() == [there_is] * 5
+    kept = summary_table(table, len(accuracies))["robustness"].tolist()
+    assert kept == (pytest.approx([1.0]) if there_is else pytest.approx([np.nan], nan_ok=True))
 
 
 def test_the_one_figure_counts_each_sensor_the_same_and_names_the_worst() -> None:
@@ -201,13 +241,35 @@ def test_holm_is_over_all_planned_pairs_and_corruptions() -> None:
     assert pairs.loc[pairs["role"] == UNPLANNED, ["p", "holm"]].isna().all(axis=None)
 
 
-def test_other_samples_seeds_or_corruptions_are_refused() -> None:
+def _fewer(first: StressPredictions) -> StressPredictions:
+    return StressPredictions(first.info, [CLEAN], {s: p[:1] for s, p in first.seeds.items()})
+
+
+def _with_last(first: StressPredictions, **arrays: Any) -> StressPredictions:
+    """Return the same answers, of other samples in the last condition of the last seed alone."""
+    seeds = {seed: list(parts) for seed, parts in first.seeds.items()}
+    seeds[4][-1] = replace(seeds[4][-1], **arrays)
+    return StressPredictions(first.info, first.conditions, seeds)
+
+
+@pytest.mark.parametrize(
+    ("differ", "what"),
+    [
+        (lambda _: made_up("late", {}, seeds=4), "seeds"),
+        (_fewer, "corruptions or severities"),
+        (lambda first: _with_last(first, digests=np.array(["other"] * 60)), "samples"),
+        (lambda first: _with_last(first, labels=np.array(LABELS[::-1])), "samples"),
+    ],
+)
+def test_other_samples_seeds_or_corruptions_are_refused(
+    differ: Callable[[StressPredictions], StressPredictions], what: str
+) -> None:
     first = made_up("add", {})
-    with pytest.raises(ArtifactError, match="stress/late: other seeds or corruptions"):
-        Stressed({"add": first, "late": made_up("late", {}, seeds=4)})
-    fewer = StressPredictions(first.info, [CLEAN], {s: p[:1] for s, p in first.seeds.items()})
-    with pytest.raises(ArtifactError, match="stress/late: other seeds or corruptions"):
-        Stressed({"add": first, "late": fewer})
+    with pytest.raises(ArtifactError) as caught:
+        Stressed({"add": first, "late": differ(first)})
+    assert str(caught.value) == (
+        f"stress/late: other {what} than stress/add; 'dvc repro' makes both anew"
+    )
 
 
 def test_one_corruption_is_not_tested_twice() -> None:
@@ -331,7 +393,8 @@ def test_where_seeds_that_succeed_are_compared_they_say_which_is_better() -> Non
 
 def test_a_fusion_at_chance_has_no_figure() -> None:
     sentences = said(PAIR, OTHER, robustness=float("nan"))
-    assert "No such figure for late: at chance on clean samples." in sentences
+    words = "No such figure for late: not shown to be above chance on clean samples."
+    assert words in sentences
     assert "late" not in sentences[0].partition("nothing):")[2]
 
 
@@ -373,3 +436,28 @@ def test_there_is_a_picture_of_each_corruption_and_an_overview() -> None:
     ]
     shown = [text.get_text() for text in figures["robustness"].axes[0].texts]
     assert shown[-2:] == ["100", "–"], "at chance, there is no figure"
+
+
+def test_every_cell_of_the_overview_is_that_of_its_fusion_and_corruption() -> None:
+    """Neither fusions nor corruptions stand in the order of the alphabet."""
+    fusions = {
+        "late": made_up("late", {"range_noise": [2, 4, 6, 8], "rgb_off": [9] * 4}, jitter=0),
+        "concat": made_up("concat", {"lidar_off": [3] * 4, "range_noise": [1] * 4}, jitter=0),
+        "add": made_up("add", {"rgb_off": [12] * 4, "lidar_off": [6] * 4}, jitter=0),
+    }
+    table = robustness_table(Stressed(fusions))
+    summary = summary_table(table, 5)
+    axes = severity_figures(table, summary, 50, "made up")["robustness"].axes[0]
+    assert [text.get_text() for text in axes.get_xticklabels()] == list(fusions)
+    labels = [text.get_text() for text in axes.get_yticklabels()]
+    assert labels == [*map(label, NAMES), "all, each sensor the same"]
+    shown = {text.get_position(): text.get_text() for text in axes.texts}
+    assert len(shown) == 4 * 3
+    for column, fusion in enumerate(fusions):
+        own = table[table["fusion"] == fusion]
+        for row, corruption in enumerate(NAMES):
+            mean = own.loc[own["corruption"] == corruption, "robustness"].mean()
+            assert shown[column, row] == f"{100 * mean:.0f}"
+        overall = summary.loc[summary["fusion"] == fusion, "robustness"].iloc[0]
+        assert shown[column, 3] == f"{100 * overall:.0f}"
+    assert len(set(shown.values())) > 6

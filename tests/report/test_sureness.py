@@ -56,3 +56,38 @@ def test_bounds_are_told_and_the_baseline_is_left_out() -> None:
     said = sureness(_table(late=(LOWEST, 1.0, HIGHEST, 1.0, 1.0), **{THRESHOLD: ABOUT_TWO}))
     assert "; in 2 of 5 trainings the temperature is a bound, 0.05 or 20, " in said
     assert THRESHOLD not in said
+
+
+TAIL = (
+    "; in {} trainings the temperature is a bound, 0.05 or 20, since val alone would have it "
+    "beyond, as where all its answers are right; of their fusions nothing is said."
+)
+
+
+@pytest.mark.parametrize("values", [(LOWEST,) * 5, (HIGHEST,) * 5])
+def test_of_a_fusion_at_a_bound_in_every_seed_nothing_is_said(values: Sequence[float]) -> None:
+    assert sureness(_table(late=values)) == (
+        f"No probabilities are shown to be too sure, or not sure enough{TAIL.format('5 of 5')}"
+    )
+
+
+@pytest.mark.parametrize("bound", [LOWEST, HIGHEST])
+def test_one_seed_at_a_bound_is_enough_to_say_nothing_of_its_fusion(bound: float) -> None:
+    near = {LOWEST: (0.06, 0.06, 0.07, 0.06), HIGHEST: (19.0, 18.0, 19.0, 18.0)}[bound]
+    held, above = (
+        sureness(_table(late=(first, *near), add=ABOUT_TWO)) for first in (bound, near[0])
+    )
+    assert "late" in above
+    assert "late" not in held
+    assert "too sure (temperature above 1): add (1.8" in held
+    assert held.endswith(TAIL.format("1 of 10"))
+
+
+def test_a_fusion_at_a_bound_still_counts_among_those_that_hold_together() -> None:
+    alone, beside = (
+        sureness(_table(late=ABOUT_TWO, **more)) for more in ({}, {"add": (LOWEST,) * 5})
+    )
+    two = sureness(_table(late=ABOUT_TWO, add=ABOUT_ONE))
+    interval = two.partition("late ")[2].partition(")")[0]
+    assert f"late {interval})" in beside
+    assert f"late {interval})" not in alone

@@ -21,6 +21,7 @@ from fusebench.report.tuning import (
 ROW = TuningRow(
     fusion="concat", lr=0.00125, schedule="cosine", epochs=30, trials=8, val_nll=0.0063,
     default_balanced_accuracy=98.3, tuned_balanced_accuracy=98.9, default_rank=1.0, tuned_rank=2.0,
+    default_seeds=10, tuned_seeds=5,
 )  # fmt: skip
 NEW = ROW._replace(
     fusion="late", default_balanced_accuracy=math.nan, default_rank=math.nan, tuned_rank=math.nan
@@ -45,7 +46,7 @@ def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
     assert [type(value) for value in first] == list(TUNING_KINDS.values())
     assert str(second) == str(NEW)
     # A rank is written whole.
-    assert path.read_text("utf-8").splitlines()[1].endswith(",98.3,98.9,1,2")
+    assert path.read_text("utf-8").splitlines()[1].endswith(",98.3,98.9,1,2,10,5")
 
 
 def test_the_header_alone_says_that_nothing_was_run(tmp_path: Path) -> None:
@@ -73,7 +74,7 @@ def test_what_can_be_is_read_as_it_is(
     [
         ("", "is empty"),
         ("fusion,lr\n", "column 'schedule' is missing"),
-        (f"{HEADER}\nconcat,0.1\n", "line 2 has 2 cells, the header has 10"),
+        (f"{HEADER}\nconcat,0.1\n", "line 2 has 2 cells, the header has 12"),
         (f"{HEADER}\n{_line(ROW).replace(',30,', ',many,')}\n",
          "line 2: epochs = 'many': must be int"),
         (f"{HEADER}\n{_line(ROW)}\n{_line(ROW)}\n", "line 3: a second row of concat"),
@@ -88,6 +89,10 @@ def test_what_can_be_is_read_as_it_is(
          "line 2: tuned_balanced_accuracy = 101.0: must be between 0 and 100, or empty"),
         (f"{HEADER}\n{_line(ROW._replace(default_rank=1.5))}\n",
          "line 2: default_rank = 1.5: must be 1, 2, …, or empty"),
+        (f"{HEADER}\n{_line(ROW._replace(default_seeds=0))}\n",
+         "line 2: default_seeds = 0: must be 1 or more"),
+        (f"{HEADER}\n{_line(ROW._replace(tuned_seeds=-1))}\n",
+         "line 2: tuned_seeds = -1: must be 1 or more"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_in_one_line(text: str, reason: str) -> None:

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+SAMPLES = Path("data/samples/samples.csv")
+WITH_SAMPLES = {str(SAMPLES): "row\n0\n", ".gitignore": "/data/\n__pycache__/\n"}
+"""Files of a checkout that has samples, which git does not track."""
+
 
 def git(*arguments: str) -> str:
     """Run git; return what it printed."""
@@ -17,6 +21,11 @@ def git(*arguments: str) -> str:
 def commits() -> list[str]:
     """Return the messages of all commits, the first first."""
     return git("log", "--format=%s", "--reverse").splitlines()
+
+
+def change_samples() -> None:
+    """Have other samples in the working directory."""
+    SAMPLES.write_text("row\n0\n1\n", "utf-8")
 
 
 def make_checkout(root: Path, files: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,15 +15,13 @@ Accuracies = Mapping[str, Sequence[Sequence[float]]]
 SIZES = (107, 215, 430, 860, 1720)
 
 
-def size(
-    samples: int, accuracies: Mapping[str, Sequence[float]], *, margin: float | None = 2.0
-) -> Kept:
+def size(samples: int, accuracies: Mapping[str, Sequence[float]]) -> Kept:
     """Return what is kept of a size."""
     steps = -(-samples // 32)
     epochs = round(405 / steps)
     return {
         "commit": "0123abcdef", "share": round(samples / 10750, 4), "train_samples": samples,
-        "epochs": epochs, "steps_per_epoch": steps, "steps": epochs * steps, "margin": margin,
+        "epochs": epochs, "steps_per_epoch": steps, "steps": epochs * steps,
         "samples": {"train": samples, "val": 215, "test": 2150}, "device": "cpu",
         "processor": "a processor", "precision": "fp32", "torch": "2",
         "fusions": {
@@ -36,13 +34,21 @@ def size(
     }  # fmt: skip
 
 
-def results(accuracies: Accuracies, sizes: Sequence[int] = SIZES, **more: Any) -> Results:
+def results(
+    accuracies: Accuracies,
+    sizes: Sequence[int] = SIZES,
+    *,
+    planned: Sequence[str] = (),
+    margin: float | None = 2.0,
+) -> Results:
     """Return the results of some sizes."""
     return Results.of(
         [
-            size(samples, {name: of[place] for name, of in accuracies.items()}, **more)
+            size(samples, {name: of[place] for name, of in accuracies.items()})
             for place, samples in enumerate(sizes)
-        ]
+        ],
+        planned,
+        margin,
     )
 
 

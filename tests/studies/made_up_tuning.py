@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 from tests.report.made_up import BEST, PAIR, best_table, pairs_table
 
+from fusebench.config import PARAMS_FILE
 from fusebench.errors import ArtifactError
 from fusebench.params import Params
 from fusebench.progress import Shows
@@ -135,17 +136,25 @@ def with_baseline(found: Findings, mean: float) -> Findings:
     return Findings(pd.concat([found.table, row]), found.pairs, found.best)
 
 
-def files_of(found: Findings) -> dict[Path, bytes]:
-    """Return the files of a comparison, by their paths in the project."""
+def files_of(found: Findings, params: str | None = None) -> dict[Path, bytes]:
+    """Return the files of a comparison, by their paths in the project.
+
+    Parameters
+    ----------
+    params : str, optional
+        The text of its params.yaml; earlier versions kept none.
+    """
     tables = {TABLE: found.table, PAIRS: found.pairs, BEST_PATH: found.best}
     files = dict.fromkeys(FILES, b"a picture")
     files |= {path: table.to_csv(index=False).encode() for path, table in tables.items()}
+    if params is not None:
+        files[PARAMS_FILE] = params.encode()
     return {**files, SOURCES: b"{}\n"}
 
 
-def reader_of(found: Findings) -> Read:
-    """Return what reads the files of a comparison."""
-    files = files_of(found)
+def reader_of(found: Findings, params: str | None = None) -> Read:
+    """Return what reads the files of a comparison; see `files_of`."""
+    files = files_of(found, params)
 
     def read(path: Path) -> bytes:
         if path not in files:
@@ -155,9 +164,11 @@ def reader_of(found: Findings) -> Read:
     return read
 
 
-def write_verdict(folder: Path, means: Mapping[str, float], seeds: int = 10) -> None:
-    """Write a comparison as show.py export does."""
-    export(reader_of(findings(means, seeds=seeds)), folder)
+def write_verdict(
+    folder: Path, means: Mapping[str, float], seeds: int = 10, params: str | None = None
+) -> None:
+    """Write a comparison as show.py export does; see `files_of`."""
+    export(reader_of(findings(means, seeds=seeds), params), folder)
 
 
 def kept_of(fusions: Sequence[str], count: int = 4, space: Space = SPACE) -> Kept:

@@ -9,20 +9,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.studies.made_up_checkout import commits, git, make_checkout
+from tests.studies.made_up_checkout import (
+    SAMPLES,
+    WITH_SAMPLES,
+    change_samples,
+    commits,
+    git,
+    make_checkout,
+)
 
 from fusebench.errors import ArtifactError
+from fusebench.report.declared import read_origin
 from studies.common import experiments
 from studies.common.errors import StudyError
 from studies.common.experiments import Experiment, Read, read_json, run_queued
 from studies.common.found import read_environment, read_metrics
-from studies.common.kept import Unit, deciding, read_all, read_kept
+from studies.common.kept import Unit, deciding_here, read_all, read_kept
 from studies.common.marked import Page
 from studies.common.study import Kept, Study
 
 FOLDER = Path("metrics/made_up")
 PAGE = Page(Path("docs/page.md"), ("words",))
 PARAMS = {"train": {"lr": 0.1}}
+_NOT_SHOWN = "of other params or samples than there are now; it is not shown"
 
 
 def _unit(name: str, rate: float = 0.1) -> Unit:
@@ -55,25 +64,28 @@ def _find(_: Unit, read: Read) -> Mapping[str, Any]:
     return {"found": read(Path("file")).decode()}
 
 
-def _write(kept: Sequence[Kept]) -> None:
+def _write(kept: Sequence[Kept], planned: Sequence[str]) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     (FOLDER / "summary.csv").write_text("".join(f"{of['of']}\n" for of in kept), "utf-8")
-    PAGE.write({"words": " and ".join(of["of"] for of in kept)})
+    done = " and ".join(of["of"] for of in kept)
+    PAGE.write({"words": f"{done} of {' and '.join(planned)}"})
 
 
 def _study(runner: FakeRunner, lines: list[str] | None = None, **more: Any) -> Study:
     return Study(
         title="Made up", folder=FOLDER, find=_find, write=_write,
         own=lambda: PAGE.own(FOLDER), runner=runner,
-        say=(lines if lines is not None else []).append, **{"params": PARAMS, **more},
+        say=(lines if lines is not None else []).append,
+        **{"params": PARAMS, "planned": lambda: [ONE, TWO], **more},
     )  # fmt: skip
 
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A repository with a page."""
+    """A repository with a page, params and samples."""
     page = "# Page\n\n<!-- words -->\n<!-- /words -->\n"
-    make_checkout(tmp_path, {"docs/page.md": page, "params.yaml": "x: 1\n"}, monkeypatch)
+    files = {"docs/page.md": page, "params.yaml": "x: 1\n", **WITH_SAMPLES}
+    make_checkout(tmp_path, files, monkeypatch)
 
 
 # --- The loop ---
@@ -89,7 +101,7 @@ def test_what_is_not_done_is_run_kept_shown_and_committed() -> None:
     assert kept["declared"] == {"overrides": ["train.lr=0.1"], "params": PARAMS}
     assert kept["found"] == "study-one file"
     assert kept["commit"] == git("rev-parse", "HEAD~1")
-    assert "one and two" in PAGE.path.read_text("utf-8")
+    assert "one and two of one and two" in PAGE.path.read_text("utf-8")
     assert not git("status", "--porcelain")
     assert "Made up: 2 of 2 are done: metrics/made_up/" in lines
 
@@ -108,13 +120,75 @@ def test_what_is_done_is_not_run_again_unless_asked() -> None:
 def test_other_overrides_or_params_are_run_again_and_other_params_are_not_shown() -> None:
     _study(FakeRunner()).run([ONE, TWO])
     runner = FakeRunner()
-    _study(runner).run([_unit("one", 0.2), TWO])
+    changed = [_unit("one", 0.2), TWO]
+    _study(runner, planned=lambda: changed).run(changed)
     assert runner.ran == ["study-one"]
+    assert (FOLDER / "summary.csv").read_text("utf-8") == "one\ntwo\n"
     other = {"train": {"lr": 0.3}}
+    units = [replace(unit, params=other) for unit in changed]
     lines: list[str] = []
-    _study(FakeRunner(), lines, params=other).run([replace(TWO, params=other)])
+    _study(FakeRunner(), lines, params=other, planned=lambda: units).run(units[1:])
     assert (FOLDER / "summary.csv").read_text("utf-8") == "two\n"
-    assert f"{FOLDER}/one.json: of other params than params.yaml has now; it is not shown" in lines
+    assert f"{FOLDER}/one.json: {_NOT_SHOWN}" in lines
+
+
+@pytest.mark.usefixtures("checkout")
+def test_what_was_run_with_other_overrides_than_are_planned_is_not_shown() -> None:
+    _study(FakeRunner()).run([ONE, TWO])
+    changed, lines = [_unit("one", 0.2), TWO], list[str]()
+    _study(FakeRunner(), lines, planned=lambda: changed).show()
+    assert f"{FOLDER}/one.json: of other overrides than there are now; it is not shown" in lines
+    assert (FOLDER / "summary.csv").read_text("utf-8") == "two\n"
+    assert read_origin(FOLDER).left == ["one"]
+    _study(FakeRunner(), planned=lambda: changed[1:]).show()
+    assert read_origin(FOLDER).done == ("two",)
+
+
+@pytest.mark.usefixtures("checkout")
+def test_what_is_kept_of_other_samples_is_not_done_and_not_shown() -> None:
+    def planned() -> list[Unit]:
+        params = deciding_here()
+        return [replace(unit, params=params) for unit in (ONE, TWO)]
+
+    _study(FakeRunner(), params=deciding_here(), planned=planned).run(planned())
+    change_samples()
+    runner, lines = FakeRunner(), list[str]()
+    _study(runner, lines, params=deciding_here(), planned=planned).run(planned()[:1])
+    assert runner.ran == ["study-one"]
+    assert [f"{FOLDER}/{name}.json: {_NOT_SHOWN}" for name in ("one", "two")] == lines[:2]
+    assert (FOLDER / "summary.csv").read_text("utf-8") == "one\n"
+    assert read_origin(FOLDER).done == ("one",)
+
+
+@pytest.mark.usefixtures("checkout")
+def test_what_decides_here_are_params_and_samples() -> None:
+    before = deciding_here()
+    assert before.keys() == {"x", "override", "samples"}
+    change_samples()
+    assert {**deciding_here(), "samples": before["samples"]} == before != deciding_here()
+    SAMPLES.unlink()
+    with pytest.raises(
+        ArtifactError, match=r"^data/samples/samples\.csv: no such file; 'dvc repro extract' makes"
+    ):
+        deciding_here()
+
+
+@pytest.mark.usefixtures("checkout")
+def test_what_results_belong_to_is_kept_beside_them_and_is_no_result() -> None:
+    _study(FakeRunner()).run([ONE])
+    origin = read_origin(FOLDER)
+    assert origin.declared == PARAMS
+    assert origin.commits == (git("rev-parse", "HEAD~1"),)
+    assert (origin.planned, origin.done, origin.left) == (("one", "two"), ("one",), ["two"])
+    assert "one of one and two" in PAGE.path.read_text("utf-8")
+    assert not git("status", "--porcelain")
+    _study(FakeRunner()).run([ONE, TWO])
+    assert read_origin(FOLDER).commits == tuple(git("rev-parse", f"HEAD~{n}") for n in (2, 1))
+    assert read_origin(FOLDER).left == []
+    other = {"train": {"lr": 0.3}}
+    _study(FakeRunner(), params=other).show()
+    origin = read_origin(FOLDER)
+    assert (origin.declared, origin.commits, origin.left) == (other, (), ["one", "two"])
 
 
 @pytest.mark.usefixtures("checkout")
@@ -132,7 +206,8 @@ def test_one_that_fails_is_said_and_the_others_are_kept_and_committed() -> None:
 def test_interrupted_nothing_is_kept_and_it_goes_on() -> None:
     with pytest.raises(KeyboardInterrupt):
         _study(FakeRunner(error=KeyboardInterrupt())).run([ONE])
-    assert not list(FOLDER.glob("*.json"))
+    assert read_all(FOLDER, PARAMS) == {}
+    assert read_origin(FOLDER).done == ()
     _study(FakeRunner()).run([ONE])
     assert commits()[-1] == "Made up: one"
 
@@ -166,6 +241,33 @@ def test_without_commits_the_commit_that_is_kept_says_that_files_were_changed() 
 
 
 @pytest.mark.usefixtures("checkout")
+@pytest.mark.parametrize("path", ["src/fusebench/corruptions/new.py", "studies/new.py"])
+def test_new_code_that_is_not_committed_is_refused_or_said(path: str) -> None:
+    _touch(path)
+    runner = FakeRunner()
+    with pytest.raises(StudyError, match=f"^{path}: new and not committed.*'git stash -u'"):
+        _study(runner).run([ONE])
+    assert runner.ran == []
+    _study(runner, commits=False).run([ONE])
+    assert read_kept(FOLDER / "one.json")["commit"] == f"{git('rev-parse', 'HEAD')}-dirty"
+
+
+@pytest.mark.usefixtures("checkout")
+@pytest.mark.parametrize("path", ["notes.md", "tests/test_new.py", "src/__pycache__/new.pyc"])
+def test_a_new_file_that_is_no_code_does_not_matter(path: str) -> None:
+    _touch(path)
+    _study(FakeRunner()).run([ONE])
+    assert read_kept(FOLDER / "one.json")["commit"] == git("rev-parse", "HEAD~1")
+    # Nor is it committed with the results.
+    assert path not in git("ls-files")
+
+
+def _touch(path: str) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).touch()
+
+
+@pytest.mark.usefixtures("checkout")
 @pytest.mark.parametrize(
     "error", [ArtifactError("x.csv: broken; 'dvc repro'"), KeyError("x"), ValueError("x")]
 )
@@ -190,20 +292,13 @@ def test_what_is_kept_and_broken_is_said_with_a_remedy(spoil: str) -> None:
         _study(FakeRunner(), commits=False).run([ONE])
 
 
-def test_only_what_decides_a_result_is_declared() -> None:
-    params = {
-        "fusion": "add", "compare": {}, "runtime": {}, "train": {"lr": 1},
-        "override": {"add": {"lr": None}, "late": {"lr": 0.1, "epochs": None}, "film": None},
-    }  # fmt: skip
-    assert deciding(params) == {"train": {"lr": 1}, "override": {"late": {"lr": 0.1}}}
-    assert deciding({}) == {"override": {}}
-
-
 @pytest.mark.usefixtures("checkout")
-def test_all_that_is_kept_is_read_whatever_its_params() -> None:
-    _study(FakeRunner()).run([ONE, TWO])
-    assert [of["of"] for of in read_all(FOLDER)] == ["one", "two"]
-    assert read_all(FOLDER, {}) == []
+def test_what_is_kept_of_some_params_is_read_by_its_name() -> None:
+    _study(FakeRunner()).run([TWO, ONE])
+    found = read_all(FOLDER, PARAMS)
+    assert {name: of["of"] for name, of in found.items()} == {"one": "one", "two": "two"}
+    assert list(found) == ["one", "two"]
+    assert read_all(FOLDER, {}) == {}
 
 
 # --- DVC ---

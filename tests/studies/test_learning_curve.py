@@ -16,11 +16,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from tests.project import ROOT
-from tests.studies.made_up_checkout import commits, git, make_checkout
+from tests.studies.made_up_checkout import (
+    SAMPLES,
+    WITH_SAMPLES,
+    change_samples,
+    commits,
+    git,
+    make_checkout,
+)
 from tests.studies.made_up_learning import SIZES, Accuracies, files, flat, results
 
 from fusebench.errors import ArtifactError
 from fusebench.params import Params
+from fusebench.report.declared import read_origin
 from fusebench.report.drawing import save
 from fusebench.report.learning import SUMMARY, LearningRow, read_learning, write_learning
 from fusebench.report.looks import looks, title
@@ -29,7 +37,7 @@ from fusebench.split.draw import draw
 from studies import learn as script
 from studies.common.errors import StudyError
 from studies.common.experiments import Experiment, Read
-from studies.common.kept import deciding, read_all
+from studies.common.kept import deciding_here, read_all
 from studies.common.study import Study
 from studies.learning_curve import run as running
 from studies.learning_curve.page import PAGE, accuracies_table, parts, sizes_table
@@ -134,8 +142,10 @@ def test_a_unit_names_its_share_and_goes_as_far_as_it_must(params: Params) -> No
     assert first.experiment == Experiment(
         "learning-curve-0.01", ("split.train=0.01", "train.epochs=101"), ("evaluate",)
     )
-    assert first.about["margin"] == params.compare.margin.balanced_accuracy
-    assert "margin" not in first.declared
+    # What is as good as the best may be another when it is shown.
+    assert first.about == {
+        "share": 0.01, "train_samples": 108, "epochs": 101, "steps_per_epoch": 4, "steps": 404,
+    }  # fmt: skip
 
 
 # --- The study ---
@@ -165,7 +175,7 @@ def content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The params of a checkout that is the working directory."""
     text = (ROOT / "tests/default_params.yaml").read_text("utf-8")
     documents = {str(PAGE.path): f"# Page\n\n{MARKS}", "params.yaml": text}
-    make_checkout(tmp_path, documents, monkeypatch)
+    make_checkout(tmp_path, {**documents, **WITH_SAMPLES}, monkeypatch)
     monkeypatch.setattr(running, "read_samples_table", lambda _: TABLE)
     loaded: dict[str, Any] = yaml.safe_load(text)
     return loaded
@@ -203,22 +213,41 @@ def test_after_other_params_all_sizes_are_run_again(content: dict[str, Any]) -> 
     with pytest.raises(StudyError, match=r"^0\.02: failed"):
         _study(runner).run(running.planned())
     assert len(runner.ran) == 5
-    assert len(read_all(FOLDER, deciding(runner.content))) == 4
+    assert list(read_all(FOLDER, deciding_here())) == ["0.01", "0.04", "0.08", "0.16"]
     assert len(read_learning(FOLDER / "summary.csv")) == 4 * len(content["fusions"])
+    assert "Of 5 planned sizes 0.02 of all pairs was not run." in PAGE.path.read_text("utf-8")
+    assert read_origin(FOLDER).left == ["0.02"]
 
 
-@pytest.mark.parametrize("key", ["fusion: concat", "    balanced_accuracy: 2.0"])
-def test_what_decides_no_result_runs_nothing_again(key: str, content: dict[str, Any]) -> None:
-    _study(FakeRunner(content)).run(running.planned())
+def _replace_param(line: str, other: str) -> None:
     path = Path("params.yaml")
     text = path.read_text("utf-8")
-    assert key in text
-    other = {"fusion: concat": "fusion: add"}.get(key, "    balanced_accuracy: 3.0")
-    path.write_text(text.replace(key, other), "utf-8")
-    git("commit", "--quiet", "--all", "--message", "no matter")
+    assert line in text
+    path.write_text(text.replace(line, other), "utf-8")
+    git("commit", "--quiet", "--all", "--message", "another param")
+
+
+def test_the_fusion_under_study_runs_nothing_again(content: dict[str, Any]) -> None:
+    _study(FakeRunner(content)).run(running.planned())
+    _replace_param("fusion: concat", "fusion: add")
     runner = FakeRunner(content)
     _study(runner).run(running.planned())
     assert runner.ran == []
+
+
+def test_another_margin_is_that_of_the_words_and_runs_nothing_again(
+    content: dict[str, Any],
+) -> None:
+    # Of 62, 63, 65, 69 and 77 %.
+    _study(FakeRunner(content)).run(running.planned())
+    assert "Within 2 points of its own best mean" in PAGE.path.read_text("utf-8")
+    assert [row.best_within_margin for row in read_learning(SUMMARY)[:5]] == [0, 0, 0, 0, 1]
+    _replace_param("    balanced_accuracy: 2.0", "    balanced_accuracy: 9.0")
+    runner = FakeRunner(content)
+    _study(runner).run(running.planned())
+    assert runner.ran == []
+    assert "Within 9 points of its own best mean" in PAGE.path.read_text("utf-8")
+    assert [row.best_within_margin for row in read_learning(SUMMARY)[:5]] == [0, 0, 0, 1, 0]
 
 
 def test_an_experiment_with_other_samples_is_refused(content: dict[str, Any]) -> None:
@@ -226,15 +255,32 @@ def test_an_experiment_with_other_samples_is_refused(content: dict[str, Any]) ->
         _study(FakeRunner(content, train=9)).run(running.planned()[:1])
 
 
-def test_what_is_shown_needs_no_samples(
-    content: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_kept_is_shown_without_a_run(content: dict[str, Any]) -> None:
     _study(FakeRunner(content)).run(running.planned())
     text = PAGE.path.read_text("utf-8")
     PAGE.path.write_text(text.replace("Mean balanced", "Other"), "utf-8")
-    monkeypatch.setattr(running, "read_samples_table", None)
-    _study(FakeRunner(content)).show()
+    runner = FakeRunner(content)
+    _study(runner).show()
+    assert runner.ran == []
     assert PAGE.path.read_text("utf-8") == text
+
+
+def test_sizes_of_other_samples_are_not_shown_and_are_run_again(content: dict[str, Any]) -> None:
+    _study(FakeRunner(content)).run(running.planned())
+    change_samples()
+    _study(FakeRunner(content)).show()
+    assert read_learning(SUMMARY) == []
+    assert "Nothing was run yet: `make learning-curve` does." in PAGE.path.read_text("utf-8")
+    runner = FakeRunner(content)
+    _study(runner).run(running.planned()[:1])
+    assert runner.ran == ["learning-curve-0.01"]
+
+
+@pytest.mark.usefixtures("content")
+def test_without_samples_there_is_no_study() -> None:
+    SAMPLES.unlink()
+    with pytest.raises(ArtifactError, match=r"samples\.csv: no such file; 'dvc repro extract' mak"):
+        running.study()
 
 
 def test_the_script_takes_shares_and_options(
@@ -328,6 +374,21 @@ def test_words_say_what_was_run_and_by_what_it_is_decided() -> None:
     assert "Intervals tell the scatter of other seeds" in said
     assert "of the fusions trained again" not in said
     assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        (SIZES, ""),
+        (SIZES[1:], "Of 5 planned sizes 0.01 of all pairs was not run."),
+        ((107, 430, 860), "Of 5 planned sizes 0.02 and 0.16 of all pairs were not run."),
+    ],
+)
+def test_planned_sizes_that_were_not_run_are_named(sizes: Sequence[int], words: str) -> None:
+    planned = ["0.01", "0.02", "0.04", "0.08", "0.16"]
+    said = paragraph(results({"add": RISING}, sizes, planned=planned))
+    assert words in said
+    assert ("planned" in said) is bool(words)
 
 
 def test_of_few_seeds_nothing_is_claimed() -> None:
@@ -456,9 +517,15 @@ def test_the_projects_table_has_these_columns() -> None:
     read_learning(ROOT / SUMMARY)
 
 
-def test_the_projects_page_shows_what_is_kept() -> None:
+def test_the_projects_page_shows_what_is_kept(params: Params) -> None:
     text = (ROOT / PAGE.path).read_text("utf-8")
-    found = Results.of(read_all(ROOT / FOLDER))
+    origin = read_origin(ROOT / FOLDER)
+    kept = read_all(ROOT / FOLDER, origin.declared)
+    found = Results.of(
+        [kept[name] for name in origin.done],
+        origin.planned,
+        params.compare.margin.balanced_accuracy,
+    )
     assert text == PAGE.filled(text, parts(found)), "studies/learn.py --show"
 
 

@@ -12,6 +12,7 @@ import pytest
 from tests.project import Project, environment, hearing_ctrl_c
 
 from fusebench.files import write_text
+from fusebench.report.declared import read_origin
 from fusebench.report.learning import read_learning
 from fusebench.report.robust import read_by_corruption, read_robust
 from fusebench.revisions.revisions import reader
@@ -65,6 +66,9 @@ def test_sizes_are_experiments_of_the_queue_that_are_read_kept_and_committed(
     kept = [read_kept(LEARNING / f"{unit.name}.json") for unit in units]
     assert kept[0]["samples"]["train"] * 2 == kept[1]["samples"]["train"] == rows[1].train_samples
     assert kept[0]["samples"]["test"] == kept[1]["samples"]["test"]
+    origin = read_origin(LEARNING)
+    assert origin.planned == tuple(unit.name for unit in learning.planned())
+    assert (origin.done, origin.declared) == (("0.1", "0.2"), units[0].params)
     # The workspace is as it was, but for what the study writes.
     assert small_project.json("metrics/fusions/add.json") == before
     assert small_project.git("status", "--porcelain") == ""
@@ -84,6 +88,7 @@ def test_a_recipe_is_compared_with_the_plain_models_of_head(small_project: Proje
     assert {row.corruption for row in read_by_corruption()} == {"range_noise", "rgb_off"}
     kept = read_kept(ROBUST / "dropout.json")
     assert list(kept["plain"]) == list(kept["trained"]) == ["add", "hadamard"]
+    assert read_origin(ROBUST).left == ["dropout-noise", "camera"]
     # What was trained on corrupted samples answers otherwise.
     figures = Path("metrics/stress/add.csv")
     assert reader("robust-dropout")(figures) != figures.read_bytes()

@@ -15,7 +15,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.stats import ttest_rel
 from tests.project import ROOT
-from tests.studies.made_up_checkout import commits, git, make_checkout
+from tests.studies.made_up_checkout import (
+    WITH_SAMPLES,
+    change_samples,
+    commits,
+    git,
+    make_checkout,
+)
 from tests.studies.made_up_robust import (
     SENSORS,
     Side,
@@ -29,6 +35,7 @@ from tests.studies.made_up_robust import (
 from fusebench.config import parse
 from fusebench.errors import ArtifactError
 from fusebench.inputs.corruption import corruption_of, names
+from fusebench.report.declared import read_origin
 from fusebench.report.drawing import save
 from fusebench.report.looks import looks, title
 from fusebench.report.robust import (
@@ -304,8 +311,24 @@ def test_words_name_what_no_recipe_trained_on_and_who_is_at_chance() -> None:
     said = paragraph(_results({"concat": (PLAIN, BETTER), "add": (low, low)}))
     unseen = "LiDAR shifted against the image and noise on ranges"
     assert f"Befell test samples only, in all that was run: {unseen}." in said
-    assert "No such figure for add: at chance on clean samples in one of the two." in said
+    lacking = "not shown to be above chance on clean samples in one of the two"
+    assert f"No such figure for add: {lacking}." in said
     assert paragraph(Results.of([])) == "Nothing was run yet: `make robust` does."
+
+
+@pytest.mark.parametrize(
+    ("done", "words"),
+    [
+        (["dropout", "dropout-noise", "camera"], ""),
+        (["dropout", "camera"], "Of 3 planned recipes dropout-noise was not run."),
+        (["dropout-noise"], "Of 3 planned recipes dropout and camera were not run."),
+    ],
+)
+def test_planned_recipes_that_were_not_run_are_named(done: Sequence[str], words: str) -> None:
+    kept = [recipe(MODELS, name, NAMES[:1]) for name in done]
+    said = paragraph(Results.of(kept, [one.name for one in recipes()]))
+    assert words in said
+    assert ("planned" in said) is bool(words)
 
 
 def test_tables_of_the_page_show_changes_with_bands() -> None:
@@ -370,7 +393,7 @@ def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeRunner:
     seeds, fusions = len(params["train"]["seeds"]), params["fusions"]
     plain = dict.fromkeys(fusions, side(around(98, seeds), around(80, seeds)))
     documents = {str(PAGE.path): f"# Page\n\n{MARKS}", "params.yaml": text}
-    make_checkout(tmp_path, {**documents, **files(plain)}, monkeypatch)
+    make_checkout(tmp_path, {**documents, **files(plain), **WITH_SAMPLES}, monkeypatch)
     monkeypatch.setattr(finding, "reader", lambda _: lambda path: Path(path).read_bytes())
     return FakeRunner(dict.fromkeys(fusions, side(around(98, seeds), around(85, seeds))))
 
@@ -388,6 +411,21 @@ def test_recipes_are_run_kept_and_committed_and_none_twice(runner: FakeRunner) -
     assert "*dropout-noise*" in PAGE.path.read_text("utf-8")
     running.study(runner=runner, say=lambda _: None).run(running.planned())
     assert len(runner.ran) == 3
+
+
+def test_one_recipe_of_the_plan_is_said_to_be_one(runner: FakeRunner) -> None:
+    running.study(runner=runner, say=lambda _: None).run(running.planned()[1:2])
+    said = "Of 3 planned recipes dropout and camera were not run."
+    assert said in PAGE.path.read_text("utf-8")
+    assert read_origin(FOLDER).left == ["dropout", "camera"]
+
+
+def test_recipes_of_other_samples_are_not_shown_and_are_run_again(runner: FakeRunner) -> None:
+    running.study(runner=runner, say=lambda _: None).run(running.planned()[:2])
+    change_samples()
+    running.study(runner=runner, say=lambda _: None).run(running.planned()[:1])
+    assert runner.ran == ["robust-dropout", "robust-dropout-noise", "robust-dropout"]
+    assert {row.recipe for row in read_robust(SUMMARY)} == {"dropout"}
 
 
 @pytest.mark.usefixtures("runner")
@@ -462,5 +500,7 @@ def test_the_projects_tables_have_these_columns(path: Path, kind: Any) -> None:
 
 def test_the_projects_page_shows_what_is_kept() -> None:
     text = (ROOT / PAGE.path).read_text("utf-8")
-    found = Results.of(read_all(ROOT / FOLDER))
+    origin = read_origin(ROOT / FOLDER)
+    kept = read_all(ROOT / FOLDER, origin.declared)
+    found = Results.of([kept[name] for name in origin.done], origin.planned)
     assert text == PAGE.filled(text, parts(found)), "studies/robust_training.py --show"

@@ -8,10 +8,18 @@ from pathlib import Path
 import pytest
 import yaml
 from tests.project import PARAMS, ROOT
-from tests.studies.made_up_checkout import commits, git, make_checkout
+from tests.studies.made_up_checkout import (
+    SAMPLES,
+    WITH_SAMPLES,
+    change_samples,
+    commits,
+    git,
+    make_checkout,
+)
 from tests.studies.made_up_tuning import DEFAULT, Runner, Trainer, write_verdict
 
 from fusebench.errors import ArtifactError
+from fusebench.report.declared import deciding_in, read_origin
 from fusebench.report.tuning import SUMMARY, TUNING_KINDS, read_tuning, write_tuning
 from fusebench.stale import Stale
 from studies import tune as script
@@ -34,8 +42,9 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A repository with params, a verdict and the page, which is the working directory."""
     # What is made up has no dvc.lock that would tell of its state.
     monkeypatch.setattr(running, "stale", lambda _read: Stale())
-    write_verdict(tmp_path / VERDICT, MEANS)
+    write_verdict(tmp_path / VERDICT, MEANS, params=PARAMS)
     files = {
+        **WITH_SAMPLES,
         "params.yaml": PARAMS,
         str(_PAGE): (ROOT / _PAGE).read_text("utf-8"),
         str(SUMMARY): ",".join(TUNING_KINDS) + "\n",
@@ -175,6 +184,8 @@ def test_trials_of_other_params_are_not_used_again_and_that_is_said() -> None:
     runner = Runner(TURNED)
     lines = _run(other, runner)
     assert len(other.asked) == 2 * TRIALS
+    # The chosen values are the same, and what they come to need not be.
+    assert len(runner.ran) == 1
     assert all(_is_said(lines, TRIALS, fusion) for fusion in MEANS)
 
 
@@ -326,6 +337,7 @@ def test_what_came_of_it_is_kept_shown_and_committed() -> None:
     add = rows["add"]
     assert (add.default_balanced_accuracy, add.tuned_balanced_accuracy) == (97.0, 90.0)
     assert (add.default_rank, add.tuned_rank) == (1, 2)
+    assert (add.default_seeds, add.tuned_seeds) == (10, 10)
     assert (add.lr, add.schedule, add.epochs) == read_kept().chosen("add").choice
     text = _PAGE.read_text("utf-8")
     assert "changes: before add, hadamard; after hadamard, add." in text
@@ -341,6 +353,96 @@ def test_no_time_is_kept() -> None:
     assert _TABLE.read_text("utf-8").splitlines()[0] == (
         "fusion,trial,lr,schedule,epochs,val_nll,best_epoch"
     )
+
+
+def test_what_results_belong_to_is_kept_beside_them() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        _run(Trainer(failing=[TRIALS + 2]))
+    assert (read_origin(FOLDER).done, read_origin(FOLDER).left) == (("add",), ["hadamard"])
+    _run(Trainer())
+    origin = read_origin(FOLDER)
+    assert origin.declared == deciding_in(Path())
+    assert origin.planned == origin.done == ("add", "hadamard")
+    assert origin.commits == tuple(git("rev-parse", f"HEAD~{back}") for back in (3, 2, 1))
+    # What they belong to stays what it was where nothing is run.
+    change_samples()
+    _tuning(Trainer())[0].show()
+    assert read_origin(FOLDER) == origin
+    SAMPLES.unlink()
+    with pytest.raises(ArtifactError, match=r"samples\.csv: no such file; 'dvc repro extract' mak"):
+        _run(Trainer())
+
+
+def test_the_experiment_is_of_the_fusions_that_are_compared() -> None:
+    write_verdict(VERDICT, {**MEANS, "concat": 91.0}, params=PARAMS)
+    git("commit", "--quiet", "--all", "--message", "a verdict of three")
+    _run(Trainer())
+    before = read_kept().overrides
+    content = yaml.safe_load(Path("params.yaml").read_text("utf-8"))
+    fusions = [*content["fusions"], "concat"]
+    Path("params.yaml").write_text(yaml.safe_dump({**content, "fusions": fusions}), "utf-8")
+    git("commit", "--quiet", "--all", "--message", "three fusions")
+    trainer, runner = Trainer(), Runner({**TURNED, "concat": 92.0})
+    _run(trainer, runner)
+    assert {name for name, _ in trainer.asked} == {"concat"}
+    # Nothing but the default was chosen for it, so the same is set, and another thing is run.
+    assert read_kept().overrides == before
+    (experiment,) = runner.ran
+    assert list(experiment.overrides[2:]) == before
+    assert [row.tuned_balanced_accuracy for row in read_tuning()] == [90.0, 95.0, 92.0]
+
+
+@pytest.mark.parametrize(
+    "change", [{"margin": {"balanced_accuracy": 3.0}}, {"contrasts": ["any/any"]}]
+)
+def test_the_experiment_is_of_the_comparison_that_is_declared(change: dict[str, object]) -> None:
+    _run(Trainer())
+    content = yaml.safe_load(Path("params.yaml").read_text("utf-8"))
+    margin = content["compare"]["margin"] | change.get("margin", {})
+    _set_params(compare={**change, "margin": margin})
+    trainer, runner = Trainer(), Runner(TURNED)
+    _run(trainer, runner)
+    assert trainer.asked == []
+    assert len(runner.ran) == 1
+    _run(trainer, runner)
+    assert len(runner.ran) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "others"),
+    [
+        ({}, []),
+        ({"train": {"seeds": [0, 1, 2]}, "stress": {"corruptions": []}}, []),
+        ({"fusion": "hadamard", "compare": {}, "runtime": {"threads": 2}}, []),
+        ({"train": {"lr": 0.002}, "split": {"seed": 1}}, ["split.seed", "train.lr"]),
+        ({"override": {"add": {"lr": 0.002}}}, ["override.add"]),
+    ],
+)
+def test_it_is_known_with_what_other_params_the_verdict_was_made(
+    changes: dict[str, object], others: list[str]
+) -> None:
+    content = yaml.safe_load(PARAMS)
+    for name, change in changes.items():
+        content[name] = content[name] | change if isinstance(change, dict) else change
+    write_verdict(VERDICT, MEANS, params=yaml.safe_dump(content))
+    git("add", "--all")
+    git("commit", "--quiet", "--allow-empty", "--message", "a verdict")
+    _run(Trainer())
+    found = Results.read(read_kept()).others
+    assert found is not None
+    assert sorted(found) == others
+    assert ("metrics/verdict was made with other params" in _PAGE.read_text("utf-8")) is bool(
+        others
+    )
+
+
+def test_a_verdict_that_does_not_tell_its_params_is_said_not_to() -> None:
+    write_verdict(VERDICT, MEANS)
+    git("commit", "--quiet", "--all", "--message", "a verdict of an earlier version")
+    _run(Trainer())
+    assert Results.read(read_kept()).others is None
+    said = "With which params metrics/verdict was made is not known; make verdict makes it anew."
+    assert said in _PAGE.read_text("utf-8")
 
 
 def test_an_experiment_that_fails_leaves_the_trials_and_is_run_by_the_next_run() -> None:
@@ -394,10 +496,10 @@ def test_a_fusion_of_which_every_trial_fails_is_named(monkeypatch: pytest.Monkey
 def test_the_estimate_is_of_what_is_left() -> None:
     trainer = Trainer()
     trainer.seconds = 20.0
-    # 20 s × 3 epochs on average × 14 trials, then 20 seeds.
+    # 20 s × 3 epochs on average × 14 trials, then 20 seeds with 4 epochs.
     assert _run(trainer)[0] == (
-        "14 trials to run, 0 kept: about 14 minutes, then 10 seeds of each fusion: at most about "
-        "20, by the times in metrics/training"
+        "14 trials to run, 0 kept: about 14 minutes, then 10 seeds of each fusion: about 27 where "
+        "most epochs are chosen, by the times in metrics/training"
     )
     assert _run(trainer)[0].startswith("0 trials to run, 14 kept: about 0 minutes")
     trainer = Trainer()

@@ -7,13 +7,14 @@ import pytest
 import yaml
 from tests.project import Project, environment
 
+from fusebench.report.declared import deciding_in, read_origin
 from fusebench.report.export import export, exported
 from fusebench.report.tuning import SUMMARY, read_tuning, write_tuning
 from fusebench.revisions.revisions import WORKSPACE, reader
 from studies.common.experiments import Experiment, Read
 from studies.tuning.page import PAGE
 from studies.tuning.run import NAME, Tuning
-from studies.tuning.tables import VERDICT
+from studies.tuning.tables import VERDICT, Results
 from studies.tuning.trials import FOLDER, read_kept
 
 SEEDS = (0, 1)
@@ -62,6 +63,9 @@ def test_chosen_values_are_trained_compared_kept_and_committed(small_project: Pr
     for row in read_tuning():
         assert row.tuned_balanced_accuracy == pytest.approx(means[row.fusion])
     assert "2 seed(s) are too few" in PAGE.path.read_text("utf-8")
+    # The verdict tells with what it was made, and that is what the trials were made with.
+    assert Results.read(kept).others == []
+    assert read_origin(FOLDER).declared == deciding_in(Path())
     # The workspace is as it was, but for what the study writes.
     assert small_project.json("metrics/fusions/add.json") == before
     assert small_project.git("status", "--porcelain") == ""

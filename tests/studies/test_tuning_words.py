@@ -1,7 +1,7 @@
 """What is said of fusions before and after tuning, and never more than is shown."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,8 +25,8 @@ def results(
     before: Findings | None = None, after: Findings | None = None, kept: Kept = KEPT
 ) -> Results:
     """Return results of two comparisons; where one is missing, of the fusions' means above."""
-    sides = (Side(found or findings(MEANS)) for found in (before, after))
-    return Results(kept, *sides)
+    first, second = (Side(found or findings(MEANS)) for found in (before, after))
+    return Results(kept, first, second)
 
 
 def said(
@@ -107,7 +107,7 @@ def test_without_a_margin_no_fusion_is_called_as_good() -> None:
 @pytest.mark.parametrize("seeds", [1, 4])
 def test_of_few_seeds_nothing_is_said_of_fusions_trained_again(seeds: int) -> None:
     text = said(now=[("add", "late")], good=("add",), seeds=seeds)
-    assert f"Seeds differ: 10 of each fusion with the values of params.yaml, {seeds} with" in text
+    assert f"Seeds differ: 10 of each fusion with the default values, {seeds} with" in text
     assert f"{seeds} seed(s) are too few to say anything of fusions trained again (from 5" in text
     assert "contrasts planned" not in text
     assert "as good as" not in text
@@ -116,7 +116,27 @@ def test_of_few_seeds_nothing_is_said_of_fusions_trained_again(seeds: int) -> No
 def test_unlike_seeds_are_said_and_like_ones_are_not() -> None:
     assert "Seeds differ: 10 of each" in said(seeds=6)
     assert "Seeds differ" not in said()
-    assert "10 seeds each" in said()
+    assert "With the default values and with the chosen ones, 10 seeds each." in said()
+    row = results(after=findings(MEANS, seeds=6)).rows[0]
+    assert (row.default_seeds, row.tuned_seeds) == (10, 6)
+
+
+@pytest.mark.parametrize(
+    ("others", "words"),
+    [
+        ((), ""),
+        (None, "With which params metrics/verdict was made is not known; make verdict makes it"),
+        (("train.lr", "split.train"),
+         "metrics/verdict was made with other params (train.lr and split.train), so what follows "
+         "is not due to tuning alone; make verdict makes it anew."),
+    ],
+)  # fmt: skip
+def test_a_verdict_of_other_or_unknown_params_is_said_to_be_one(
+    others: Sequence[str] | None, words: str
+) -> None:
+    text = paragraph(replace(results(), others=others))
+    assert words in text
+    assert ("make verdict" in text) is bool(words)
 
 
 # --- What is left out ---
@@ -126,11 +146,27 @@ def test_a_fusion_that_the_verdict_lacks_is_left_out_of_the_order() -> None:
     some = {"add": 97.0, "late": 80.0}
     made = results(findings(some))
     assert "Not in metrics/verdict, and left out of the order: concat." in paragraph(made)
+    assert "Not in metrics/tuning" not in paragraph(made)
     rows = {row.fusion: row for row in made.rows}
     assert math.isnan(rows["concat"].default_balanced_accuracy)
     assert math.isnan(rows["concat"].tuned_rank)
     assert rows["concat"].tuned_balanced_accuracy == 95.0
     assert [rows[name].tuned_rank for name in some] == [1, 2]
+
+
+def test_a_fusion_that_the_experiment_lacks_is_left_out_of_the_order() -> None:
+    some = {"add": 97.0, "late": 80.0}
+    made = results(after=findings(some))
+    text = paragraph(made)
+    assert "Not in metrics/tuning, and left out of the order: concat." in text
+    assert "Not in metrics/verdict" not in text
+    rows = {row.fusion: row for row in made.rows}
+    assert rows["concat"].default_balanced_accuracy == 95.0
+    assert math.isnan(rows["concat"].tuned_balanced_accuracy)
+    assert math.isnan(rows["concat"].default_rank)
+    both = paragraph(results(findings({"add": 97.0, "concat": 95.0}), findings(some)))
+    assert "Not in metrics/verdict, and left out of the order: late." in both
+    assert "Not in metrics/tuning, and left out of the order: concat." in both
 
 
 def test_baselines_that_differ_tell_of_other_samples() -> None:

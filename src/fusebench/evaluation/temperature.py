@@ -5,7 +5,7 @@ enough (Guo et al., "On calibration of modern neural networks", ICML 2017).
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,42 +19,31 @@ LOWEST, HIGHEST = 0.05, 20.0
 """Bounds of T: where all answers on val are right, ever surer ones would fit ever better."""
 
 
-@dataclass(frozen=True)
-class Temperature:
-    """What logits are divided by.
-
-    Attributes
-    ----------
-    value : float
-        Between `LOWEST` and `HIGHEST`.
-    at_bound : bool
-        Whether a value beyond the bound would fit val better.
-    """
-
-    value: float
-    at_bound: bool
+def is_bound(temperature: float) -> bool:
+    """Tell whether a temperature is a bound, beyond which another would fit better."""
+    return temperature in (LOWEST, HIGHEST)
 
 
-def fit_temperature(part: PartPredictions) -> Temperature:
-    """Return the temperature of the lowest NLL on a part.
+def fit_temperature(part: PartPredictions) -> float:
+    """Return the temperature of the lowest NLL on a part, between `LOWEST` and `HIGHEST`.
 
     NLL is convex in 1/T, so there is one minimum: where its slope is 0, or at a bound. 1 where T
     changes nothing, or where a logit is infinite.
     """
     if not np.isfinite(part.logits).all():
-        return Temperature(1.0, at_bound=False)
+        return 1.0
     exact = part.logits.astype(np.float64)
     gaps = exact - np.take_along_axis(exact, part.labels[:, None], axis=1)
     coldest, hottest = _slope(gaps, LOWEST), _slope(gaps, HIGHEST)
     if coldest <= 0 <= hottest:
-        return Temperature(1.0, at_bound=False)
+        return 1.0
     if coldest <= 0:
-        return Temperature(LOWEST, at_bound=True)
+        return LOWEST
     if hottest >= 0:
-        return Temperature(HIGHEST, at_bound=True)
+        return HIGHEST
     ends = math.log(LOWEST), math.log(HIGHEST)
     root = brentq(lambda log_t: _slope(gaps, math.exp(log_t)), *ends, xtol=1e-10)
-    return Temperature(math.exp(root), at_bound=False)
+    return math.exp(root)
 
 
 def _slope(gaps: Floats, temperature: float) -> float:

@@ -129,10 +129,20 @@ def spread(mark: Spec, x: Spec, y: Spec, low: str = "low", high: str = "high") -
 
 
 def decades(low: float, high: float) -> list[float]:
-    """Return round figures, 1, 2 and 5 of each decade, between two above 0, for an axis."""
+    """Return round figures between two above 0, for an axis: 1, 2 and 5 of each decade.
+
+    More of each where those are fewer than two, to two digits at most.
+    """
     first, last = math.floor(math.log10(low)), math.floor(math.log10(high))
-    figures = [float(f"{digit}e{power}") for power in range(first, last + 1) for digit in (1, 2, 5)]
-    return [figure for figure in figures if low <= figure <= high]
+    found: list[float] = []
+    for tenths in ((10, 20, 50), range(10, 100, 10), range(10, 100)):
+        figures = [
+            float(f"{digits}e{power - 1}") for power in range(first, last + 1) for digits in tenths
+        ]
+        found = [figure for figure in figures if low <= figure <= high]
+        if len(found) > 1:
+            break
+    return found
 
 
 def whole(last: int) -> Spec:

@@ -4,11 +4,13 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
+_STATUS = ("status", "--porcelain")
 # What a run writes differs from HEAD while it runs, and says nothing.
 _CHANGED = (
-    "status", "--porcelain", "--untracked-files=no", "--",
-    ".", ":!metrics", ":!plots", ":!dvc.lock",
+    *_STATUS, "--untracked-files=no", "--", ".", ":!metrics", ":!plots", ":!dvc.lock",
 )  # fmt: skip
+# A new file is found by its name, as a fusion or a corruption.
+_NEW = (*_STATUS, "--untracked-files=all", "--", "src")
 
 
 class Commit(NamedTuple):
@@ -19,7 +21,8 @@ class Commit(NamedTuple):
     name : str
         Hash of HEAD, 40 hexadecimal digits; "": there is no commit, no repository or no git.
     changed : bool
-        Whether a file that git tracks is not as in HEAD, what a run writes left out.
+        Whether a file that git tracks is not as in HEAD, what a run writes left out, or one that
+        it does not track stands in src/.
     """
 
     name: str = ""
@@ -42,7 +45,7 @@ def commit_of(root: Path) -> Commit:
     # A folder in another project's repository is none of its commits.
     if not name or not top or Path(top).resolve() != root.resolve():
         return Commit()
-    return Commit(name, bool(_git(root, *_CHANGED)))
+    return Commit(name, any(_git(root, *asked) for asked in (_CHANGED, _NEW)))
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from fusebench.evaluation.metrics import METRICS
 from fusebench.page.chart import FUSION, Chart, Spec, axis, grid, note, tooltip
 from fusebench.page.markup import Markup, joined
 from fusebench.page.sources import Sources
@@ -16,7 +17,8 @@ def distances(sources: Sources) -> Markup:
     """Return the chart of the distances, and one of the intervals for each group of pairs."""
     best = sources.tables["best"]
     intervals = sources.tables["intervals"]
-    parts = [note(_how(best)), grid([_distances_chart(sources, best)])]
+    side = _side(sources)
+    parts = [note(_how(best, side)), grid([_distances_chart(sources, best, side)])]
     ends = intervals[["low", "high", "fixed_low", "fixed_high", "difference"]]
     domain = [ends.min(axis=None), ends.max(axis=None)]
     groups = [
@@ -28,17 +30,23 @@ def distances(sources: Sources) -> Markup:
     return joined(parts)
 
 
-def _how(best: pd.DataFrame) -> str:
+def _how(best: pd.DataFrame, side: str) -> str:
     if (best["said"] == UNKNOWN).all():
         return "Mark: distance of the mean to the best mean. Seeds are too few for bounds."
     return (
-        "Mark: distance of the mean to the best mean. Bar: at most so far below the best, all "
+        f"Mark: distance of the mean to the best mean. Bar: at most so far {side} the best, all "
         "together with 95 % confidence. Dashed: the declared margin, within which a fusion is as "
         "good as the best."
     )
 
 
-def _distances_chart(sources: Sources, best: pd.DataFrame) -> Chart:
+def _side(sources: Sources) -> str:
+    """Return on which side of the best the others are, by the metric that decides."""
+    metric = METRICS[str(sources.findings.best["metric"].iloc[0])]
+    return "below" if metric.higher_is_better else "above"
+
+
+def _distances_chart(sources: Sources, best: pd.DataFrame, side: str) -> Chart:
     rows = best.assign(
         model=best["fusion"],
         fusion=[sources.named.get(name, name) for name in best["fusion"].tolist()],
@@ -48,7 +56,7 @@ def _distances_chart(sources: Sources, best: pd.DataFrame) -> Chart:
     y = {"field": "model", "type": "nominal", "sort": None, "title": None}
     told = tooltip({
         "model": ("fusion", ""), "distance": ("distance to the best", ".2f"),
-        "below": ("at most below", ".2f"), "said": ("said", ""),
+        "below": (f"at most {side}", ".2f"), "said": ("said", ""),
     })  # fmt: skip
     legend = (
         {"orient": "bottom", "symbolFillColor": "@muted"} if rows["said"].nunique() > 1 else None

@@ -48,11 +48,7 @@ def reliability(sources: Sources) -> Markup:
 def _chart(scaled: int, rows: pd.DataFrame) -> Chart:
     heading = "With a temperature fitted on val" if scaled else "As trained"
     rows = with_titles(rows)
-    percent = 100.0 if rows[["confidence", "accuracy"]].max(axis=None) <= 1 else 1.0
-    rows = rows.assign(
-        confidence=percent * rows["confidence"], accuracy=percent * rows["accuracy"],
-        expected=percent * rows["confidence"],
-    ).sort_values(["fusion", "bin"], kind="stable")  # fmt: skip
+    rows = rows.assign(expected=rows["confidence"]).sort_values(["fusion", "bin"], kind="stable")
     scale = {"zero": False, "nice": False}
     x = axis("confidence", "confidence (%)", scale=scale)
     y = axis("accuracy", "accuracy (%)", scale=scale)

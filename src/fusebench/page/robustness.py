@@ -30,9 +30,11 @@ CLEAN = "clean"
 
 def robustness(sources: Sources) -> Markup:
     """Return a chart per corruption, and how robust each fusion is over all."""
-    rows = sources.tables["robustness"]
-    if rows.empty:
-        return not_run("the fusions on corrupted test samples", TABLES["robustness"].command)
+    rows, command = sources.tables["robustness"], TABLES["robustness"].command
+    if not (rows["severity"] > 0).any():
+        return not_run(
+            "the fusions on corrupted test samples (stress.corruptions in params.yaml)", command
+        )
     clean = rows[rows["corruption"] == CLEAN]
     scale = percent(rows[["balanced_accuracy", "low"]].min(axis=None))
     charts = [

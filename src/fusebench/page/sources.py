@@ -10,8 +10,9 @@ import pandas as pd
 from fusebench.errors import ArtifactError
 from fusebench.files import read_json, read_table
 from fusebench.page.checkout import Commit, commit_of
-from fusebench.page.stored import read_tables
+from fusebench.page.stored import STUDIES, TABLES, read_tables
 from fusebench.prediction.predictions import FusionPredictions, read_predictions
+from fusebench.report.declared import Origin, deciding_in, read_origin
 from fusebench.report.findings import Findings
 from fusebench.report.interaction import INTERACTION
 from fusebench.report.looks import title
@@ -45,6 +46,10 @@ class Sources:
     samples : Samples
     commit : Commit
         What git says of the checkout.
+    origins : mapping of str to Origin
+        What the studies that were run belong to, by the names of `stored.STUDIES`.
+    declared : dict
+        What decides results here, as `deciding_in` returns it.
     """
 
     fusions: Sequence[str]
@@ -58,6 +63,8 @@ class Sources:
     compared: dict[str, Any]
     samples: Samples
     commit: Commit
+    origins: Mapping[str, Origin]
+    declared: dict[str, Any]
 
     @property
     def info(self) -> dict[str, Any]:
@@ -89,10 +96,11 @@ def read_sources(root: Path, fusions: Sequence[str]) -> Sources:
     confusion = {
         name: read_table(root / f"plots/confusion/{name}.csv", _CONFUSION) for name in fusions
     }
+    tables = read_tables(root)
     return Sources(
         fusions=tuple(fusions),
         findings=findings,
-        tables=read_tables(root),
+        tables=tables,
         predictions={name: read_predictions(root / "predictions" / name) for name in fusions},
         trainings={name: read_measured(root / f"metrics/training/{name}.json") for name in fusions},
         confusion=confusion,
@@ -101,6 +109,12 @@ def read_sources(root: Path, fusions: Sequence[str]) -> Sources:
         compared=read_json(root / SOURCES),
         samples=open_samples(root / "data/samples"),
         commit=commit_of(root),
+        origins={
+            name: read_origin((root / TABLES[name].path).parent)
+            for name in STUDIES
+            if len(tables[name])
+        },
+        declared=deciding_in(root),
     )
 
 

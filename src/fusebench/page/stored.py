@@ -1,14 +1,15 @@
 """The tables that the page is made of: what each must hold, and what makes it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pandas as pd
 
 from fusebench.errors import ArtifactError
 from fusebench.files import read_table
+from fusebench.report import learning, robust, tuning
 
 _BAND = {"low": float, "high": float}
 
@@ -25,11 +26,14 @@ class Stored:
         Columns that it must have; others are read as text.
     command : str
         Runs what writes it, where that need not have been run; "": it must be there.
+    rows : callable, optional
+        Reads its rows, all columns of them, where there is more to be checked than kinds.
     """
 
     path: str
     kinds: Mapping[str, type] = field(default_factory=dict)
     command: str = ""
+    rows: Callable[[Path], Sequence[tuple[Any, ...]]] | None = None
 
     def read(self, root: Path) -> pd.DataFrame:
         """Return the table; without a row where a file that may be missing is.
@@ -43,10 +47,12 @@ class Stored:
         if self.command and not path.exists():
             return pd.DataFrame(columns=list(self.kinds))
         try:
+            if self.rows is not None:
+                return pd.DataFrame(self.rows(path), columns=list(self.kinds))
             return read_table(path, self.kinds)
         except ArtifactError as error:
             # Named as the user sees it from the root.
-            raise ArtifactError(str(error).replace(str(path), self.path, 1)) from None
+            raise ArtifactError(str(error).replace(str(path), self.path)) from None
 
 
 TABLES = {
@@ -106,21 +112,18 @@ TABLES = {
         "dvc repro compare",
     ),
     "learning_curve": Stored(
-        "metrics/learning_curve/summary.csv",
-        {"fusion": str, "train_samples": int, "share": float, "epochs": int, "steps": int,
-         "seeds": int, "balanced_accuracy": float, **_BAND, "nll": float,
-         "best_within_margin": int},
-        "make learning-curve",
+        str(learning.SUMMARY), get_type_hints(learning.LearningRow), "make learning-curve",
+        learning.read_learning,
     ),
     "tuning": Stored(
-        "metrics/tuning/summary.csv",
-        {"fusion": str, "lr": float, "schedule": str, "epochs": int, "trials": int,
-         "val_nll": float, "default_balanced_accuracy": float, "tuned_balanced_accuracy": float,
-         "default_rank": float, "tuned_rank": float},
-        "make tune",
+        str(tuning.SUMMARY), get_type_hints(tuning.TuningRow), "make tune", tuning.read_tuning
     ),
-    "robust": Stored("metrics/robust/summary.csv", {"fusion": str}, "make robust"),
+    "robust": Stored(
+        str(robust.SUMMARY), get_type_hints(robust.RobustRow), "make robust", robust.read_robust
+    ),
 }  # fmt: skip
+STUDIES = ("learning_curve", "tuning", "robust")
+"""Of `TABLES`, those that studies write, beside `declared.ORIGIN`."""
 
 
 def read_tables(root: Path) -> dict[str, pd.DataFrame]:

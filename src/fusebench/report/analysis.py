@@ -17,8 +17,10 @@ ANALYSIS, COMPARISON = Path("metrics/analysis.md"), Path("metrics/comparison.md"
 _RULES = (
     "A claim that rests on differences *holds* where the 95 % interval of each is on its side, and "
     "*does not hold* where one of them is shown to be on the other, by intervals that hold "
-    "together. Intervals are of the fusions, trained again, and are not widened for the number of "
-    "claims. What is counted is compared as it is. What is measured depends on the machine, and is "
+    "together. That two are alike *holds* where the interval of their difference lies within the "
+    "declared margin, and *does not hold* where it lies beyond. Intervals are of the fusions, "
+    "trained again, and are not widened for the number of claims. What is counted is compared as "
+    "it is. What is measured depends on the machine, and is "
     'told apart only beyond its scatter. All else is *not decided*, which is not "does not hold".'
 )
 Judged = Sequence[tuple[Claim, Judgement]]

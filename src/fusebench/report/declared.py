@@ -105,4 +105,10 @@ def write_origin(
 def read_origin(folder: Path) -> Origin:
     """Return what the results of a study belong to; raise ArtifactError."""
     path = folder / ORIGIN
-    return checked(Origin, read_json(path), path, f"'git restore {path}' mends it")
+    remedy = f"'git restore {path}' mends it"
+    try:
+        content = read_json(path)
+    except ArtifactError as error:
+        # Its advice is for what a stage wrote.
+        raise ArtifactError(f"{str(error).partition(';')[0]}; {remedy}") from None
+    return checked(Origin, content, path, remedy)

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from fusebench.aside import replace_folder
+from fusebench.config import PARAMS_FILE, parse
 from fusebench.errors import ArtifactError
 from fusebench.report import robustness_files
 from fusebench.report.best import BEST
@@ -26,6 +28,7 @@ NEWER = (
     robustness_files.PAIRS,
     Path("metrics/analysis.md"),
     Path("metrics/recommendation.json"),
+    PARAMS_FILE,
 )
 """What commits of earlier versions lack."""
 FILES = (
@@ -80,6 +83,18 @@ def exported(folder: Path) -> Findings:
             f"{folder}: no comparison that this version exported ({reason}); 'make verdict' writes "
             "metrics/verdict anew"
         ) from None
+
+
+def exported_params(folder: Path) -> dict[str, Any] | None:
+    """Return the params that an exported comparison was run with; None: it does not tell.
+
+    Raises
+    ------
+    ParamsError
+        The file is broken.
+    """
+    path = folder / PARAMS_FILE.name
+    return parse(path.read_bytes(), str(path)) if path.is_file() else None
 
 
 def verdict_page(findings: Findings) -> str:

@@ -28,6 +28,7 @@ from fusebench.report.results import Comparison
 from fusebench.report.robustness_text import Robustness
 from fusebench.report.roles import BASELINE, PLANNED, UNPLANNED
 from fusebench.report.settings import CompareParams, planned, unplanned
+from fusebench.report.stored import decoded
 from fusebench.report.study import Study
 from fusebench.report.suite import SuiteRow
 from fusebench.report.table import RESULTS, TABLE, comparison_table, parse_comparison_table
@@ -92,11 +93,15 @@ class Findings:
         ArtifactError
             A file is missing, broken, or of another version of fusebench.
         """
-        table, interaction = parse_comparison_table(read(TABLE).decode()), read_interaction(read)
+        table = parse_comparison_table(decoded(read(TABLE), TABLE))
+        interaction = read_interaction(read)
         # A file left behind by another comparison says nothing of this one.
         if interaction and interaction.results not in table.get(RESULTS, pd.Series()).tolist():
             interaction = None
-        pairs, best = parse_pairs(read(PAIRS).decode()), parse_best(read(BEST).decode())
+        pairs, best = (
+            parse(decoded(read(path), path))
+            for parse, path in ((parse_pairs, PAIRS), (parse_best, BEST))
+        )
         probabilities = read_probabilities(read)
         return cls(table, pairs, best, interaction, Robustness.read(read), probabilities)
 

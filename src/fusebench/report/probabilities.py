@@ -15,7 +15,7 @@ from fusebench.evaluation.temperature import fit_temperature, scaled
 from fusebench.files import parse_table
 from fusebench.prediction.predictions import PartPredictions
 from fusebench.report.results import Comparison
-from fusebench.report.stored import read_if_there
+from fusebench.report.stored import decoded, read_if_there
 
 PROBABILITIES = Path("metrics/probabilities.csv")
 _DIGITS = 6
@@ -71,7 +71,7 @@ def probabilities_table(comparison: Comparison, *, temperature: bool) -> pd.Data
             # A constant answer: nothing to be sure of.
             continue
         for seed, parts in result.predictions.seeds.items():
-            value = fit_temperature(parts["val"]).value if temperature else math.nan
+            value = fit_temperature(parts["val"]) if temperature else math.nan
             figures = _measured(parts["test"], value)
             rows.append({"fusion": result.name, "seed": seed, "temperature": value} | figures)
     return _typed(pd.DataFrame(rows, columns=list(PROBABILITY_KINDS)))
@@ -116,7 +116,7 @@ def read_probabilities(read: Callable[[Path], bytes]) -> pd.DataFrame | None:
     content = read_if_there(read, PROBABILITIES)
     if content is None:
         return None
-    return _typed(parse_table(PROBABILITIES, content.decode(), PROBABILITY_KINDS))
+    return _typed(parse_table(PROBABILITIES, decoded(content, PROBABILITIES), PROBABILITY_KINDS))
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fusebench.evaluation.metrics import CALIBRATION_BINS, METRICS, confidences
-from fusebench.evaluation.temperature import HIGHEST, LOWEST, scaled
+from fusebench.evaluation.temperature import is_bound, scaled
 from fusebench.prediction.predictions import PartPredictions
 from fusebench.report.drawing import STYLE_SHEET, grid
 from fusebench.report.looks import GREY, looks, note, title
@@ -126,6 +126,6 @@ def _summary(result: Result, probabilities: pd.DataFrame | None) -> str:
     if not len(rows) or rows["temperature"].isna().any():
         return before
     after = metric.text(float(rows["scaled_calibration_error"].mean()))
-    bounded = int(rows["temperature"].isin((LOWEST, HIGHEST)).sum())
+    bounded = sum(map(is_bound, rows["temperature"].tolist()))
     held = f" ({bounded} at bound)" if bounded else ""
     return f"T {rows['temperature'].mean():.2f}{held}\n{before} → {after}"

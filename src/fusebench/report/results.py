@@ -12,7 +12,7 @@ from fusebench.errors import ArtifactError
 from fusebench.files import dvc_digest, json_text, md5_of
 from fusebench.prediction.predictions import BASELINES, FusionPredictions, read_predictions
 from fusebench.report.origin import origin_of
-from fusebench.report.robustness_files import SUMMARY, read_robustness
+from fusebench.report.robustness_files import SUMMARY, Kept, read_kept
 from fusebench.report.stored import read_cost, read_measured, read_metrics
 
 SOURCES = Path("metrics/sources.json")
@@ -137,14 +137,27 @@ def read_comparison(root: Path, fusions: Sequence[str]) -> Comparison:
     ArtifactError
         A file is missing or broken, or two fusions were measured on other samples or seeds.
     """
-    robustness = read_robustness(root / SUMMARY)
+    kept = read_kept(root / SUMMARY)
     results = tuple(
-        replace(_read_result(root, name), robustness=robustness.get(name, math.nan))
-        for name in (*fusions, *BASELINES)
+        _with_robustness(_read_result(root, name), kept) for name in (*fusions, *BASELINES)
     )
     for result in results[1:]:
         _check_same_samples(results[0], result)
     return Comparison(results)
+
+
+def _with_robustness(result: Result, kept: Mapping[str, Kept]) -> Result:
+    """Return a result with what the fusion keeps under corruptions; baselines were not asked."""
+    if result.name in BASELINES:
+        return result
+    found = kept.get(result.name)
+    if found is None or found.seeds != len(result.predictions.seeds):
+        raise ArtifactError(
+            f"{SUMMARY}: {result.name}: {'missing' if found is None else f'{found.seeds} seeds'}, "
+            f"predictions/{result.name} has {len(result.predictions.seeds)} seeds; 'dvc repro "
+            "robustness' makes it anew"
+        )
+    return replace(result, robustness=found.robustness)
 
 
 def _read_result(root: Path, name: str) -> Result:

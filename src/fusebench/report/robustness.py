@@ -1,8 +1,9 @@
 """What stress did to each fusion, and how two of them differ under it: numbers.
 
 Robustness is the share of a fusion's advantage over chance that is left,
-(balanced accuracy − chance) / (clean − chance), of the means over seeds. Where the interval of the
-clean mean includes chance, there is none.
+(balanced accuracy − chance) / (clean − chance), of the means over seeds. Where an interval of the
+clean mean includes chance, that over seeds or that over samples of these models (see `chance`),
+there is none: guesses that differ by little from each other are still guesses.
 """
 
 import math
@@ -45,13 +46,12 @@ class Stressed:
     def __post_init__(self) -> None:
         first = next(iter(self.fusions.values()))
         for name, other in self.fusions.items():
-            if list(other.seeds) != list(first.seeds) or other.conditions != first.conditions:
-                raise ArtifactError(
-                    f"stress/{name}: other seeds or corruptions than those of the first fusion; "
-                    "'dvc repro' makes it anew"
-                )
-        # It refuses other samples.
-        self.clean_study(list(self.fusions))
+            for what, differs in _differences(first, other):
+                if differs:
+                    raise ArtifactError(
+                        f"stress/{name}: other {what} than stress/{next(iter(self.fusions))}; "
+                        "'dvc repro' makes both anew"
+                    )
 
     @property
     def first(self) -> StressPredictions:
@@ -121,6 +121,23 @@ class Stressed:
         return pair(first, second, self._sample.ids, self.labels, weights, _METRIC.span)
 
 
+def _differences(first: StressPredictions, other: StressPredictions) -> Iterator[tuple[str, bool]]:
+    """Yield what two fusions must share, with whether they differ in it."""
+    yield "seeds", list(other.seeds) != list(first.seeds)
+    yield "corruptions or severities", other.conditions != first.conditions
+    ours, theirs = (
+        [part for parts in of.seeds.values() for part in parts] for of in (first, other)
+    )
+    yield (
+        "samples",
+        any(
+            not np.array_equal(part.digests, ours[0].digests)
+            or not np.array_equal(part.labels, ours[0].labels)
+            for part in theirs
+        ),
+    )
+
+
 def robustness_table(stressed: Stressed) -> pd.DataFrame:
     """Return what is left of each fusion under each corruption.
 
@@ -129,7 +146,7 @@ def robustness_table(stressed: Stressed) -> pd.DataFrame:
     DataFrame
         fusion, corruption ("clean" first), sensor, severity, amount, unit; balanced_accuracy in
         percent, mean over seeds, with the ends of its 95 % interval over seeds, low and high (NaN:
-        one seed); nll in nats; robustness (NaN: the clean answers are at chance).
+        one seed); nll in nats; robustness (NaN: clean answers are not shown to be above chance).
     """
     rows = [row for fusion in stressed.fusions for row in _rows(stressed, fusion)]
     return pd.DataFrame(rows).round(_DIGITS)
@@ -156,11 +173,10 @@ def _rows(stressed: Stressed, fusion: str) -> Iterator[dict[str, Any]]:
 
 
 def _above_chance(stressed: Stressed, fusion: str, low: float) -> bool:
-    """Tell whether a fusion's clean interval is above chance: over seeds; of one, over samples."""
-    if not math.isnan(low):
-        return low > stressed.chance
+    """Tell whether a fusion's clean intervals are above chance: over samples, and over seeds."""
     claim = above_chance(stressed.clean_study([fusion]), _METRIC)
-    return claim is not None and claim.interval()[0] > 0
+    of_models = claim is not None and claim.interval()[0] > 0
+    return of_models and (math.isnan(low) or low > stressed.chance)
 
 
 def interval(values: Floats) -> tuple[float, float]:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple, get_type_hints
 
+import pandas as pd
+
 from fusebench.files import read_table
 
 TABLE = Path("metrics/robustness.csv")
@@ -39,13 +41,12 @@ SUMMARY_KINDS: dict[str, type] = get_type_hints(Kept)
 """Columns of metrics/robustness_summary.csv."""
 
 
-def read_robustness(path: Path) -> dict[str, float]:
-    """Return the robustness of each fusion, 1 where all of its advantage is left; NaN: none.
+def read_kept(path: Path) -> dict[str, Kept]:
+    """Return what each fusion keeps, by its name; raise ArtifactError where that is broken."""
+    return kept_of(read_table(path, SUMMARY_KINDS))
 
-    Raises
-    ------
-    ArtifactError
-        The file is missing or broken.
-    """
-    table = read_table(path, SUMMARY_KINDS)
-    return dict(zip(table["fusion"].tolist(), table["robustness"].tolist(), strict=True))
+
+def kept_of(summary: pd.DataFrame) -> dict[str, Kept]:
+    """Return the rows of a table as metrics/robustness_summary.csv, by their fusions."""
+    rows = summary[list(SUMMARY_KINDS)].astype(object)
+    return {row[0]: Kept(*row) for row in rows.itertuples(index=False, name=None)}

@@ -12,10 +12,10 @@ from fusebench.files import parse_table
 from fusebench.inputs.corruption import SEVERITIES, corruption_of, names
 from fusebench.report.recommendation import listed
 from fusebench.report.robustness import ALL
-from fusebench.report.robustness_files import PAIRS, SUMMARY, SUMMARY_KINDS, Kept
+from fusebench.report.robustness_files import PAIRS, SUMMARY, SUMMARY_KINDS, Kept, kept_of
 from fusebench.report.robustness_pairs import PAIR_KINDS, StressPair, stress_pairs, turned
 from fusebench.report.roles import PLANNED
-from fusebench.report.stored import read_if_there
+from fusebench.report.stored import decoded, read_if_there
 from fusebench.report.study import SUCCESSES
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
 
@@ -51,15 +51,14 @@ class Robustness:
         if summary is None or pairs is None:
             return None
         return cls(
-            parse_table(SUMMARY, summary.decode(), SUMMARY_KINDS),
-            parse_table(PAIRS, pairs.decode(), PAIR_KINDS),
+            parse_table(SUMMARY, decoded(summary, SUMMARY), SUMMARY_KINDS),
+            parse_table(PAIRS, decoded(pairs, PAIRS), PAIR_KINDS),
         )
 
     @property
     def kept(self) -> dict[str, Kept]:
         """What each fusion keeps."""
-        rows = self.summary[list(SUMMARY_KINDS)].astype(object)
-        return {row[0]: Kept(*row) for row in rows.itertuples(index=False, name=None)}
+        return kept_of(self.summary)
 
     @property
     def sentences(self) -> list[str]:
@@ -95,7 +94,9 @@ def _levels(kept: Sequence[Kept]) -> Iterator[str]:
         )
     lacking = [row.fusion for row in kept if math.isnan(row.robustness)]
     if lacking:
-        yield f"No such figure for {listed(lacking)}: not shown to be above chance on clean samples."
+        yield (
+            f"No such figure for {listed(lacking)}: not shown to be above chance on clean samples."
+        )
 
 
 def percent(share: float) -> str:

@@ -85,8 +85,14 @@ def overview_figure(table: pd.DataFrame, summary: pd.DataFrame, note: str) -> Fi
     table, summary : DataFrame
         As metrics/robustness.csv and metrics/robustness_summary.csv.
     """
-    cells = table[table["severity"] > 0].groupby(["corruption", "fusion"], sort=False)
-    kept = 100 * cells["robustness"].mean().unstack(sort=False)
+    corrupted = table[table["severity"] > 0]
+    means = corrupted.pivot_table(
+        "robustness", "corruption", "fusion", aggfunc="mean", dropna=False
+    )
+    # In the order of the table, not of the alphabet.
+    kept = 100 * means.reindex(
+        index=corrupted["corruption"].unique(), columns=table["fusion"].unique()
+    )
     with mpl.style.context([STYLE_SHEET, {"axes.grid": False}]):
         size = (2.8 + 0.85 * kept.shape[1], 1.9 + 0.34 * (len(kept) + 1))
         figure = Figure(figsize=size)

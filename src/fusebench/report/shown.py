@@ -18,6 +18,7 @@ from fusebench.report.pairs import Pair
 from fusebench.report.robustness_pairs import StressPair
 from fusebench.report.roles import primary_metric
 from fusebench.report.study import SUCCESSES
+from fusebench.report.suite import SuiteRow
 from fusebench.report.verdict import amount
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL, Claim
 
@@ -210,8 +211,7 @@ def _aligned(evidence: Evidence, fusions: Sequence[str]) -> str:
     """Say what alignment did on the task that needs one place of both sensors."""
     rows = {(row.align, row.fusion): row for row in evidence.suite if _is_nearest(row.cell)}
     said = [
-        f"{name} {rows['none', name].solved} and {rows['camera', name].solved} of "
-        f"{rows['none', name].seeds}"
+        f"{name} {_solved(rows['none', name], rows['camera', name])}"
         for name in fusions
         if ("none", name) in rows and ("camera", name) in rows
     ]
@@ -221,6 +221,12 @@ def _aligned(evidence: Evidence, fusions: Sequence[str]) -> str:
         " On task nearest, which needs both sensors at one place, seeds that solved it with maps "
         f"as stored, and in the camera's frame: {', '.join(said)}."
     )
+
+
+def _solved(first: SuiteRow, second: SuiteRow) -> str:
+    """Return how many seeds solved each: "3 and 8 of 8", or "3 of 5 and 8 of 8"."""
+    of_first = f" of {first.seeds}" if first.seeds != second.seeds else ""
+    return f"{first.solved}{of_first} and {second.solved} of {second.seeds}"
 
 
 def _is_nearest(cell: str) -> bool:
@@ -239,8 +245,7 @@ def why(name: str, matched: str) -> Judge:
         rows = {(row.task, row.fusion): row for row in evidence.suite
                 if row.align == "none" and not row.probe}  # fmt: skip
         said = [
-            f"{task} {rows[task, name].solved} and {rows[task, matched].solved} of "
-            f"{rows[task, name].seeds}"
+            f"{task} {_solved(rows[task, name], rows[task, matched])}"
             for task in KINDS["synergistic"]
             if (task, name) in rows and (task, matched) in rows
         ]

@@ -158,6 +158,14 @@ def _value(metric: Metric) -> Any:
     return Annotated[float, Field(ge=low, le=high)]
 
 
+def decoded(content: bytes, path: Path) -> str:
+    """Return the text of a file in UTF-8; raise ArtifactError where it is none."""
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ArtifactError(f"{path}: broken ({error}); {REMEDY}") from None
+
+
 def read_if_there(read: Callable[[Path], bytes], path: Path) -> bytes | None:
     """Return a file's content; None where there is none, as in a commit of an earlier version.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from fusebench.evaluation.temperature import HIGHEST, LOWEST
+from fusebench.evaluation.temperature import HIGHEST, LOWEST, is_bound
 from fusebench.prediction.predictions import BASELINES
 from fusebench.report.probabilities import probability_rows
 from fusebench.report.recommendation import listed
@@ -37,7 +37,7 @@ def sureness(probabilities: pd.DataFrame | None) -> str:
             f"{FEWEST_SEEDS} on)."
         )
     # A value at a bound is cut off, so that no interval of t tells its scatter.
-    whole = {name: values for name, values in found.items() if not any(map(_is_bound, values))}
+    whole = {name: values for name, values in found.items() if not any(map(is_bound, values))}
     ends = {name: _interval(values, len(found)) for name, values in whole.items()}
     said = [
         *_named("too sure (temperature above 1)", {k: v for k, v in ends.items() if v[0] > 1}),
@@ -64,7 +64,7 @@ def _named(words: str, ends: dict[str, tuple[float, float]]) -> list[str]:
 def _bounded(found: dict[str, list[float]]) -> str:
     """Say in how many seeds val gave no temperature but the bound."""
     values = [value for some in found.values() for value in some]
-    held = sum(map(_is_bound, values))
+    held = sum(map(is_bound, values))
     if not held:
         return ""
     return (
@@ -72,7 +72,3 @@ def _bounded(found: dict[str, list[float]]) -> str:
         f"{HIGHEST:g}, since val alone would have it beyond, as where all its answers are right; "
         "of their fusions nothing is said"
     )
-
-
-def _is_bound(temperature: float) -> bool:
-    return temperature in (LOWEST, HIGHEST)

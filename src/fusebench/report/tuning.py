@@ -39,6 +39,8 @@ class TuningRow(NamedTuple):
     default_rank, tuned_rank : float
         Place in the order of those means among the fusions that have both, the highest first: 1, 2,
         …; the lower one where they are equal.
+    default_seeds, tuned_seeds : int
+        How many those means are over.
     """
 
     fusion: str
@@ -51,6 +53,8 @@ class TuningRow(NamedTuple):
     tuned_balanced_accuracy: float
     default_rank: float
     tuned_rank: float
+    default_seeds: int
+    tuned_seeds: int
 
 
 TUNING_KINDS: dict[str, type] = get_type_hints(TuningRow)
@@ -116,4 +120,6 @@ _ALLOWED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "tuned_balanced_accuracy": _PERCENT,
     "default_rank": _RANK,
     "tuned_rank": _RANK,
+    "default_seeds": _COUNT,
+    "tuned_seeds": _COUNT,
 }
