@@ -42,7 +42,8 @@ def candidate(reproduced: tuple[Project, str]) -> str:
 
 
 def test_another_fusion_runs_the_headline_alone(candidate: str) -> None:
-    assert stages_run(candidate) == ["check", "headline"]
+    # And the page, which sets an override beside the params of studies.
+    assert stages_run(candidate) == ["check", "headline", "report"]
 
 
 def test_the_documented_table_of_experiments_fits_a_screen(candidate: str, clean: Project) -> None:

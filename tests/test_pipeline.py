@@ -191,19 +191,20 @@ def test_editing_a_metric_infers_and_trains_nothing(clean: Project) -> None:
 def test_params_that_leave_the_settings_as_they_are_train_nothing(clean: Project) -> None:
     # Written out, or the same as in `train`: the effective settings are equal.
     clean.set_params({"override.add.lr": 0.001, "runtime.progress": "off", "runtime.threads": 2})
-    assert stages_run(clean.dvc("repro")) == ["check"]
+    # The page sets params beside those of studies.
+    assert stages_run(clean.dvc("repro")) == ["check", "report"]
 
 
 def test_override_trains_one_fusion_again(clean: Project) -> None:
     clean.set_params({"override.hadamard.lr": 3e-4})
     clean.dvc("repro", "check")
-    assert clean.changed_stages() == {"train@hadamard"}
+    assert clean.changed_stages() == {"train@hadamard", "report"}
 
 
 def test_the_same_archive_under_another_name_trains_nothing(clean: Project) -> None:
     shutil.copy(clean.root / "data/demo.zip", clean.root / "data/my own.zip")
     clean.set_params({"data.archive": "data/my own.zip"})
-    assert stages_run(clean.dvc("repro")) == ["check", "extract"]
+    assert stages_run(clean.dvc("repro")) == ["check", "extract", "report"]
 
 
 @pytest.mark.parametrize(

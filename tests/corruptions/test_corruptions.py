@@ -119,7 +119,7 @@ def test_what_befalls_a_sample_does_not_depend_on_the_others(name: str, samples:
 @each_corruption
 def test_it_leaves_the_reading_that_it_is_given_as_it_was(name: str, samples: Samples) -> None:
     corruption = corruption_of(name)
-    of_sensor = samples.rgb if corruption.sensor == "rgb" else samples.lidar
+    of_sensor: Any = samples.rgb if corruption.sensor == "rgb" else samples.lidar
     for place in range(5):
         reading = of_sensor[place].copy()
         before = reading.copy()

@@ -237,12 +237,13 @@ def test_a_missing_or_broken_file_is_named_in_one_line(
 
 
 @pytest.mark.parametrize("study", STUDIES)
-@pytest.mark.parametrize("content", [None, b"\xff\x00", b"{}"])
-def test_what_a_study_that_was_run_belongs_to_must_be_there(
-    study: str, content: bytes | None, complete: Path, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("content", [None, b"", b"\xff\x00", b"{}"])
+@pytest.mark.parametrize("was_run", [True, False])
+def test_what_a_study_belongs_to_must_be_there_whether_it_was_run_or_not(
+    study: str, content: bytes | None, was_run: bool, compared: Path, complete: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.chdir(shutil.copytree(complete, tmp_path / "root"))
+    monkeypatch.chdir(shutil.copytree(complete if was_run else compared, tmp_path / "root"))
     path = Path(TABLES[study].path).parent / ORIGIN
     path.unlink()
     if content is not None:
@@ -251,12 +252,6 @@ def test_what_a_study_that_was_run_belongs_to_must_be_there(
         write_page(Path(), NAMES, Path("report.html"))
     assert "\n" not in str(raised.value)
     assert not Path("report.html").exists()
-
-
-@pytest.mark.parametrize("study", STUDIES)
-def test_of_a_study_that_was_not_run_nothing_is_asked(study: str, root: Path) -> None:
-    (root / TABLES[study].path).with_name(ORIGIN).write_bytes(b"\xff\x00")
-    assert not read_sources(root, NAMES).origins
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\x00", b"[1]"])

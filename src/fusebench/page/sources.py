@@ -47,7 +47,7 @@ class Sources:
     commit : Commit
         What git says of the checkout.
     origins : mapping of str to Origin
-        What the studies that were run belong to, by the names of `stored.STUDIES`.
+        What studies belong to, by the names of `stored.STUDIES`.
     declared : dict
         What decides results here, as `deciding_in` returns it.
     """
@@ -96,11 +96,10 @@ def read_sources(root: Path, fusions: Sequence[str]) -> Sources:
     confusion = {
         name: read_table(root / f"plots/confusion/{name}.csv", _CONFUSION) for name in fusions
     }
-    tables = read_tables(root)
     return Sources(
         fusions=tuple(fusions),
         findings=findings,
-        tables=tables,
+        tables=read_tables(root),
         predictions={name: read_predictions(root / "predictions" / name) for name in fusions},
         trainings={name: read_measured(root / f"metrics/training/{name}.json") for name in fusions},
         confusion=confusion,
@@ -109,11 +108,7 @@ def read_sources(root: Path, fusions: Sequence[str]) -> Sources:
         compared=read_json(root / SOURCES),
         samples=open_samples(root / "data/samples"),
         commit=commit_of(root),
-        origins={
-            name: read_origin((root / TABLES[name].path).parent)
-            for name in STUDIES
-            if len(tables[name])
-        },
+        origins={name: read_origin((root / TABLES[name].path).parent) for name in STUDIES},
         declared=deciding_in(root),
     )
 
