@@ -77,7 +77,8 @@ def _with_band(change: float, band: tuple[float, float]) -> str:
 
 
 def _percent(share: float, sign: str = "") -> str:
-    return "–" if math.isnan(share) else f"{100 * share:{sign}.0f}"
+    # A round number, and so never "-0".
+    return "–" if math.isnan(share) else f"{round(100 * share):{sign}d}"
 
 
 def _corruptions(results: Results, recipe: Kept) -> list[Mapping[str, str]]:
