@@ -172,9 +172,9 @@ def test_no_module_is_above_300_lines() -> None:
         assert path.read_text("utf-8").count("\n") <= 300, path
 
 
-def test_only_extract_reads_params_data_and_the_page_compares_it_with_studies() -> None:
+def test_only_extract_reads_params_data() -> None:
     readers = [name for name, stage in _stages().items() if "data" in stage.get("params", [])]
-    assert readers == ["extract", "report"]
+    assert readers == ["extract"]
 
 
 def test_the_page_depends_on_every_section_that_decides_what_studies_found() -> None:

@@ -19,7 +19,7 @@ from fusebench.report.declared import (
     write_origin,
 )
 
-TABLE = "data/samples/samples.csv"
+DATASET = "data/samples/dataset.json"
 
 NESTED = st.recursive(
     st.integers() | st.text(max_size=3),
@@ -33,8 +33,8 @@ SECTIONS = st.dictionaries(st.text("ab", min_size=1, max_size=2), NESTED, max_si
 def root(tmp_path: Path) -> Path:
     """A checkout with params and samples."""
     (tmp_path / "params.yaml").write_text("fusion: add\ntrain: {lr: 1.0}\n", "utf-8")
-    (tmp_path / TABLE).parent.mkdir(parents=True)
-    (tmp_path / TABLE).write_text("row\n0\n", "utf-8")
+    (tmp_path / DATASET).parent.mkdir(parents=True)
+    (tmp_path / DATASET).write_text("row\n0\n", "utf-8")
     return tmp_path
 
 
@@ -43,7 +43,8 @@ def root(tmp_path: Path) -> Path:
 
 def test_only_what_decides_a_result_is_declared() -> None:
     params = {
-        "fusion": "add", "compare": {}, "runtime": {}, "train": {"lr": 1},
+        "fusion": "add", "compare": {}, "runtime": {}, "data": {}, "synthesize": {},
+        "train": {"lr": 1},
         "override": {"add": {"lr": None}, "late": {"lr": 0.1, "epochs": None}, "film": None},
     }  # fmt: skip
     assert deciding(params) == {"train": {"lr": 1}, "override": {"late": {"lr": 0.1}}}
@@ -53,18 +54,18 @@ def test_only_what_decides_a_result_is_declared() -> None:
 def test_params_and_samples_of_a_checkout_decide(root: Path) -> None:
     before = deciding_in(root)
     assert before == {"train": {"lr": 1.0}, "override": {}, "samples": before["samples"]}
-    (root / TABLE).write_text("row\n0\n1\n", "utf-8")
+    (root / DATASET).write_text("row\n0\n1\n", "utf-8")
     assert differing(before, deciding_in(root)) == ["samples"]
     (root / "params.yaml").write_text("fusion: late\ntrain: {lr: 2.0}\n", "utf-8")
     assert differing(before, deciding_in(root)) == ["train.lr", "samples"]
 
 
 def test_without_samples_or_params_it_is_said_what_makes_them(root: Path) -> None:
-    (root / TABLE).unlink()
+    (root / DATASET).unlink()
     with pytest.raises(ArtifactError) as caught:
         deciding_in(root)
-    assert str(caught.value) == f"{TABLE}: no such file; 'dvc repro extract' makes it"
-    (root / TABLE).write_text("row\n", "utf-8")
+    assert str(caught.value) == f"{DATASET}: no such file; 'dvc repro extract' makes it"
+    (root / DATASET).write_text("row\n", "utf-8")
     (root / "params.yaml").unlink()
     with pytest.raises(ParamsError, match=r"params\.yaml: no such file"):
         deciding_in(root)

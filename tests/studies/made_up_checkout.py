@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-SAMPLES = Path("data/samples/samples.csv")
+SAMPLES = Path("data/samples/dataset.json")
 WITH_SAMPLES = {str(SAMPLES): "row\n0\n", ".gitignore": "/data/\n__pycache__/\n"}
 """Files of a checkout that has samples, which git does not track."""
 

@@ -13,13 +13,13 @@ from fusebench.files import md5_of, read_json, write_json
 from fusebench.sealed import checked
 
 ORIGIN = "origin.json"
-NO_MATTER = ("fusion", "compare", "runtime")
+NO_MATTER = ("fusion", "compare", "runtime", "data", "synthesize")
 """Sections of the params that decide no bit of a training: which fusion is looked at, what is said
-of them, and how a run is executed."""
+of them, how a run is executed; and where samples come from, which are known by their digest."""
 SAMPLES = "samples"
 """Key of the samples' digest among what decides."""
-# Holds a digest of each sample's content.
-_TABLE = Path("data/samples/samples.csv")
+# Holds classes, what is known of the sensors, and digests of the tables, which hold each sample's.
+_DATASET = Path("data/samples/dataset.json")
 
 
 class Origin(Section):
@@ -67,9 +67,9 @@ def deciding_in(root: Path) -> dict[str, Any]:
         Stage extract has not run.
     """
     try:
-        samples = md5_of((root / _TABLE).read_bytes())
+        samples = md5_of((root / _DATASET).read_bytes())
     except FileNotFoundError:
-        raise ArtifactError(f"{_TABLE}: no such file; 'dvc repro extract' makes it") from None
+        raise ArtifactError(f"{_DATASET}: no such file; 'dvc repro extract' makes it") from None
     return {**deciding(read(root / PARAMS_FILE)), SAMPLES: samples}
 
 
