@@ -168,7 +168,7 @@ def test_what_decides_here_are_params_and_samples() -> None:
     assert {**deciding_here(), "samples": before["samples"]} == before != deciding_here()
     SAMPLES.unlink()
     with pytest.raises(
-        ArtifactError, match=r"^data/samples/samples\.csv: no such file; 'dvc repro extract' makes"
+        ArtifactError, match=r"^data/samples/dataset\.json: no such file; 'dvc repro extract' makes"
     ):
         deciding_here()
 

@@ -279,7 +279,7 @@ def test_sizes_of_other_samples_are_not_shown_and_are_run_again(content: dict[st
 @pytest.mark.usefixtures("content")
 def test_without_samples_there_is_no_study() -> None:
     SAMPLES.unlink()
-    with pytest.raises(ArtifactError, match=r"samples\.csv: no such file; 'dvc repro extract' mak"):
+    with pytest.raises(ArtifactError, match=r"dataset\.json: no such file; 'dvc repro extract' m"):
         running.study()
 
 

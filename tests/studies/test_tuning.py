@@ -369,7 +369,7 @@ def test_what_results_belong_to_is_kept_beside_them() -> None:
     _tuning(Trainer())[0].show()
     assert read_origin(FOLDER) == origin
     SAMPLES.unlink()
-    with pytest.raises(ArtifactError, match=r"samples\.csv: no such file; 'dvc repro extract' mak"):
+    with pytest.raises(ArtifactError, match=r"dataset\.json: no such file; 'dvc repro extract' m"):
         _run(Trainer())
 
 
