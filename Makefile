@@ -131,10 +131,10 @@ study: setup-dev  ## train in fp32 and in bf16 with ten seeds each (an hour)
 # begin in the order of tests/conftest.py. An -m here takes the place of the one in pyproject.toml.
 PYTEST = $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-test: setup-dev  ## run the tests, the thorough ones left out (18 to 20 minutes on 2 cores)
+test: setup-dev  ## run the tests, the thorough ones left out (17 to 20 minutes on 2 cores)
 	@$(PYTEST)
 
-test-quick: setup-dev  ## run the tests, those that take long left out (1 minute)
+test-quick: setup-dev  ## run the tests, those that take long left out (3 minutes)
 	@$(PYTEST) -m "not slow and not thorough"
 
 test-all: setup-dev  ## run all tests, the thorough ones, too; writes the numbers of docs/reliability.md

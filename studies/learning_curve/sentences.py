@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from fusebench.report.recommendation import listed
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
 from studies.common.study import Kept
+from studies.common.words import not_run
 from studies.learning_curve.tables import Results
 
 _INTERVAL = f"{100 * LEVEL:.0f} % interval"
@@ -32,12 +33,8 @@ def _what(results: Results) -> str:
 
 def _left(results: Results) -> Iterator[str]:
     """Say which sizes of the plan were not run."""
-    if results.left:
-        were = "was" if len(results.left) == 1 else "were"
-        yield (
-            f"Of {len(results.planned)} planned sizes {listed(results.left)} of all pairs {were} "
-            "not run."
-        )
+    done = [repr(float(size["share"])) for size in results.kept]
+    yield from not_run(results.planned, done, "sizes")
 
 
 def _count(number: int, word: str) -> str:

@@ -55,12 +55,6 @@ class Results:
         """Whether there are so many seeds that an interval over them is relied on."""
         return self.seeds >= FEWEST_SEEDS
 
-    @property
-    def left(self) -> list[str]:
-        """The planned sizes that were not run, by their names."""
-        done = [repr(float(size["share"])) for size in self.kept]
-        return [name for name in self.planned if name not in done]
-
     def values(self, size: Kept, fusion: str, figure: str = "balanced_accuracy") -> Values:
         """Return a figure of each seed, in the seeds' order."""
         return np.array(list(size["fusions"][fusion][figure].values()), float)

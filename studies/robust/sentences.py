@@ -8,6 +8,7 @@ from fusebench.report.robust import RobustRow
 from fusebench.report.robustness_text import label
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL, holm
 from studies.common.study import Kept
+from studies.common.words import not_run
 from studies.robust.plan import MOVED_LIDAR
 from studies.robust.tables import CLEAN, Results, values
 
@@ -113,9 +114,7 @@ def _robustness(rows: list[RobustRow]) -> Iterator[str]:
 
 
 def _limits(results: Results) -> Iterator[str]:
-    if results.left:
-        were = "was" if len(results.left) == 1 else "were"
-        yield f"Of {len(results.planned)} planned recipes {listed(results.left)} {were} not run."
+    yield from not_run(results.planned, [recipe["recipe"] for recipe in results.kept], "recipes")
     if results.by_interval:
         yield "Changes are paired by seed; intervals tell the scatter of other seeds."
     else:

@@ -43,12 +43,6 @@ class Results:
         return cls([by_name[one.name] for one in recipes() if one.name in by_name], planned)
 
     @property
-    def left(self) -> list[str]:
-        """The planned recipes that were not run."""
-        done = [recipe["recipe"] for recipe in self.kept]
-        return [name for name in self.planned if name not in done]
-
-    @property
     def fusions(self) -> list[str]:
         """In the order of params.yaml."""
         return list(self.kept[0]["plain"]) if self.kept else []

@@ -215,7 +215,7 @@ def test_after_other_params_all_sizes_are_run_again(content: dict[str, Any]) -> 
     assert len(runner.ran) == 5
     assert list(read_all(FOLDER, deciding_here())) == ["0.01", "0.04", "0.08", "0.16"]
     assert len(read_learning(FOLDER / "summary.csv")) == 4 * len(content["fusions"])
-    assert "Of 5 planned sizes 0.02 of all pairs was not run." in PAGE.path.read_text("utf-8")
+    assert "Of 5 planned sizes 0.02 was not run." in PAGE.path.read_text("utf-8")
     assert read_origin(FOLDER).left == ["0.02"]
 
 
@@ -380,8 +380,8 @@ def test_words_say_what_was_run_and_by_what_it_is_decided() -> None:
     ("sizes", "words"),
     [
         (SIZES, ""),
-        (SIZES[1:], "Of 5 planned sizes 0.01 of all pairs was not run."),
-        ((107, 430, 860), "Of 5 planned sizes 0.02 and 0.16 of all pairs were not run."),
+        (SIZES[1:], "Of 5 planned sizes 0.01 was not run."),
+        ((107, 430, 860), "Of 5 planned sizes 0.02 and 0.16 were not run."),
     ],
 )
 def test_planned_sizes_that_were_not_run_are_named(sizes: Sequence[int], words: str) -> None:
