@@ -1,6 +1,7 @@
 """Files are written whole or not at all, and read with errors that name them."""
 
 import tracemalloc
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from hypothesis import strategies as st
 
 from fusebench.errors import ArtifactError
 from fusebench.files import (
+    md5_of,
     parse_table,
     read_json,
     read_npz,
     read_table,
     write_json,
+    write_npz,
     write_table,
     write_text,
 )
@@ -218,6 +221,26 @@ def test_arrays_of_an_npz_file_come_back_by_name(tmp_path: Path) -> None:
     arrays = read_npz(tmp_path / "some.npz", ("b", "a"))
     assert list(arrays) == ["b", "a"]
     np.testing.assert_array_equal(arrays["a"], [0, 1, 2])
+
+
+ARRAYS = {"a": np.arange(3, dtype=np.float32), "text": np.array(["ä", "bc"])}
+
+
+def test_the_bytes_of_an_npz_file_are_those_of_any_machine_python_and_zlib(tmp_path: Path) -> None:
+    path = tmp_path / "some.npz"
+    write_npz(path, ARRAYS)
+    # Of Python 3.11.2, whose zips have other headers where numpy writes them, and of 3.11.7.
+    assert md5_of(path.read_bytes()) == "4be9c937b042b6e8fb231dd34586b0b2"
+    with zipfile.ZipFile(path) as archive:
+        assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_STORED}
+    arrays = read_npz(path, list(ARRAYS))
+    for name, array in ARRAYS.items():
+        np.testing.assert_array_equal(arrays[name], array, strict=True)
+
+
+def test_objects_are_not_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="Object arrays cannot be saved"):
+        write_npz(tmp_path / "some.npz", {"a": np.array([{}], dtype=object)})
 
 
 def test_a_broken_npz_file_is_named(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from fusebench.data.summary import Report, Sample
 from fusebench.data.unpack import BadMemberError
 from fusebench.data.zips import Zip, open_archive
 from fusebench.errors import ArchiveError, BadSamplesError
-from fusebench.files import write_json, write_table
+from fusebench.files import write_json, write_npz, write_table
 from fusebench.samples.samples import SAMPLE_COLUMNS, Dataset, content_digest, describe
 
 
@@ -102,7 +102,7 @@ def extract(params: DataParams, sensors: Sensors, folder: Path, metrics: Path) -
             empty = [name for name in params.classes if not report.pairs[name]]
             if empty:
                 raise ArchiveError(f"{params.archive}: class '{empty[0]}' has no usable sample")
-            np.savez(aside / "angles.npz", allow_pickle=False, **angles)
+            write_npz(aside / "angles.npz", angles)
             write_table(aside / "skipped.csv", pd.DataFrame({"problem": report.problems}))
             describe(aside, _dataset(params, sensors, layout), sum(report.pairs.values()))
             summary = report.summary(layout, params.classes)

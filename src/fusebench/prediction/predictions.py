@@ -28,7 +28,7 @@ from pydantic import Field
 
 from fusebench.config import AsTuple, Section
 from fusebench.errors import REMEDY, ArtifactError
-from fusebench.files import read_npz
+from fusebench.files import read_npz, write_npz
 from fusebench.sealed import (
     check_file,
     check_names,
@@ -123,16 +123,15 @@ class FusionPredictions:
 def write_seed(folder: Path, seed: int, parts: dict[str, PartPredictions]) -> None:
     """Write seed_<n>.npz into a folder."""
     names = [np.full(len(part.labels), name) for name, part in parts.items()]
-    np.savez_compressed(
-        folder / f"seed_{seed}.npz",
-        allow_pickle=False,
-        part=np.concatenate(names),
-        id=np.concatenate([part.ids for part in parts.values()]),
-        label=np.concatenate([part.labels for part in parts.values()]),
-        digest=np.concatenate([part.digests for part in parts.values()]),
-        logits=np.concatenate([part.logits for part in parts.values()]),
-        **{"class": np.concatenate([part.classes for part in parts.values()])},
-    )
+    arrays = {
+        "part": np.concatenate(names),
+        "id": np.concatenate([part.ids for part in parts.values()]),
+        "class": np.concatenate([part.classes for part in parts.values()]),
+        "label": np.concatenate([part.labels for part in parts.values()]),
+        "digest": np.concatenate([part.digests for part in parts.values()]),
+        "logits": np.concatenate([part.logits for part in parts.values()]),
+    }
+    write_npz(folder / _file(seed), arrays)
 
 
 def write_info(folder: Path, info: Mapping[str, Any]) -> None:

@@ -21,7 +21,7 @@ from pydantic import ConfigDict, Field
 
 from fusebench.config import Section
 from fusebench.errors import REMEDY, ArtifactError
-from fusebench.files import read_npz
+from fusebench.files import read_npz, write_npz
 from fusebench.inputs.corruption import SEVERITIES, Condition
 from fusebench.prediction.predictions import PartPredictions
 from fusebench.sealed import (
@@ -97,11 +97,9 @@ def write_stress(folder: Path, predictions: StressPredictions) -> None:
     """Write what a fusion answered under stress into a folder."""
     for seed, parts in predictions.seeds.items():
         first = parts[0]
-        np.savez_compressed(
-            folder / _file(seed), allow_pickle=False, id=first.ids, label=first.labels,
-            digest=first.digests, logits=np.stack([part.logits for part in parts]),
-            **{"class": first.classes},
-        )  # fmt: skip
+        logits = np.stack([part.logits for part in parts])
+        columns = (first.ids, first.classes, first.digests, first.labels, logits)
+        write_npz(folder / _file(seed), dict(zip(_ARRAYS, columns, strict=True)))
     listed = [
         {"corruption": known.corruption, "severity": known.severity}
         for known in predictions.conditions
