@@ -1,5 +1,6 @@
 """Experiments of DVC, run out of the way or through its queue, then read from git."""
 
+import contextlib
 import json
 import os
 import signal
@@ -19,6 +20,9 @@ Read = Callable[[Path], bytes]
 """Gives the content of a file of an experiment; raises ArtifactError where it has none."""
 # So often it is looked whether what was interrupted has ended.
 _PATIENCE = 20
+# Seconds between two looks at the worker of the queue; each look takes a few.
+_LOOK = 300
+_NO_WORKER = "0 active, 0 idle"
 
 
 NO_STRESS = "stress.corruptions=[]"
@@ -104,16 +108,43 @@ def run_queued(experiments: Sequence[Experiment]) -> Mapping[str, Read]:
     return {one.name: reader(one.name) for one in experiments if one.name in finished}
 
 
+class _WorkerGoneError(Exception):
+    """The queue holds experiments, and nothing works it off."""
+
+
 def _work_off() -> None:
-    """Run what is queued; on an interrupt stop the workers, which would go on in the background."""
+    """Run what is queued; on an interrupt stop the workers, which would go on in the background.
+
+    A worker may end by itself, having read a message of the queue that was not whole yet (kombu's
+    file system transport); DVC then waits for ever. So one is started again, as long as that helps.
+    """
+    left: list[str] = []
     try:
-        status = dvc("exp", "run", "--run-all", "--jobs", "1")
-    except KeyboardInterrupt:
+        while True:
+            try:
+                status = dvc("exp", "run", "--run-all", "--jobs", "1", look=_check_worker)
+                break
+            except _WorkerGoneError:
+                before, left = left, _tasks("Queued")
+                if left and left == before:
+                    raise StudyError(
+                        f"dvc queue: its worker ended twice before {left[0]}; 'dvc queue logs' may "
+                        "say why"
+                    ) from None
+                print(f"The worker of DVC's queue ended; started again for {', '.join(left)}")
+    except (KeyboardInterrupt, StudyError):
         _stop()
         raise
     if status:
         _stop()
         raise StudyError("dvc exp run --run-all: failed, as it says above")
+
+
+def _check_worker() -> None:
+    """Raise `_WorkerGoneError` if experiments wait, none is run, and there is no worker."""
+    status = _said("queue", "status")
+    if _in_state("Queued", status) and not _in_state("Running", status) and _NO_WORKER in status:
+        raise _WorkerGoneError
 
 
 def _stop() -> None:
@@ -141,7 +172,11 @@ def _check_queue() -> None:
 
 def _tasks(state: str) -> list[str]:
     """Return the experiments of DVC's queue in a state, by their names, else their tasks."""
-    lines = _said("queue", "status").splitlines()
+    return _in_state(state, _said("queue", "status"))
+
+
+def _in_state(state: str, status: str) -> list[str]:
+    lines = status.splitlines()
     # The heading, which stands where there is a task, tells where a column begins.
     place = lines[0].find("Name") if lines else -1
     rows = [line for line in lines[1:] if place >= 0 and line.split()[-1:] == [state]]
@@ -164,13 +199,33 @@ def _said(*arguments: str) -> str:
     return done.stdout
 
 
-def dvc(*arguments: str, stdout: int | None = None, stderr: int | None = None) -> int:
-    """Run DVC and return its exit status; it ends before this process does."""
+def dvc(
+    *arguments: str,
+    stdout: int | None = None,
+    stderr: int | None = None,
+    look: Callable[[], None] | None = None,
+) -> int:
+    """Run DVC and return its exit status; it ends before this process does.
+
+    Parameters
+    ----------
+    look : callable, optional
+        Called every few minutes. What it raises ends DVC, and is raised.
+    """
     with subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", "dvc", *arguments], env=_environment(), stdout=stdout, stderr=stderr
     ) as process:
         try:
+            while look is not None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    return process.wait(_LOOK)
+                look()
             return process.wait()
+        except _WorkerGoneError:
+            # Not by SIGINT, which is passed over where this runs in the background.
+            process.terminate()
+            process.wait()
+            raise
         except KeyboardInterrupt as interrupt:
             # Ctrl-C reaches DVC as well, and a DVC that is killed leaves a broken lock; a polite
             # kill reaches this process alone.

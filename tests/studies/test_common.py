@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -320,7 +320,8 @@ class FakeDvc:
         self.finished = finished
         self.failing: dict[str, BaseException | int] = {"run_all": run_all}
 
-    def run(self, *arguments: str, **_: object) -> int:
+    def run(self, *arguments: str, look: Callable[[], None] | None = None, **_: object) -> int:
+        del look
         self.ran.append(" ".join(arguments))
         word = next((arg for arg in ("--run-all", "--queue") if arg in arguments), "")
         outcome = self.failing.get(word.strip("-").replace("-", "_"), 0)
@@ -391,6 +392,75 @@ def test_an_interrupt_stops_what_runs_and_takes_out_what_waits(
     assert fake.ran[3:] == [
         "queue stop", "queue kill study-one", "queue remove bbbbbbb", "queue remove study-two",
     ]  # fmt: skip
+
+
+WAITING = _status("bbbbbbb  study-one            03:15 AM      Queued")
+NO_WORKER = WAITING.replace("0 active, 1 idle", "0 active, 0 idle")
+
+
+class WorkerlessDvc(FakeDvc):
+    """Its queue loses its worker so many times before it is worked off."""
+
+    def __init__(self, times: int, *statuses: str) -> None:
+        super().__init__(EMPTY, EMPTY, *statuses, finished="study-one\n")
+        self.left = times
+
+    def run(self, *arguments: str, look: Callable[[], None] | None = None, **_: object) -> int:
+        self.ran.append(" ".join(arguments))
+        if look is not None and self.left:
+            self.left -= 1
+            look()
+        return 0
+
+
+def test_a_queue_whose_worker_ended_by_itself_is_worked_off_by_another(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake = _patched(monkeypatch, WorkerlessDvc(1, NO_WORKER, NO_WORKER))
+    assert list(run_queued([ONE.experiment])) == ["study-one"]
+    assert fake.ran[2:] == ["exp run --run-all --jobs 1"] * 2
+    assert capsys.readouterr().out == (
+        "The worker of DVC's queue ended; started again for study-one\n"
+    )
+
+
+def test_a_worker_that_ends_twice_before_one_experiment_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake = _patched(monkeypatch, WorkerlessDvc(2, NO_WORKER))
+    with pytest.raises(StudyError, match=r"^dvc queue: its worker ended twice before study-one; "):
+        run_queued([ONE.experiment])
+    # Nothing stays behind that would be run later.
+    assert fake.ran[-1] == "queue remove study-one"
+
+
+@pytest.mark.parametrize("status", [WAITING, QUEUED.replace("1 idle", "0 idle"), EMPTY])
+def test_a_queue_that_is_worked_off_or_empty_is_left_alone(
+    status: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = _patched(monkeypatch, WorkerlessDvc(1, status))
+    run_queued([ONE.experiment])
+    assert fake.ran[2:] == ["exp run --run-all --jobs 1"]
+
+
+def test_dvc_is_ended_by_what_a_look_raises(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    never_ends = tmp_path / "python"
+    never_ends.write_text("#!/bin/sh\nexec sleep 3600\n", "utf-8")
+    never_ends.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(never_ends))
+    monkeypatch.setattr(experiments, "_LOOK", 0.1)
+    looks = []
+
+    def look() -> None:
+        looks.append(1)
+        if len(looks) == 3:
+            raise experiments._WorkerGoneError
+
+    with pytest.raises(experiments._WorkerGoneError):
+        experiments.dvc("exp", "run", look=look)
+    assert len(looks) == 3
 
 
 @pytest.mark.parametrize(
