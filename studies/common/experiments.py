@@ -18,7 +18,7 @@ from studies.common.errors import StudyError
 
 Read = Callable[[Path], bytes]
 """Gives the content of a file of an experiment; raises ArtifactError where it has none."""
-# So often it is looked whether what was interrupted has ended.
+# Seconds, and looks, until what was interrupted has ended.
 _PATIENCE = 20
 # Seconds between two looks at the worker of the queue; each look takes a few.
 _LOOK = 300
@@ -224,7 +224,11 @@ def dvc(
         except _WorkerGoneError:
             # Not by SIGINT, which is passed over where this runs in the background.
             process.terminate()
-            process.wait()
+            try:
+                process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
             raise
         except KeyboardInterrupt as interrupt:
             # Ctrl-C reaches DVC as well, and a DVC that is killed leaves a broken lock; a polite

@@ -443,14 +443,16 @@ def test_a_queue_that_is_worked_off_or_empty_is_left_alone(
     assert fake.ran[2:] == ["exp run --run-all --jobs 1"]
 
 
+@pytest.mark.parametrize("trap", ["", "trap '' TERM\n"])
 def test_dvc_is_ended_by_what_a_look_raises(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    trap: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     never_ends = tmp_path / "python"
-    never_ends.write_text("#!/bin/sh\nexec sleep 3600\n", "utf-8")
+    never_ends.write_text(f"#!/bin/sh\n{trap}exec sleep 3600\n", "utf-8")
     never_ends.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(never_ends))
     monkeypatch.setattr(experiments, "_LOOK", 0.1)
+    monkeypatch.setattr(experiments, "_PATIENCE", 0.5)
     looks = []
 
     def look() -> None:
