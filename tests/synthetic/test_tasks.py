@@ -24,22 +24,22 @@ from fusebench.synthetic.difficulty import FARTHEST, NEAREST
 from fusebench.synthetic.placing import draw_distances, draw_places, stream
 from fusebench.synthetic.render import MAX_RANGE, Scenes, rgb_images
 from fusebench.synthetic.settings import SynthesizeParams
-from fusebench.synthetic.task import Objects, Views, names, task_of
+from fusebench.synthetic.task import TASKS, Objects, Views, task_of
 
 Floats = NDArray[np.float64]
 
-TASKS = names()
-SCALED = [name for name in TASKS if name != "shape"]
+NAMES = TASKS.names()
+SCALED = [name for name in NAMES if name != "shape"]
 SENSORS = ("rgb", "lidar")
 IDS = range(700)
 TRAIN = 600
 """Of the samples of both classes, twins together."""
 
-every_task = pytest.mark.parametrize("name", TASKS)
+every_task = pytest.mark.parametrize("name", NAMES)
 every_scaled_task = pytest.mark.parametrize("name", SCALED)
-at_chance = [(name, sensor) for name in TASKS for sensor in SENSORS
+at_chance = [(name, sensor) for name in NAMES for sensor in SENSORS
              if task_of(name).ceilings[sensor] == 50]  # fmt: skip
-at_ceiling = [(name, sensor) for name in TASKS for sensor in SENSORS
+at_ceiling = [(name, sensor) for name in NAMES for sensor in SENSORS
               if task_of(name).ceilings[sensor] == 100]  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from tests.project import ROOT
 
-from fusebench.synthetic.task import names, task_of
+from fusebench.synthetic.task import TASKS, task_of
 
 PAGE = (ROOT / "docs/tasks.md").read_text("utf-8")
 
@@ -13,7 +13,7 @@ def test_the_table_has_a_row_per_task_with_its_classes_and_ceilings() -> None:
         for line in PAGE.splitlines()
         if line.startswith("| `") and "%" in line
     ]
-    assert sorted(row[0].partition("`")[2].partition("`")[0] for row in rows) == names()
+    assert sorted(row[0].partition("`")[2].partition("`")[0] for row in rows) == TASKS.names()
     for name, _, classes, known, ceilings in rows:
         task = task_of(name.partition("`")[2].partition("`")[0])
         assert classes == ", ".join(task.classes)

@@ -4,14 +4,10 @@ A corruption is a file in corruptions/, found by its name. It changes what one s
 before anything is made of it, so that every fusion meets the same.
 """
 
-import difflib
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from importlib import import_module
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -20,6 +16,7 @@ import pandas as pd
 
 from fusebench.errors import ParamsError
 from fusebench.inputs.lidar import LidarGeometry
+from fusebench.registry import Registry
 from fusebench.samples.samples import Rows, Samples
 from fusebench.sealed import file_digest
 from fusebench.seeds import derive_seed
@@ -31,10 +28,8 @@ metres."""
 
 SEVERITIES = 4
 """How many amounts a corruption has; severity 0 is the sample as it was recorded."""
-_FOLDER = Path(__file__).parents[1] / "corruptions"
-_NAME = re.compile("[a-z][a-z0-9_]*")
-# Rows of tables, and a picture.
-_TAKEN = ("all", "clean", "robustness")
+# Rows of tables, and a picture, have the others.
+CORRUPTIONS = Registry("corruptions", "corruption", ("all", "clean", "robustness"))
 
 
 @dataclass(frozen=True)
@@ -91,41 +86,6 @@ class Corruption(ABC):
         """Return what the sensor records instead, with shape and type of the reading."""
 
 
-def names() -> list[str]:
-    """Return the names of all corruptions, sorted.
-
-    Raises
-    ------
-    ParamsError
-        A file has a name that is none, or stands for something else.
-    """
-    files = [path for path in _FOLDER.glob("*.py") if not path.name.startswith(("_", "."))]
-    found = sorted(path.stem for path in files)
-    for name in found:
-        if not _NAME.fullmatch(name):
-            raise ParamsError(
-                f"src/fusebench/corruptions: {f'{name}.py'!r} must be named by small letters, "
-                "digits and '_', a letter first"
-            )
-        if name in _TAKEN:
-            raise ParamsError(
-                f"src/fusebench/corruptions/{name}.py: must have another name than "
-                f"{', '.join(_TAKEN)}, which stand for something else"
-            )
-    return found
-
-
-def checked_name(name: str) -> str:
-    """Return the name of a corruption, or raise ValueError: the check of a params field."""
-    known = names()
-    if name not in known:
-        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-        raise ValueError(
-            f"'{name}' is no corruption (did you mean '{nearest[0]}'?); must be one of {known}"
-        )
-    return name
-
-
 @cache
 def corruption_of(name: str) -> Corruption:
     """Return the corruption that corruptions/<name>.py holds.
@@ -136,32 +96,19 @@ def corruption_of(name: str) -> Corruption:
         There is no such file, it does not hold exactly one, or its severities are no four
         growing amounts.
     """
-    try:
-        checked_name(name)
-    except ValueError as error:
-        raise ParamsError(str(error)) from None
-    module = import_module(f"fusebench.corruptions.{name}")
-    found = [
-        item
-        for item in vars(module).values()
-        if isinstance(item, type)
-        and issubclass(item, Corruption)
-        and item.__module__ == module.__name__
-    ]
-    if len(found) != 1:
-        raise ParamsError(f"corruptions/{name}.py: holds {len(found)} corruptions; must hold one")
-    amounts = list(found[0].severities)
+    kind: type[Corruption] = CORRUPTIONS.load(name, Corruption)
+    amounts = list(kind.severities)
     if len(amounts) != SEVERITIES or amounts != sorted(set(amounts)):
         raise ParamsError(
             f"corruptions/{name}.py: severities = {tuple(amounts)}: must be {SEVERITIES}, each "
             "larger than the one before"
         )
-    return found[0]()
+    return kind()
 
 
 def code_of(name: str) -> str:
     """Return what names the code of a corruption, as `sealed.file_digest`."""
-    return file_digest(_FOLDER / f"{checked_name(name)}.py")
+    return file_digest(CORRUPTIONS.path(name))
 
 
 @dataclass(frozen=True)

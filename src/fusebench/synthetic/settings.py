@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from fusebench.config import Section, shown
 from fusebench.synthetic.difficulty import FARTHEST, NEAREST, Difficulty
-from fusebench.synthetic.task import Task, checked_task, task_of
+from fusebench.synthetic.task import TASKS, Task, task_of
 
 _MOST = 9999
 
@@ -36,7 +36,7 @@ class SynthesizeParams(Section):
     @field_validator("task")
     @classmethod
     def _known(cls, name: str) -> str:
-        return checked_task(name)
+        return TASKS.checked(name)
 
     @model_validator(mode="after")
     def _counts_of_its_classes(self) -> Self:

@@ -7,19 +7,17 @@ framework", NeurIPS 2023.
 Shape suffixes: n samples.
 """
 
-import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from pathlib import Path
 from typing import ClassVar, Literal
 
+from fusebench.registry import Registry
 from fusebench.synthetic.difficulty import Difficulty
 from fusebench.synthetic.render import Scenes, Shape
 
 Interaction = Literal["redundant", "unique to RGB", "unique to LiDAR", "synergistic"]
-_FOLDER = Path(__file__).parent / "tasks"
+TASKS = Registry("synthetic/tasks", "task")
 
 
 @dataclass(frozen=True)
@@ -73,27 +71,7 @@ class Task(ABC):
         """Return what is seen of samples of a class, each a pure function of seed, id and class."""
 
 
-def names() -> list[str]:
-    """Return the names of all tasks, sorted."""
-    return sorted(path.stem for path in _FOLDER.glob("*.py") if not path.name.startswith("_"))
-
-
-def checked_task(name: str) -> str:
-    """Return the name of a task, or raise ValueError: the check of a params field."""
-    known = names()
-    if name not in known:
-        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-        raise ValueError(f"'{name}' is no task (did you mean '{nearest}'?); must be one of {known}")
-    return name
-
-
 def task_of(name: str) -> Task:
-    """Return the task that tasks/<name>.py holds; raise ValueError if there is none."""
-    module = import_module(f"fusebench.synthetic.tasks.{checked_task(name)}")
-    (task,) = [
-        item
-        for item in vars(module).values()
-        if isinstance(item, type) and issubclass(item, Task) and item.__module__ == module.__name__
-    ]
-    made: Task = task()
+    """Return the task that tasks/<name>.py holds; raise ParamsError if there is none."""
+    made: Task = TASKS.load(name, Task)()
     return made
