@@ -17,9 +17,9 @@ def main() -> None:
 
     from fusebench.config import load
     from fusebench.data.extract import extract
-    from fusebench.data.sensors import Sensors
     from fusebench.data.settings import load_data_params
     from fusebench.data.summary import report_lines
+    from fusebench.samples.sensors import Sensors
 
     params = load_data_params(Path("checked/classes.json"))
     sensors = load(Path(params.sensors), Sensors)

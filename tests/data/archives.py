@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from fusebench.data.sensors import Sensors
 from fusebench.data.settings import DataParams
+from fusebench.samples.sensors import Sensors
 
 CLASSES = ("cubes", "spheres")
 IMAGE_SIZE = (16, 32)
@@ -163,10 +163,21 @@ def write_zip(
     return path
 
 
+def write_folder(path: Path, content: Mapping[str, bytes]) -> Path:
+    """Write files below a folder."""
+    for name, data in content.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(data)
+    return path
+
+
 def params(archive: Path | str, /, **changes: Any) -> DataParams:
     """Section `data` for the archives of this module."""
     content: dict[str, Any] = {
         "archive": str(archive),
+        "layout": "class_folders",
+        "manifest": None,
+        "kitti": {"min_height": 25.0, "max_occlusion": 1, "max_truncation": 0.3, "margin": 0.1},
         "classes": list(CLASSES),
         "sensors": "data/sensors.yaml",
         "positive": CLASSES[1],
@@ -180,7 +191,9 @@ def sensors(**changes: Any) -> Sensors:
     """The sensors for the archives of this module; keys of both sections, by their own names."""
     camera: dict[str, Any] = {"image_size": list(IMAGE_SIZE), "focal_length": 73.3}
     lidar: dict[str, Any] = {
-        "size": list(LIDAR_SIZE), "max_range": MAX_RANGE, "quarter_turns": 1, "no_return": [],
+        "format": "ranges", "size": list(LIDAR_SIZE), "rows": "azimuth", "azimuth": "stored",
+        "zenith": "stored", "step": None, "axes": None, "max_range": MAX_RANGE,
+        "quarter_turns": 1, "no_return": [],
     }  # fmt: skip
     for key, value in changes.items():
         section = camera if key in camera else lidar

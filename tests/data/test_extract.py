@@ -27,6 +27,7 @@ from tests.data.archives import (
     params,
     png,
     range_array,
+    sensors,
     write_zip,
 )
 from tests.data.place import Place
@@ -73,29 +74,30 @@ def test_arrays_hold_what_was_put_in(place: Place) -> None:
         np.testing.assert_array_equal(angles["zenith"], angle_array(LIDAR_SIZE[1]))
 
 
-def test_table_says_row_id_class_label_and_digest(place: Place) -> None:
+def test_table_says_row_id_group_class_label_and_digest(place: Place) -> None:
     write_zip(place.zip, members())
     place.extract(classes=["spheres", "cubes"])
-    lines = ["row,id,class,label,digest"]
+    lines = ["row,id,group,class,label,digest"]
     keys = [*((("spheres", key)) for key in IDS["spheres"]), *(("cubes", k) for k in IDS["cubes"])]
     for row, (class_name, key) in enumerate(keys):
         content = image_array(class_name, key).tobytes() + range_array(class_name, key).tobytes()
         digest = blake2b(content, digest_size=16).hexdigest()
-        lines.append(f"{row},{key},{class_name},{['spheres', 'cubes'].index(class_name)},{digest}")
+        label = ["spheres", "cubes"].index(class_name)
+        lines.append(f"{row},{key},{key},{class_name},{label},{digest}")
     assert (place.samples / "samples.csv").read_text("utf-8") == "\n".join(lines) + "\n"
 
 
 def test_what_later_stages_need_stands_beside_the_arrays(place: Place) -> None:
     write_zip(place.zip, members())
-    place.extract(max_range=60.0, focal_length=50.5, quarter_turns=3, positive="cubes")
+    changes = {"max_range": 60.0, "focal_length": 50.5, "quarter_turns": 3}
+    place.extract(**changes, positive="cubes")
     described = json.loads((place.samples / "dataset.json").read_text("utf-8"))
     assert described.pop("digest")
     assert described == {
         "classes": ["cubes", "spheres"],
         "positive": "cubes",
-        "max_range": 60.0,
-        "focal_length": 50.5,
-        "quarter_turns": 3,
+        "sensors": sensors(**changes).model_dump(mode="json"),
+        "layout": "class_folders",
         "schema": SCHEMA,
         "synthetic": False,
         "task": None,
@@ -259,10 +261,12 @@ def test_summary_counts_pairs_unmatched_shared_ids_and_duplicates(place: Place) 
         "synthetic": True,
         "task": "shape",
         "pairs": {"cubes": 5, "spheres": 3},
+        "groups": None,
         "unmatched": {"cubes": {"rgb": 1, "lidar": 0}, "spheres": {"rgb": 0, "lidar": 2}},
         "shared_ids": 2,
         "content_duplicates": {"samples": 3, "across_classes": 1},
         "bad_samples": 0,
+        "passed_over": {},
         "rgb": {"pixels_not_black": 100.0, "images_of_one_colour": 0},
         "lidar": {"cells_with_return": pytest.approx(share), "maps_without_return": 0},
     }

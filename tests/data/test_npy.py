@@ -22,9 +22,10 @@ from tests.data.archives import (
     sensors,
 )
 
-from fusebench.data.npy import decode_angles, decode_npy, decode_ranges
-from fusebench.data.sensors import LidarSensor
+from fusebench.data.npy import decode_angles, decode_npy, open_npy
+from fusebench.data.projection import LidarFiles
 from fusebench.data.unpack import BadMemberError
+from fusebench.samples.sensors import LidarSensor
 
 PNG = png(image_array("any", "picture"))
 SHAPE = (6, 8)
@@ -96,7 +97,7 @@ def test_numbers_of_another_dtype_are_cast_if_and_only_if_each_keeps_its_value(
         decode_npy(npy(values), (3,))
     assert f"dtype {dtype} with values that float32 does not hold" in str(caught.value)
     assert 'numpy.save(path, values.astype("float32"))' in str(caught.value)
-    assert "README.md, 'Your own data'" in str(caught.value)
+    assert "docs/your-data.md" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +201,7 @@ def test_another_shape_is_refused_and_named(shape: tuple[int, ...]) -> None:
     [
         (np.nan, "holds nan; all ranges must be finite, or lidar.no_return must list nan"),
         (np.inf, "holds inf; all ranges must be finite, or lidar.no_return must list inf"),
-        (-np.inf, r"holds -inf; all ranges must be finite \(README"),
+        (-np.inf, r"holds -inf; all ranges must be finite \(docs"),
         (-1.0, "range -1; must be 0 or more"),
         (-1e-30, "range -1e-30; must be 0 or more"),
         (50.5, r"range 50\.5; must be at most lidar\.max_range 50"),
@@ -219,6 +220,10 @@ def test_one_wrong_range_is_enough(value: float, message: str, place: tuple[int,
 def lidar(**changes: Any) -> LidarSensor:
     """The LiDAR sensor of this module's maps."""
     return sensors(size=list(SHAPE), **changes).lidar
+
+
+def decode_ranges(content: bytes, sensor: LidarSensor) -> NDArray[np.float32]:
+    return LidarFiles(sensor, {}).decode(content, "some.npy")
 
 
 NO_RETURN = {"zero": 0.0, "nan": np.nan, "inf": np.inf}
@@ -294,6 +299,13 @@ def test_every_cut_and_every_addition_is_noticed() -> None:
             decode_npy(whole[:length], SHAPE)
     with pytest.raises(BadMemberError, match="193 bytes of values; must be 192"):
         decode_npy(whole + b"\x00", SHAPE)
+
+
+@pytest.mark.parametrize("shape", ["(4611686018427387904, 0)", "(0, 4611686018427387904)"])
+def test_a_shape_that_no_array_has_is_refused(shape: str) -> None:
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    with pytest.raises(BadMemberError, match="an array can have none such"):
+        open_npy(npy_with_header(header))
 
 
 def zipped() -> bytes:

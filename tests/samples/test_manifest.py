@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.datasets import table_of
 
 from fusebench.errors import ArtifactError
 from fusebench.files import read_table, write_table
@@ -15,15 +16,7 @@ IDS = ["0001", "NA", 'a "strange", id', "nan", "0002", "1e5"]
 
 @pytest.fixture
 def samples() -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "row": range(6),
-            "id": IDS,
-            "class": ["spheres"] * 3 + ["cubes"] * 3,
-            "label": [1] * 3 + [0] * 3,
-            "digest": [f"{number:032x}" for number in range(6)],
-        }
-    )
+    return table_of(IDS, [1] * 3 + [0] * 3)
 
 
 @pytest.fixture
@@ -69,18 +62,18 @@ def test_a_manifest_comes_back_from_its_file(manifest: Manifest, tmp_path: Path)
     ("content", "message"),
     [
         (None, "no such file"),
-        ("row,id,class,label,seed_0\n0,0000,cubes,0,train\n", "column 'digest' is missing"),
-        ("zero,0000,cubes,0,ab,train", "line 2: row = 'zero': must be int"),
-        ("0,0000,cubes,0,ab", "line 2 has 5 cells"),
-        ("0,0000,cubes,0,ab,tests", "column 'seed_0' must be seed_<number> and hold one of"),
-        ("0,0000,cubes,0,ab,", "'train', 'val', 'test', 'holdout', 'unused'"),
+        ("row,id,group,class,label,seed_0\n0,1,1,cubes,0,train\n", "column 'digest' is missing"),
+        ("zero,0000,0000,cubes,0,ab,train", "line 2: row = 'zero': must be int"),
+        ("0,0000,0000,cubes,0,ab", "line 2 has 6 cells"),
+        ("0,0000,0000,cubes,0,ab,tests", "column 'seed_0' must be seed_<number> and hold one of"),
+        ("0,0000,0000,cubes,0,ab,", "'train', 'val', 'test', 'holdout', 'unused'"),
     ],
 )
 def test_a_missing_or_broken_manifest_is_refused_by_name(
     tmp_path: Path, content: str | None, message: str
 ) -> None:
     path = tmp_path / "split.csv"
-    head = "row,id,class,label,digest,seed_0\n"
+    head = "row,id,group,class,label,digest,seed_0\n"
     if content is not None:
         path.write_text(content if "\n" in content else f"{head}{content}\n", "utf-8")
     with pytest.raises(ArtifactError) as caught:
@@ -111,8 +104,9 @@ def test_the_samples_that_it_was_drawn_from_are_accepted(
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("id", "1"), ("class", "cubes"), ("label", 0), ("digest", "0" * 32), ("row", 7)],
-)
+    [("id", "1"), ("group", "1"), ("class", "cubes"), ("label", 0), ("digest", "0" * 32),
+     ("row", 7)],
+)  # fmt: skip
 def test_another_sample_is_named_by_its_row_and_both_values(
     manifest: Manifest, samples: pd.DataFrame, column: str, value: object
 ) -> None:

@@ -86,8 +86,8 @@ def pickled() -> bytes:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("samples.csv", b"row,id,class,label\n0,0000,cubes,0\n"),
-        ("samples.csv", b"row,id,class,label,digest\nzero,0000,cubes,0,ab\n"),
+        ("samples.csv", b"row,id,group,class,label\n0,0000,0000,cubes,0\n"),
+        ("samples.csv", b"row,id,group,class,label,digest\nzero,0000,0000,cubes,0,ab\n"),
         ("angles.npz", npy(np.zeros(3, np.float32))),
         ("rgb.npy", b"no array"),
         ("rgb.npy", pickled()),
@@ -184,7 +184,9 @@ def test_what_is_read_in_chunks_is_all_and_in_order(samples: Samples) -> None:
         ({"positive": "cones"}, "is none of its classes"),
         ({"more": 1}, "unknown key 'more'"),
         ({"classes": 3}, "classes = 3: must be a valid list"),
-        ({"max_range": "far"}, "max_range = 'far': must be a valid number"),
+        ({"sensors": {"camera": 3}}, "sensors.camera = 3: must be"),
+        ({"sensors": None}, "key 'sensors' is missing"),
+        ({"max_range": 50.0}, "unknown key 'max_range'"),
         ({"samples": 99}, "rows are not 0 to 98"),
         ({"files": {}}, "is not the file that"),
     ],

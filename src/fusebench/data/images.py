@@ -17,6 +17,9 @@ from fusebench.data.unpack import BadMemberError
 # Pillow only warns of a huge image; here it is refused before it is decoded.
 Image.MAX_IMAGE_PIXELS = None
 
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+"""How the names of images end."""
+
 
 def decode_image(content: bytes, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
     """Return a PNG or JPEG of any size and mode as RGB.
@@ -39,20 +42,25 @@ def decode_image(content: bytes, size: tuple[int, int]) -> npt.NDArray[np.uint8]
     BadMemberError
         Not a PNG or JPEG, broken, an animation, or larger than 64 million pixels.
     """
-    try:
-        rgb = _read_rgb(content)
-    except UnidentifiedImageError:
-        raise BadMemberError("not a PNG or JPEG image") from None
-    except _BROKEN as error:
-        raise BadMemberError(f"broken image ({shown(str(error))})") from None
+    rgb = decode_whole(content)
     height, width = size
     if rgb.size != (width, height):
         rgb = rgb.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(rgb)
 
 
+def decode_whole(content: bytes) -> Image.Image:
+    """Return an image in its own size; else as `decode_image`."""
+    try:
+        return _read_rgb(content)
+    except UnidentifiedImageError:
+        raise BadMemberError("not a PNG or JPEG image") from None
+    except BROKEN_IMAGE as error:
+        raise BadMemberError(f"broken image ({shown(str(error))})") from None
+
+
 # What Pillow and zlib raise where the bytes are not what the format says.
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, KeyError, struct.error, zlib.error)
+BROKEN_IMAGE = (OSError, SyntaxError, ValueError, EOFError, KeyError, struct.error, zlib.error)
 
 
 def _read_rgb(content: bytes) -> Image.Image:

@@ -1,6 +1,7 @@
 """From the bytes of an .npy file to checked float32: ranges and angles."""
 
 import ast
+import math
 import struct
 import warnings
 from collections.abc import Callable, Mapping
@@ -12,8 +13,8 @@ import numpy.typing as npt
 
 from fusebench.data.headers import shown
 from fusebench.data.paths import GUIDE
-from fusebench.data.sensors import LidarSensor, NoReturn
 from fusebench.data.unpack import BadMemberError
+from fusebench.samples.sensors import LidarSensor, NoReturn
 
 _MAGIC = b"\x93NUMPY"
 # Versions of the format, with how the header's length and text are written.
@@ -54,6 +55,45 @@ def _is_shape(shape: object) -> bool:
     )
 
 
+def _described(content: bytes) -> tuple[tuple[int, ...], np.dtype[np.generic], int]:
+    """Return shape and dtype of an .npy file of real numbers, and where its values begin."""
+    if content[:6] != _MAGIC or len(content) < 12:
+        raise BadMemberError(f"not an .npy file; numpy.save writes one ({GUIDE})")
+    if content[6] not in _VERSIONS or content[7] != 0:
+        raise BadMemberError(
+            f".npy version {content[6]}.{content[7]}; must be 1.0, 2.0 or 3.0, as numpy.save "
+            f"writes ({GUIDE})"
+        )
+    code, encoding = _VERSIONS[content[6]]
+    (length,) = struct.unpack_from(code, content, 8)
+    begin = 8 + struct.calcsize(code)
+    if length > _LONGEST_HEADER:
+        raise BadMemberError(f".npy header of {length:,} bytes; at most {_LONGEST_HEADER:,}")
+    start = begin + length
+    shape, dtype = _parse_header(content[begin:start], encoding)
+    if dtype.kind not in "fiu":
+        raise BadMemberError(f"dtype {shown(str(dtype))}; must be float32{_CONVERTER}")
+    return shape, dtype, start
+
+
+def _values(
+    content: bytes, shape: tuple[int, ...], dtype: np.dtype[np.generic], start: int
+) -> npt.NDArray[Any]:
+    size = dtype.itemsize * math.prod(shape)
+    if len(content) - start != size:
+        raise BadMemberError(f"{len(content) - start} bytes of values; must be {size}")
+    try:
+        return np.frombuffer(content, dtype, offset=start).reshape(shape)
+    except ValueError:
+        # Of no values, but with an axis that is longer than any may be.
+        raise BadMemberError(f"shape {shape}; an array can have none such") from None
+
+
+def open_npy(content: bytes) -> npt.NDArray[Any]:
+    """Return the real numbers of an .npy file, of any shape; errors as `decode_npy`."""
+    return _values(content, *_described(content))
+
+
 def decode_npy(content: bytes, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     """Return the numbers of an .npy file as float32, if each is what it was.
 
@@ -69,28 +109,10 @@ def decode_npy(content: bytes, shape: tuple[int, ...]) -> npt.NDArray[np.float32
     -----
     The format is described in `numpy.lib.format`. Pickled objects are never read.
     """
-    if content[:6] != _MAGIC or len(content) < 12:
-        raise BadMemberError(f"not an .npy file; numpy.save writes one ({GUIDE})")
-    if content[6] not in _VERSIONS or content[7] != 0:
-        raise BadMemberError(
-            f".npy version {content[6]}.{content[7]}; must be 1.0, 2.0 or 3.0, as numpy.save "
-            f"writes ({GUIDE})"
-        )
-    code, encoding = _VERSIONS[content[6]]
-    (length,) = struct.unpack_from(code, content, 8)
-    begin = 8 + struct.calcsize(code)
-    if length > _LONGEST_HEADER:
-        raise BadMemberError(f".npy header of {length:,} bytes; at most {_LONGEST_HEADER:,}")
-    start = begin + length
-    stored_shape, dtype = _parse_header(content[begin:start], encoding)
-    if dtype.kind not in "fiu":
-        raise BadMemberError(f"dtype {shown(str(dtype))}; must be float32{_CONVERTER}")
+    stored_shape, dtype, start = _described(content)
     if stored_shape != shape:
         raise BadMemberError(f"shape {stored_shape}; must be {shape}, as lidar.size says ({GUIDE})")
-    size = dtype.itemsize * int(np.prod(shape))
-    if len(content) - start != size:
-        raise BadMemberError(f"{len(content) - start} bytes of values; must be {size}")
-    return _exact_float32(np.frombuffer(content, dtype, offset=start).reshape(shape))
+    return _exact_float32(_values(content, shape, dtype, start))
 
 
 # Rounding a sample is for its owner to decide, who sees by how much.
@@ -146,18 +168,17 @@ def decode_angles(content: bytes, length: int) -> npt.NDArray[np.float32]:
     return angles
 
 
-def decode_ranges(content: bytes, lidar: LidarSensor) -> npt.NDArray[np.float32]:
-    """Return a LiDAR map, in metres; what `lidar.no_return` lists becomes `lidar.max_range`.
+def checked_ranges(ranges: npt.NDArray[np.float32], lidar: LidarSensor) -> npt.NDArray[np.float32]:
+    """Return ranges in metres; what `lidar.no_return` lists becomes `lidar.max_range`.
 
     Negative zero is a zero.
 
     Raises
     ------
     BadMemberError
-        As `decode_npy`, or a range outside 0 ≤ range ≤ `lidar.max_range`, NaN and infinity too
-        unless they are listed.
+        A range is outside 0 ≤ range ≤ `lidar.max_range`, NaN and infinity too unless they are
+        listed.
     """
-    ranges = decode_npy(content, lidar.size)
     for value in lidar.no_return:
         ranges[_MEANS[value](ranges)] = lidar.max_range
     if not np.isfinite(ranges).all():

@@ -7,25 +7,29 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from fusebench.data.container import Container
 from fusebench.data.headers import shown
 from fusebench.data.paths import MODALITIES, composed, digest, id_of
 from fusebench.data.settings import LONGEST_NAME, same_name
-from fusebench.data.zips import Zip
 
 Ids = npt.NDArray[np.bytes_]
 """Ids in UTF-8, each with as many bytes as the longest has. Sorted, they stand as text does."""
 Members = npt.NDArray[np.int32]
-"""Positions in the zip."""
+"""Positions in the container."""
 # Characters of a digest.
 _DIGEST = 32
 
 
 @dataclass(frozen=True)
 class PairedMembers:
-    """An image and a LiDAR map of the same id and class, as members of the zip."""
+    """An image and a LiDAR file of the same id and class, as members of the container.
+
+    `group` names what the sample belongs to: those of a group stay in one part of the split.
+    """
 
     id: str
     class_name: str
+    group: str
     rgb: int
     lidar: int
 
@@ -43,19 +47,26 @@ class Pairs:
         Positions in `classes`.
     members : array of int, shape (P, 2)
         Image and map.
+    groups : array of bytes, shape (P,), or None
+        None: the samples of an id are a group.
     """
 
     classes: Sequence[str]
     ids: Ids
     labels: npt.NDArray[np.int32]
     members: Members
+    groups: Ids | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def __iter__(self) -> Iterator[PairedMembers]:
-        for key, label, (rgb, lidar) in zip(self.ids, self.labels, self.members, strict=True):
-            yield PairedMembers(key.decode(), self.classes[label], int(rgb), int(lidar))
+        groups = self.ids if self.groups is None else self.groups
+        columns = zip(self.ids, self.labels, groups, self.members, strict=True)
+        for key, label, group, (rgb, lidar) in columns:
+            yield PairedMembers(
+                key.decode(), self.classes[label], group.decode(), int(rgb), int(lidar)
+            )
 
 
 class Found(NamedTuple):
@@ -101,7 +112,7 @@ def short(key: str) -> bytes:
     return whole[: LONGEST_NAME - _DIGEST] + digest(key).hex().encode()
 
 
-def pair(archive: Zip, found: Found) -> Paired:
+def pair(archive: Container, found: Found) -> Paired:
     """Pair the files of a class by id."""
     ids, first, of = np.unique(found.ids, return_index=True, return_inverse=True)
     counts = np.zeros((len(ids), len(MODALITIES)), np.int64)
@@ -159,7 +170,7 @@ def _rows_of(numbers: Sequence[int], of: npt.NDArray[np.intp]) -> list[npt.NDArr
     return [order[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
-def _names(archive: Zip, found: Found, rows: npt.NDArray[np.intp]) -> list[str]:
+def _names(archive: Container, found: Found, rows: npt.NDArray[np.intp]) -> list[str]:
     """Return the names of some members as they stand in the zip: images first, each by path."""
     named = [(found.modalities[row], archive.name(found.members[row])) for row in rows]
     named.sort(key=lambda file: (file[0], composed(file[1])))

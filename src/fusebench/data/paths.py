@@ -1,4 +1,4 @@
-"""The names in a zip as paths, and the folder of the classes among them."""
+"""The names in a zip or a folder as paths, and the folder of the classes among them."""
 
 import unicodedata
 from array import array
@@ -8,13 +8,13 @@ from hashlib import blake2b
 
 import numpy as np
 
+from fusebench.data.container import Container
 from fusebench.data.headers import shown
-from fusebench.data.zips import Zip
 from fusebench.errors import ArchiveError
 
 ANGLES = ("azimuth", "zenith")
 MODALITIES = ("rgb", "lidar")
-GUIDE = "README.md, 'Your own data'"
+GUIDE = "docs/your-data.md"
 """Where the layout of an archive is described, for errors."""
 # Folders that an error lists.
 _MOST_SHOWN = 5
@@ -35,8 +35,8 @@ def digest(text: str) -> bytes:
     return blake2b(text.encode(), digest_size=16).digest()
 
 
-def files(archive: Zip) -> Iterator[tuple[int, str]]:
-    """Yield each file of a zip: its member, and the shortest form of its path, composed.
+def files(archive: Container) -> Iterator[tuple[int, str]]:
+    """Yield each file of a container: its member, and the shortest form of its path, composed.
 
     Some programs write "./a/b" or "a//b" where others write "a/b", and some write letters with
     their accents apart. What a file manager leaves beside the files is passed over.
@@ -52,8 +52,8 @@ def files(archive: Zip) -> Iterator[tuple[int, str]]:
             continue
         if reason := _no_path(parts):
             raise ArchiveError(
-                f"{archive.source}: member '{shown(name)}' has {reason} in its name; zip the "
-                "folder anew"
+                f"{archive.source}: member '{shown(name)}' has {reason} in its name; "
+                f"{archive.rename}"
             )
         yield member, composed("/".join(parts))
 
@@ -68,7 +68,7 @@ def _no_path(parts: list[str]) -> str:
     return "'\\'" if "\\" in name else ""
 
 
-def find_root(archive: Zip, folders: Mapping[str, str]) -> str:
+def find_root(archive: Container, folders: Mapping[str, str]) -> str:
     """Return the one folder below which all class folders lie, with a slash at its end.
 
     Parameters
@@ -98,19 +98,40 @@ def find_root(archive: Zip, folders: Mapping[str, str]) -> str:
         _check_repeated(archive, members, digests)
         raise
     _check_repeated(archive, members, digests)
-    return _only_root(classes_below, folders, archive.source)
+    return _only_root(classes_below, folders, archive)
 
 
-def _check_repeated(archive: Zip, members: "array[int]", digests: bytearray) -> None:
+def _check_repeated(archive: Container, members: "array[int]", digests: bytearray) -> None:
     """Refuse a path that stands twice; raise ArchiveError."""
     numbers = np.frombuffer(digests, "S16")
     order = numbers.argsort(kind="stable")
     repeated = order[1:][numbers[order[1:]] == numbers[order[:-1]]]
     if len(repeated):
         name = archive.name(members[repeated.min()])
-        raise ArchiveError(
-            f"{archive.source}: member '{shown(name)}' stands in the zip twice; make it anew"
-        )
+        raise _twice(archive, name)
+
+
+def _twice(archive: Container, name: str) -> ArchiveError:
+    return ArchiveError(
+        f"{archive.source}: member '{shown(name)}' stands in the {archive.kind} twice; "
+        f"{archive.again}"
+    )
+
+
+def by_path(archive: Container) -> dict[str, int]:
+    """Return each file of a container by its path; see `files`.
+
+    Raises
+    ------
+    ArchiveError
+        A name stands twice, in one spelling or two, or cannot be a path.
+    """
+    found: dict[str, int] = {}
+    for member, path in files(archive):
+        if path in found:
+            raise _twice(archive, archive.name(member))
+        found[path] = member
+    return found
 
 
 def _is_content(parts: list[str]) -> bool:
@@ -121,15 +142,16 @@ def _is_content(parts: list[str]) -> bool:
 
 
 def _only_root(
-    classes_below: Mapping[str, Collection[str]], folders: Mapping[str, str], source: str
+    classes_below: Mapping[str, Collection[str]], folders: Mapping[str, str], archive: Container
 ) -> str:
+    source = archive.source
     roots = [root for root, below in classes_below.items() if below == set(folders)]
     classes = list(folders.values())
     if len(roots) > 1:
         listed = [f"'{shown(root) or './'}'" for root in sorted(roots)[:_MOST_SHOWN]]
         raise ArchiveError(
             f"{source}: {len(roots)} folders hold all classes {classes}: {' and '.join(listed)}; "
-            "leave one in the zip"
+            f"leave one in the {archive.kind}"
         )
     if not roots:
         seen = [

@@ -6,16 +6,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from fusebench.config import PARAMS_FILE, AsTuple, Section, read, shown, validate
 from fusebench.files import read_json
+from fusebench.registry import Registry
 
 DEMO = "data/demo.zip"
 """The archive that stage synthesize makes."""
 
 AUTO = "auto"
 """Of `classes` and `positive`: those of the task that `synthesize.task` names."""
+
+LAYOUTS = Registry("data/layouts", "layout")
+
+TABLES = (".csv", ".parquet")
+"""How the names of tables of samples end."""
 
 _SENSORS = "in the file that data.sensors names"
 # File systems hold no longer names of files.
@@ -29,19 +35,40 @@ class Limits(Section):
     Attributes
     ----------
     members : int
-        Files and folders in the zip.
+        Files and folders in the zip or folder, and rows of a table.
     member_bytes : int
         Bytes of one unpacked member.
     total_bytes : int
         Bytes of all members that are read, unpacked.
     ratio : int
-        Unpacked bytes over packed ones, of all members that are read together.
+        Of a zip: unpacked bytes over packed ones, of all members that are read together.
     """
 
     members: int = Field(ge=1, le=100_000_000)
     member_bytes: int = Field(ge=1, le=2**31 - 1)
     total_bytes: int = Field(ge=1, le=2**60)
     ratio: int = Field(ge=1, le=1_000_000)
+
+
+class KittiParams(Section):
+    """Section `data.kitti`: which labelled objects are samples, and what of the image.
+
+    Attributes
+    ----------
+    min_height : float
+        Pixels that an object's box must be high.
+    max_occlusion : int
+        0: only what is fully visible, 1: partly occluded, 2: largely, 3: unknown.
+    max_truncation : float
+        Share of an object that may be outside the image.
+    margin : float
+        What is added to the larger side of a box, as a share of it: the crop is a square.
+    """
+
+    min_height: float = Field(ge=1, le=10_000)
+    max_occlusion: int = Field(ge=0, le=3)
+    max_truncation: float = Field(ge=0, le=1)
+    margin: float = Field(ge=0, le=10)
 
 
 class DataParams(Section):
@@ -60,6 +87,9 @@ class DataParams(Section):
     }
 
     archive: str = Field(min_length=1)
+    layout: Annotated[str, AfterValidator(LAYOUTS.checked)]
+    manifest: str | None
+    kitti: KittiParams
     sensors: str = Field(min_length=1)
     classes: Annotated[tuple[str, ...], AsTuple] = Field(min_length=2)
     positive: str
@@ -93,6 +123,11 @@ class DataParams(Section):
         if self.archive != DEMO and _is_demo(self.archive):
             # dvc.yaml compares the text: in another spelling nothing would make the file.
             raise ValueError(f"archive = '{self.archive}': must be written '{DEMO}'")
+        if (self.manifest is not None) != (self.layout == "manifest"):
+            must = "name the file" if self.manifest is None else "be empty"
+            raise ValueError(f"manifest: must {must} where layout is {self.layout}")
+        if self.manifest is not None and (reason := _not_below(self.manifest)):
+            raise ValueError(f"manifest = '{self.manifest}': {reason}")
         if self.positive not in self.classes:
             raise ValueError(f"positive = '{self.positive}': must be one of {list(self.classes)}")
         return self
@@ -148,6 +183,15 @@ def _not_plain(path: str) -> str:
         return "must not hold '${', which DVC replaces by the value of a key"
     if "://" in path:
         return "must be a file of this machine, not an address: 'dvc import-url' fetches it"
+    return ""
+
+
+def _not_below(path: str) -> str:
+    """Return why a path does not name a manifest below data.archive, or ""."""
+    if path.startswith("/") or "\\" in path or ".." in path.split("/") or not path.isprintable():
+        return "must be a path below data.archive, with '/'"
+    if not path.lower().endswith(TABLES):
+        return "must end in .csv or .parquet"
     return ""
 
 

@@ -7,18 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from fusebench.data.archive import Layout
 from fusebench.data.demonstration import SHAPE
+from fusebench.data.layout import Layout, Sample
 from fusebench.data.pairs import PairedMembers
 from fusebench.data.settings import DataParams
 
 MOST_EMPTY = 10.0
 """Samples of which a sensor carries nothing, in %, above which there is a warning."""
-
-Sample = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]
-"""Image (H, W, 3) and ranges (h, w), in metres."""
 
 
 @dataclass
@@ -51,6 +47,7 @@ class Report:
         """Return what metrics/data.json holds; shares are in %."""
         content, good = self.content, np.asarray(self.good)
         labels, ids = layout.pairs.labels[good], layout.pairs.ids[good]
+        groups = layout.pairs.groups
         contents, of_content = np.unique(np.frombuffer(self.digests, "S16"), return_inverse=True)
         # A class has an id once, and a content perhaps several times.
         of_id = np.unique(ids, return_counts=True)[1]
@@ -60,6 +57,8 @@ class Report:
             "synthetic": layout.synthetic,
             "task": layout.task,
             "pairs": {name: self.pairs[name] for name in classes},
+            # Where the data name some: how many there are of what is drawn as one.
+            "groups": None if groups is None else len(np.unique(groups[good])),
             "unmatched": layout.unmatched,
             "shared_ids": int((of_id > 1).sum()),
             "content_duplicates": {
@@ -67,6 +66,7 @@ class Report:
                 "across_classes": int((classes_of_content > 1).sum()),
             },
             "bad_samples": len(self.problems),
+            "passed_over": layout.passed_over,
             "rgb": {
                 "pixels_not_black": 100 * content["lit"] / content["pixels"],
                 "images_of_one_colour": content["constant"],
@@ -85,7 +85,8 @@ def report_lines(params: DataParams, summary: Mapping[str, Any]) -> list[str]:
     origin = "synthetic" if summary["synthetic"] else "recorded"
     if summary["task"] not in (None, SHAPE):
         origin += f" {summary['task']}"
-    lines = [f"{params.archive} ({origin} samples): {count:,} pairs"]
+    groups = "" if summary["groups"] is None else f" in {summary['groups']:,} groups"
+    lines = [f"{params.archive} ({origin} samples): {count:,} pairs{groups}"]
     for name in params.classes:
         lacking = summary["unmatched"][name]
         lines.append(
@@ -96,6 +97,7 @@ def report_lines(params: DataParams, summary: Mapping[str, Any]) -> list[str]:
         f"  ids in several classes: {summary['shared_ids']:,}; content duplicates: "
         f"{duplicates['samples']:,}, of them across classes: {duplicates['across_classes']:,}; "
         f"bad samples left out: {summary['bad_samples']:,}",
+        *(f"  passed over: {count:,} {reason}" for reason, count in summary["passed_over"].items()),
         f"  images: {rgb['pixels_not_black']:.1f} % of pixels are not black; "
         f"{rgb['images_of_one_colour']:,} of {count:,} have one colour",
         f"  LiDAR maps: {lidar['cells_with_return']:.1f} % of cells have a return; "

@@ -4,18 +4,17 @@ Nothing is ever unpacked to disk, so a name cannot lead anywhere.
 """
 
 import os
-import stat
 import zipfile
 import zlib
 from array import array
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
+from fusebench.data.container import Container
 from fusebench.data.directory import Entry, count_entries, find_directory, read_entries, read_entry
 from fusebench.data.headers import check_header, shown
 from fusebench.data.settings import Limits
@@ -28,44 +27,19 @@ _ENTRY_BYTES = 1024
 _BROKEN = (zipfile.BadZipFile, NotImplementedError, ValueError)
 
 
-def open_archive(path: Path, limits: Limits) -> "Zip":
-    """Open a zip for reading.
-
-    Raises
-    ------
-    ArchiveError
-        The file is missing, is no readable zip, or has more members than `limits` allow.
-    """
-    try:
-        mode = path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        raise ArchiveError(f"{path}: no such file; put it there or set data.archive") from None
-    if stat.S_ISDIR(mode):
-        raise ArchiveError(f"{path}: is a folder; data.archive must name a zip file")
-    if not stat.S_ISREG(mode):
-        # To open a pipe would wait for somebody who writes into it.
-        raise ArchiveError(f"{path}: is no file; data.archive must name a zip file")
-    file = path.open("rb")
-    try:
-        return Zip(path, file, limits)
-    except BaseException:
-        file.close()
-        raise
-
-
-class Zip:
-    """An open zip whose directory was checked; see `open_archive`.
+class Zip(Container):
+    """An open zip whose directory was checked.
 
     A member is a position in the directory. Of each only a few numbers are kept, 32 bytes: its
     entry is read again where it is needed.
 
-    Attributes
-    ----------
-    source : str
-        The path, for errors.
-    comment : bytes
-        What the writer says of the zip.
+    Raises
+    ------
+    ArchiveError
+        It is no readable zip, or has more members than `limits` allow.
     """
+
+    kind, rename, again = "zip", "zip the folder anew", "make it anew"
 
     def __init__(self, path: Path, file: BinaryIO, limits: Limits) -> None:
         self.source, self._path, self._file, self._limits = str(path), path, file, limits
@@ -131,10 +105,12 @@ class Zip:
         """Refuse too many members before they are listed; what the end counts may be a lie."""
         most, directory = self._limits.members, self._directory
         if directory.length > _ENTRY_BYTES * most:
-            raise self._beyond("members", f"its directory has {directory.length:,} bytes")
+            raise self.beyond(
+                self._limits, "members", f"its directory has {directory.length:,} bytes"
+            )
         count = max(directory.members, count_entries(self._file, directory))
         if count > most:
-            raise self._beyond("members", f"{count:,} members")
+            raise self.beyond(self._limits, "members", f"{count:,} members")
 
     def check_limits(self, members: npt.NDArray[np.integer]) -> None:
         """Refuse members that would unpack to too much, by what the directory says of them.
@@ -146,14 +122,19 @@ class Zip:
         ArchiveError
             Together they are above `data.limits.total_bytes` or `data.limits.ratio`.
         """
-        sizes, stored = self._sizes[members], self._packed[members]
+        read = np.unique(members)
+        sizes, stored = self._sizes[read], self._packed[read]
         counted = np.maximum(sizes, stored) <= self._limits.member_bytes
         content, packed = int(sizes[counted].sum()), max(1, int(stored[counted].sum()))
         if content > self._limits.total_bytes:
-            raise self._beyond("total_bytes", f"its samples unpack to {content:,} bytes")
+            raise self.beyond(
+                self._limits, "total_bytes", f"its samples unpack to {content:,} bytes"
+            )
         if content > self._limits.ratio * packed:
             times = f"{content / packed:,.0f} times their size"
-            raise self._beyond("ratio", f"its samples unpack to {times}, as those of a zip bomb")
+            raise self.beyond(
+                self._limits, "ratio", f"its samples unpack to {times}, as those of a zip bomb"
+            )
 
     def read(self, member: int) -> bytes:
         """Return a member's content.
@@ -200,23 +181,10 @@ class Zip:
         except FileNotFoundError:
             same = False
         if not same:
-            raise ArchiveError(
-                f"{self.source}: changed while it was read; run again when it is complete"
-            )
+            raise self.changed()
 
-    def _beyond(self, limit: str, what: str) -> ArchiveError:
-        allowed = getattr(self._limits, limit)
-        return ArchiveError(
-            f"{self.source}: {what}; data.limits.{limit} allows {allowed:,}: raise it if you trust "
-            "the archive"
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
 

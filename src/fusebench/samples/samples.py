@@ -2,10 +2,10 @@
 
 import tokenize
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,15 +15,19 @@ from pydantic import Field
 from fusebench.config import AsTuple, Section
 from fusebench.errors import REMEDY, ArtifactError
 from fusebench.files import read_npz, read_table
+from fusebench.samples.sensors import Sensors
 from fusebench.sealed import check_file, checked, file_digest, read_sealed, write_sealed
 
-SAMPLE_COLUMNS = {"row": int, "id": str, "class": str, "label": int, "digest": str}
+SAMPLE_COLUMNS = {
+    "row": int, "id": str, "group": str, "class": str, "label": int, "digest": str,
+}  # fmt: skip
 """Columns of samples.csv.
 
-row: position in the arrays. id: as in the archive, text. class: name; label: its position in
-`Dataset.classes`. digest: names the content, 32 hexadecimal digits.
+row: position in the arrays. id: as in the archive, text. group: what belongs together, the id where
+the data name nothing else. class: name; label: its position in `Dataset.classes`. digest: names the
+content, 32 hexadecimal digits.
 """
-SCHEMA = 3
+SCHEMA = 4
 """Version of dataset.json. It rises when a reader of an earlier one would misread the file."""
 DATASET = "dataset.json"
 _ARRAYS = ("rgb.npy", "lidar.npy")
@@ -42,37 +46,55 @@ class Dataset:
         Class names; a label is a position in it.
     positive : str
         The class that precision, recall and ROC speak of.
-    max_range : float
-        Range without return, in metres.
-    focal_length : float
-        Of the camera, in pixels of the stored images.
-    quarter_turns : int
-        Clockwise turns that bring a LiDAR map into the image's orientation.
+    sensors : Sensors
+        What they were recorded with.
     synthetic : bool
         Whether stage synthesize made the samples; otherwise they were recorded.
     task : str or None
         Of synthetic samples: what `synthesize.task` names.
+    layout : str
+        How they lay in the archive, as `data.layout` names it.
     """
 
     classes: tuple[str, ...]
     positive: str
-    max_range: float
-    focal_length: float
-    quarter_turns: int
+    sensors: Sensors
     synthetic: bool
     task: str | None = None
+    layout: str = "class_folders"
+
+    @property
+    def max_range(self) -> float:
+        """Range without return, in metres."""
+        return self.sensors.lidar.max_range
 
 
-class _Described(Section):
-    """dataset.json: a `Dataset`, the number of samples, and the digest of each file."""
+class StoredDataset(Section):
+    """A `Dataset` as it is stored."""
 
     classes: Annotated[tuple[str, ...], AsTuple] = Field(min_length=2)
     positive: str
-    max_range: float = Field(gt=0)
-    focal_length: float = Field(gt=0)
-    quarter_turns: int
+    sensors: Sensors
     synthetic: bool
     task: str | None = None
+    layout: str
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Self:
+        """Return what is stored of a dataset."""
+        return cls.model_construct(**{key: getattr(dataset, key) for key in cls.model_fields})
+
+    @property
+    def dataset(self) -> Dataset:
+        """What was stored."""
+        return Dataset(
+            self.classes, self.positive, self.sensors, self.synthetic, self.task, self.layout
+        )
+
+
+class _Described(StoredDataset):
+    """dataset.json: a `Dataset`, the number of samples, and the digest of each file."""
+
     samples: int = Field(ge=1)
     files: dict[str, str]
 
@@ -162,7 +184,7 @@ def describe(folder: Path, dataset: Dataset, samples: int) -> None:
     names = (*_ARRAYS, _ANGLES, _TABLE)
     content = {
         "schema": SCHEMA,
-        **asdict(dataset),
+        **StoredDataset.of(dataset).model_dump(mode="json"),
         "samples": samples,
         "files": {name: file_digest(folder / name) for name in names},
     }
@@ -180,13 +202,9 @@ def _read_described(folder: Path) -> _Described:
     return described
 
 
-def _dataset(described: _Described) -> Dataset:
-    return Dataset(**described.model_dump(exclude={"samples", "files"}))
-
-
 def read_dataset(folder: Path) -> Dataset:
     """Return what dataset.json says; raise ArtifactError if it is missing or broken."""
-    return _dataset(_read_described(folder))
+    return _read_described(folder).dataset
 
 
 def read_samples_table(folder: Path) -> pd.DataFrame:
@@ -224,7 +242,7 @@ def open_samples(folder: Path) -> Samples:
     _check_file(folder, _ANGLES, described)
     angles = read_npz(folder / _ANGLES, ("azimuth", "zenith"))
     return Samples(
-        rgb, lidar, angles["azimuth"], angles["zenith"], table, _dataset(described), folder
+        rgb, lidar, angles["azimuth"], angles["zenith"], table, described.dataset, folder
     )
 
 

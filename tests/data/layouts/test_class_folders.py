@@ -1,23 +1,23 @@
-"""Where the samples are in a zip: roots, junk, pairs, and what is refused."""
+"""Where the samples are: roots, junk, pairs, and what is refused; in zips and in folders."""
 
+import shutil
 import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from zipfile import ZipFile
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.data.archives import CLASSES, LIMITS, params
-from tests.project import ROOT
+from tests.data.archives import CLASSES, LIMITS, params, sensors, write_folder
 
-from fusebench.data.archive import read_layout
+from fusebench.data.container import Container
 from fusebench.data.demonstration import SYNTHETIC_COMMENT, comment_of
-from fusebench.data.settings import DEMO, Limits
-from fusebench.data.zips import Zip, open_archive
+from fusebench.data.layouts.class_folders import ClassFolders
+from fusebench.data.opened import open_container
+from fusebench.data.settings import Limits
 from fusebench.errors import ArchiveError
 
 PROPERTY = settings(deadline=None, max_examples=25, derandomize=True, database=None)
@@ -33,8 +33,8 @@ def tree(
     return [f"{prefix}{class_name}/{name}" for class_name in classes for name in inside]
 
 
-def opened(path: Path, **changes: int) -> Zip:
-    return open_archive(path, Limits.model_validate(LIMITS | changes))
+def opened(path: Path, **changes: int) -> Container:
+    return open_container(path, Limits.model_validate(LIMITS | changes))
 
 
 class Named(NamedTuple):
@@ -54,27 +54,56 @@ class NamedLayout:
     pairs: tuple[Named, ...]
     angles: dict[tuple[str, str], str]
     unmatched: dict[str, dict[str, int]]
-    ambiguous: tuple[str, ...]
+    bad: tuple[str, ...]
     task: str | None
 
 
 def layout_of(
     folder: Path, names: Iterable[str], classes: tuple[str, ...] = CLASSES, comment: bytes = b""
 ) -> NamedLayout:
-    """The layout of a zip whose members have these names; their content does not matter."""
+    """The layout of a zip whose members have these names; their content does not matter.
+
+    A folder with these files has the same, where a disk can hold them.
+    """
+    names = list(names)
     path = folder / "some.zip"
     with ZipFile(path, "w") as archive:
         archive.comment = comment
         for name in names:
             archive.writestr(name, b"")
+    layout = layout_in(path, classes)
+    if files := on_disk(folder, names):
+        assert layout_in(files, classes) == replace(layout, task=None)
+    return layout
+
+
+def on_disk(folder: Path, names: Sequence[str]) -> Path | None:
+    """A folder of files with these names; None: no disk holds such names."""
+    above = {str(parent) for name in names for parent in PurePosixPath(name).parents}
+    if len(set(names)) < len(names) or any(
+        name != str(PurePosixPath(name))
+        or name.startswith("/")
+        or name in above
+        or max(len(part.encode()) for part in name.split("/")) > 255
+        for name in names
+    ):
+        return None
+    files = folder / "some"
+    shutil.rmtree(files, ignore_errors=True)
+    files.mkdir()
+    return write_folder(files, dict.fromkeys(names, b""))
+
+
+def layout_in(path: Path, classes: tuple[str, ...]) -> NamedLayout:
+    section = params(path, classes=list(classes), positive=classes[0])
     with opened(path) as archive:
-        found = read_layout(archive, classes)
+        found = ClassFolders(archive, section, sensors())
         name_of = archive.name
         pairs = (Named(p.id, p.class_name, name_of(p.rgb), name_of(p.lidar)) for p in found.pairs)
-        angles = {key: name_of(member) for key, member in found.angles.items()}
+        angles = {key: name_of(member) for key, member in found.angle_files.items()}
         members = sorted(map(name_of, found.members().tolist()))
         layout = NamedLayout(
-            found.root, tuple(pairs), angles, found.unmatched, found.ambiguous, found.task
+            found.root, tuple(pairs), angles, found.unmatched, tuple(found.bad), found.task
         )
     read = [*angles.values(), *(name for pair in layout.pairs for name in pair[2:])]
     assert members == sorted(read)
@@ -83,11 +112,16 @@ def layout_of(
 
 
 def refusal(folder: Path, names: Iterable[str], classes: tuple[str, ...] = CLASSES) -> str:
+    names = list(names)
     with pytest.raises(ArchiveError) as caught:
         layout_of(folder, names, classes)
     message = str(caught.value)
     assert message.startswith(f"{folder / 'some.zip'}: ")
     assert message.isprintable()
+    if files := on_disk(folder, names):
+        with pytest.raises(ArchiveError) as caught:
+            layout_in(files, classes)
+        assert str(caught.value) == message.replace("some.zip", "some").replace(" zip", " folder")
     return message
 
 
@@ -198,7 +232,7 @@ def test_members_without_partner_are_counted_and_no_error(tmp_path: Path) -> Non
     layout = layout_of(tmp_path, names)
     assert layout.unmatched == {"cubes": {"rgb": 2, "lidar": 1}, "spheres": {"rgb": 1, "lidar": 1}}
     assert [key for _, key in keys(layout)] == ["0000", "0001"] * 2
-    assert layout.ambiguous == ()
+    assert layout.bad == ()
 
 
 @pytest.mark.parametrize("suffix", [".PNG", ".jpg", ".Jpeg"])
@@ -228,7 +262,7 @@ def test_two_members_of_one_id_are_no_pair_and_named(tmp_path: Path, second: str
     """Which of them belongs to the other modality's would be a guess."""
     layout = layout_of(tmp_path, [*tree("", ids=("0000", "0001")), second])
     assert keys(layout) == [("cubes", "0000"), ("spheres", "0000"), ("spheres", "0001")]
-    (line,) = layout.ambiguous
+    (line,) = layout.bad
     assert second in line
     assert second.replace(".jpg", ".png").replace(".NPY", ".npy") in line
 
@@ -243,8 +277,8 @@ def test_an_id_that_cannot_be_printed_is_a_bad_sample(tmp_path: Path, key: str) 
     """A table would lose it: a line end inside a cell is one to many a program."""
     layout = layout_of(tmp_path, tree("", ids=("0000", key)))
     assert {pair.id for pair in layout.pairs} == {"0000"}
-    assert all("an id that cannot be printed" in line for line in layout.ambiguous)
-    assert repr(f"cubes/rgb/{key}.png")[1:-1] in layout.ambiguous[0]
+    assert all("an id that cannot be printed" in line for line in layout.bad)
+    assert repr(f"cubes/rgb/{key}.png")[1:-1] in layout.bad[0]
 
 
 def test_ids_that_are_too_long_are_named_in_their_order(tmp_path: Path) -> None:
@@ -252,8 +286,8 @@ def test_ids_that_are_too_long_are_named_in_their_order(tmp_path: Path) -> None:
     ids = [f"{'x' * 300}{letter}" for letter in "acebd"]
     layout = layout_of(tmp_path, tree("", ("cubes", "spheres"), ("0000", *ids)))
     assert keys(layout) == [("cubes", "0000"), ("spheres", "0000")]
-    assert [line.partition(".png")[0][-1] for line in layout.ambiguous] == list("abcde") * 2
-    assert all("an id of 301 bytes" in line for line in layout.ambiguous)
+    assert [line.partition(".png")[0][-1] for line in layout.bad] == list("abcde") * 2
+    assert all("an id of 301 bytes" in line for line in layout.bad)
 
 
 @pytest.mark.parametrize("key", ["x" * 255, "ü" * 127])
@@ -289,64 +323,8 @@ def test_order_in_the_zip_does_not_matter(
     assert layout_of(folder, order, classes) == layout_of(folder, sorted(order), classes)
 
 
-# --- Opening ---
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, "no such file"),
-        (b"", "not a readable zip archive"),
-        (b"PK\x03\x04 and no more", "not a readable zip archive"),
-        (b"<html>404</html>" * 100, "not a readable zip archive"),
-    ],
-)
-def test_files_that_are_no_zip_are_refused(
-    tmp_path: Path, content: bytes | None, message: str
-) -> None:
-    path = tmp_path / "some.zip"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(ArchiveError, match=message) as caught:
-        opened(path)
-    assert str(caught.value).startswith(f"{path}: ")
-
-
-def test_a_folder_in_place_of_a_zip_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArchiveError, match=r"is a folder; data\.archive must name a zip"):
-        opened(tmp_path)
-
-
-def test_a_zip_cut_off_at_its_end_is_refused(tmp_path: Path) -> None:
-    layout_of(tmp_path, tree(""))
-    whole = (tmp_path / "some.zip").read_bytes()
-    for length in (len(whole) - 1, len(whole) // 2):
-        (tmp_path / "some.zip").write_bytes(whole[:length])
-        with pytest.raises(ArchiveError, match="not a readable zip archive"):
-            opened(tmp_path / "some.zip")
-
-
-# --- Params (test_params.py shows the messages) ---
-
-
-def test_params_at_the_ends_of_their_range_are_allowed() -> None:
-    changed = params("some.zip", classes=["a", "b c", "ü"], positive="ü", on_bad_sample="skip")
-    assert changed.classes == ("a", "b c", "ü")
-
-
 def test_an_error_of_the_layout_names_the_section_that_describes_it(tmp_path: Path) -> None:
     whole = tree("")
     for omitted in (whole, ["cubes/zenith.npy"], ["cubes/rgb/0000.png"]):
-        with pytest.raises(ArchiveError, match=r"README\.md, 'Your own data'"):
+        with pytest.raises(ArchiveError, match=r"docs/your-data\.md"):
             layout_of(tmp_path, [name for name in whole if name not in omitted])
-
-
-def test_the_demonstration_is_named_as_the_pipeline_names_it() -> None:
-    """dvc.yaml has the stage that makes it for this text alone."""
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
-    assert stages["synthesize"]["outs"] == [DEMO]
-    assert next(iter(stages["synthesize"]["matrix"])) == f"made for {DEMO}"
-    assert params(DEMO).archive == DEMO
-    for other in ("./data/demo.zip", "data//demo.zip", "data/../data/demo.zip"):
-        with pytest.raises(ValueError, match=r"must be written 'data/demo\.zip'"):
-            params(other)
