@@ -1,22 +1,17 @@
 """The held-out samples: which they are, and what one of them is worth."""
 
-import pandas as pd
 import pytest
+from tests.datasets import table_of
 
 from fusebench.confirm.holdout import Holdout, counts_text
 from fusebench.errors import HoldoutError
 from fusebench.evaluation.metrics import METRICS
 from fusebench.samples.manifest import Manifest
-from fusebench.samples.samples import SAMPLE_COLUMNS
 
 
 def manifest(*seeds: str, labels: str = "0001") -> Manifest:
     """A letter per sample and seed: h is held out, t is test."""
-    rows = [
-        (row, f"{row}", ("cubes", "spheres")[int(label)], int(label), f"digest {row}")
-        for row, label in enumerate(labels)
-    ]
-    table = pd.DataFrame(rows, columns=list(SAMPLE_COLUMNS))
+    table = table_of([f"{row}" for row in range(len(labels))], [int(label) for label in labels])
     words = {"h": "holdout", "t": "test"}
     columns = {f"seed_{n}": [words[letter] for letter in of] for n, of in enumerate(seeds)}
     return Manifest(table.assign(**columns), "data/split.csv")

@@ -22,14 +22,15 @@ def drawn_parts(
 ) -> dict[int, list[str]]:
     """Return the part of each sample, by seed; a class may be left without a sample."""
     of_id = params.group == "id"
-    keys = [
-        key if of_id else f"{key}/{name}"
-        for key, name in zip(samples["id"], samples["class"], strict=True)
-    ]
-    members: dict[str, list[int]] = {}
-    for key, label in zip(keys, samples["label"].tolist(), strict=True):
-        members.setdefault(key, []).append(label)
-    groups = {key: tuple(sorted(labels)) for key, labels in members.items()}
+    names = zip(samples["group"], samples["id"], samples["class"], strict=True)
+    keys = [group if of_id else f"{key}/{name}" for group, key, name in names]
+    groups = strata_of(keys, samples["label"].tolist())
+    if of_id and list(samples["group"]) != list(samples["id"]):
+        holding = Counter(label for stratum in groups.values() for label in stratum)
+        groups = {
+            key: (min(stratum, key=lambda label: (holding[label], label)),)
+            for key, stratum in groups.items()
+        }
     sizes = Counter(groups.values())
     holdout = take(groups, params.holdout, sizes, params.seed, "holdout")
     rest = without(groups, holdout)
@@ -44,6 +45,14 @@ def drawn_parts(
         part_of = {key: part for part, of_part in chosen.items() for key in of_part}
         parts[seed] = [part_of.get(key, UNUSED) for key in keys]
     return parts
+
+
+def strata_of(keys: Sequence[str], labels: Sequence[int]) -> Groups:
+    """Return the classes that each group has samples of."""
+    members: dict[str, set[int]] = {}
+    for key, label in zip(keys, labels, strict=True):
+        members.setdefault(key, set()).add(label)
+    return {key: tuple(sorted(held)) for key, held in members.items()}
 
 
 def without(groups: Groups, taken: Iterable[str]) -> Groups:
@@ -79,7 +88,7 @@ class Pace:
         self.sizes = sizes
         self.totals: Counter[int] = Counter()
         for stratum, size in sizes.items():
-            self.totals.update(dict.fromkeys(stratum, size))
+            self.totals.update({label: size * times for label, times in Counter(stratum).items()})
         self.of_stratum: Counter[Stratum] = Counter()
         self.of_label: Counter[int] = Counter()
 

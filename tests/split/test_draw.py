@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, reject, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from tests.datasets import table_of
 from tests.split.reference import drawn_parts
 
 from fusebench.errors import SplitError
@@ -62,11 +63,8 @@ def samples(strata: Strata, seed: int | None = 0) -> pd.DataFrame:
     if seed is not None:
         order = np.random.default_rng(seed).permutation(len(of_id)).tolist()
     pairs = sorted((label, f"{key:04}") for key, i in enumerate(order) for label in of_id[i])
-    rows = [
-        (row, key, CLASS_NAMES[label], label, f"{label}{key}")
-        for row, (label, key) in enumerate(pairs)
-    ]
-    return pd.DataFrame(rows, columns=list(SAMPLE_COLUMNS))
+    labels, ids = [label for label, _ in pairs], [key for _, key in pairs]
+    return table_of(ids, labels, CLASS_NAMES, digests=[f"{label}{key}" for label, key in pairs])
 
 
 @st.composite
@@ -141,7 +139,7 @@ def test_ids_are_text_whatever_they_look_like() -> None:
     """As numbers, or as words for nothing, several of these would be one."""
     ids = ["1", "01", "001", "1.0", "1e0", "NA", "nan", "null", "None", "", "a,b", '"a"']
     table = samples({(0, 1): len(ids)})
-    table["id"] = ids * 2
+    table["id"] = table["group"] = ids * 2
     manifest = draw(table, params((0.34, 0.33, 0.33)), [0])
     assert manifest["id"].tolist() == ids * 2
     assert Counter(manifest["seed_0"]) == dict.fromkeys(SEEN, 8)
@@ -325,15 +323,20 @@ def test_no_part_is_a_stretch_of_ids() -> None:
 
 @st.composite
 def any_groupings(drawn: st.DrawFn) -> pd.DataFrame:
-    """Tables in which an id may have several samples of a class, and labels may leave gaps."""
+    """Tables in which an id may have several samples of a class, and labels may leave gaps.
+
+    Groups are ids, or of several ids.
+    """
     labels = drawn(st.lists(st.integers(0, 9), min_size=1, max_size=4, unique=True))
     brought = st.lists(st.sampled_from(labels), min_size=1, max_size=drawn(st.integers(1, 4)))
     strata = drawn(st.lists(st.tuples(brought, st.integers(1, 40)), min_size=1, max_size=6))
     ids = drawn(st.randoms(use_true_random=False)).sample(range(10_000), 240)
     of_id = [stratum for stratum, count in strata for _ in range(count)]
     pairs = [(str(key), label) for key, of in zip(ids, of_id, strict=False) for label in of]
-    rows = [(row, key, f"c{label}", label, "") for row, (key, label) in enumerate(pairs)]
-    return pd.DataFrame(rows, columns=list(SAMPLE_COLUMNS))
+    labels, keys = [label for _, label in pairs], [key for key, _ in pairs]
+    frames = drawn(st.sampled_from([None, 5, 40]))
+    groups = [f"frame {int(key) % frames}" for key in keys] if frames else None
+    return table_of(keys, labels, [f"c{label}" for label in range(10)], groups=groups)
 
 
 @settings(PROPERTY, max_examples=40)
@@ -392,7 +395,9 @@ def test_the_manifest_is_that_of_earlier_versions_to_the_byte(
     """Digests of what the code wrote before it used pandas: old results stay comparable."""
     strata = {(0,): 40, (1,): 30, (2,): 20, (0, 1): 25, (0, 2): 10, (1, 2): 7, (0, 1, 2): 5}
     split = params((0.3, 0.15, 0.25), group=group, draws=draws, seed=4)
-    write_table(tmp_path / "split.csv", draw(samples(strata, None), split, [0, 1, 7]))
+    drawn = draw(samples(strata, None), split, [0, 1, 7])
+    assert drawn.pop("group").equals(drawn["id"]), "which those versions did not write"
+    write_table(tmp_path / "split.csv", drawn)
     content = (tmp_path / "split.csv").read_bytes()
     assert content.startswith(b"row,id,class,label,digest,seed_0,seed_1,seed_7\n0,0000,cubes,0,")
     assert blake2b(content, digest_size=16).hexdigest() == digest
@@ -401,7 +406,7 @@ def test_the_manifest_is_that_of_earlier_versions_to_the_byte(
 def test_a_draw_takes_few_bytes_of_memory_per_sample() -> None:
     def peak(count: int) -> int:
         table = samples({(0,): count, (0, 1): count, (1,): count}, None)
-        table["id"] = table["id"].str.zfill(8)
+        table["id"] = table["group"] = table["id"].str.zfill(8)
         gc.collect()
         tracemalloc.start()
         try:

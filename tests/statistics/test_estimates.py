@@ -3,6 +3,7 @@ simulations in which the truth is known.
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ from fusebench.statistics.estimates import (
     satterthwaite,
 )
 from fusebench.statistics.paired import Floats, Paired
+from fusebench.statistics.resampling import Resamples, of_means
 
 SHARES = st.floats(0, 1)
 
@@ -139,6 +141,27 @@ def test_ids_vary_within_their_stratum_only() -> None:
     both = sum(size * table["both"] for size, table in zip(sizes, tables, strict=True))
     assert fixed_models(apart).error == pytest.approx(math.sqrt(ids))
     assert deviations(apart)["seed_id"] == pytest.approx(math.sqrt(both))
+
+
+def test_what_is_there_by_the_size_of_groups_alone_is_no_variance() -> None:
+    source, strata = _source("sizes"), np.repeat([0, 1], (6, 9))
+    left = crossed(source, (4, 15), seed=1, id_=1, both=0.5).contributions
+    sizes = source.normal(0, 5, (4, 15))
+    for stratum in (0, 1):
+        of = strata == stratum
+        sizes[:, of] -= sizes[:, of].mean(axis=1, keepdims=True)
+    paired, expected = (
+        replace(unbounded(left + sizes, strata), by_size=sizes),
+        unbounded(left, strata),
+    )
+    for claim in (fixed_models, retrained):
+        found, wanted = claim(paired), claim(expected)
+        assert (found.difference, found.error, found.df) == pytest.approx(
+            (wanted.difference, wanted.error, wanted.df)
+        )
+    assert deviations(paired) == pytest.approx(deviations(expected))
+    resamples = Resamples.make(4, strata, 20)
+    assert of_means(paired, resamples) == pytest.approx(of_means(expected, resamples))
 
 
 def test_a_component_that_comes_out_negative_is_0() -> None:

@@ -73,7 +73,8 @@ def test_weights_are_what_changing_every_sample_adds_up_to(
 ) -> None:
     paired = paired_of(*fusions, metric)
     assert (paired.weights * paired.counts).sum() == pytest.approx(METRICS[metric].span)
-    assert paired.counts.sum() == len(fusions[0][0].labels)
+    part = fusions[0][0]
+    assert paired.counts.sum() == len(set(zip(part.ids, part.labels, strict=True)))
 
 
 # --- Groups ---
@@ -95,6 +96,32 @@ def test_an_id_is_discordant_when_it_is_so_in_any_seed() -> None:
     second = {seed: part_of(LABELS, answers(LABELS, [row])) for seed, row in ((0, 2), (1, 5))}
     assert paired_of(first, second, "accuracy").discordant == 2
     assert paired_of(first, first, "accuracy").discordant == 0
+
+
+@means
+@settings(deadline=None, max_examples=40)
+@given(fusions=two_fusions())
+def test_what_varies_adds_up_to_the_same_in_each_stratum(
+    fusions: tuple[BySeed, BySeed], metric: str
+) -> None:
+    paired = paired_of(*fusions, metric)
+    for stratum in np.unique(paired.strata):
+        chosen = paired.strata == stratum
+        expected = paired.contributions[:, chosen].sum(axis=1)
+        assert paired.varying[:, chosen].sum(axis=1) == pytest.approx(expected, abs=1e-9)
+
+
+def test_what_varies_is_not_how_many_samples_an_id_has() -> None:
+    """The second fusion is wrong always: an id adds as much as it has samples, on no doubt."""
+    labels = [0] * 9 + [1] * 6
+    ids = [*"aaaabbbcd", *"aabbcd"]
+    first = {0: part_of(labels, answers(labels, []), ids)}
+    second = {0: part_of(labels, answers(labels, range(15)), ids)}
+    paired = paired_of(first, second, "balanced_accuracy")
+    assert len(set(paired.contributions[0].round(9))) == 3
+    assert paired.varying[0] == pytest.approx([25.0] * 4)
+    one_wrong = {0: part_of(labels, answers(labels, [0]), ids)}
+    assert paired_of(first, one_wrong, "balanced_accuracy").discordant == 1
 
 
 # --- Strata ---

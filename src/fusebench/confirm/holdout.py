@@ -60,8 +60,13 @@ class Holdout:
 
     @property
     def ids(self) -> int:
-        """How many ids there are."""
-        return int(self.rows["id"].nunique())
+        """How many ids there are; of grouped samples, groups."""
+        return int(self.rows["group"].nunique())
+
+    @property
+    def grouped(self) -> bool:
+        """Whether samples belong to groups, which are drawn as one."""
+        return bool((self.rows["group"] != self.rows["id"]).any())
 
     def worth(self, metric: Metric) -> str:
         """Return in words what one sample can change of a metric that is a mean over samples."""

@@ -35,8 +35,10 @@ def before(
     shallow : bool
         Whether there may be earlier ones that this clone does not hold.
     """
+    groups = f" in {holdout.ids:,} groups" if holdout.grouped else ""
     lines = [
-        f"Holdout: {counts_text(holdout.counts)}; {holdout.worth(metric)}. {seeds} seed(s).",
+        f"Holdout: {counts_text(holdout.counts)}{groups}; {holdout.worth(metric)}. {seeds} "
+        "seed(s).",
         resolution,
     ]
     if seeds < FEWEST:

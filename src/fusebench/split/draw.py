@@ -19,7 +19,7 @@ from fusebench.split.strata import Positions, Stratum, stratified_counts
 
 
 class _Groups(NamedTuple):
-    """What must stay together: the samples of one id, or a single sample.
+    """What must stay together: the samples of a group or an id, or a single sample.
 
     Attributes
     ----------
@@ -42,6 +42,9 @@ def draw(samples: pd.DataFrame, params: SplitParams, seeds: Sequence[int]) -> pd
     once, whose names no train or val choice enters. Each seed then draws its val and its train from
     the rest (`draws: fixed`: one draw for all seeds). Time grows as the number of samples, memory
     by a few numbers for each.
+
+    Where the data name groups, a part has its share of groups, to one per class at most. Which ones
+    is chance, so of samples, and of those of each class, it has its share on average only.
 
     Parameters
     ----------
@@ -80,22 +83,39 @@ def draw(samples: pd.DataFrame, params: SplitParams, seeds: Sequence[int]) -> pd
 
 
 def _grouped(samples: pd.DataFrame, group: str) -> _Groups:
-    keys = samples["id"] if group == "id" else samples["id"] + "/" + samples["class"]
+    """Return what stays together, and the stratum of each.
+
+    That is the classes of an id's samples, but of a named group the one class that fewest groups
+    hold: most groups of many samples are alone in how many they have of each class, or in which
+    classes they have. They would be drawn by their place among the strata, and not by chance.
+    """
+    keys = samples["group"] if group == "id" else samples["id"] + "/" + samples["class"]
     of_row, names = pd.factorize(keys, sort=True)
     labels = samples["label"].to_numpy()
     order = np.lexsort((labels, of_row))
-    lengths = np.bincount(of_row)
+    again = (np.diff(of_row[order]) == 0) & (np.diff(labels[order]) == 0)
+    order = order[np.append(True, ~again)]
+    labels, lengths = labels[order], np.bincount(of_row[order])
     starts = np.cumsum(lengths) - lengths
-    codes, number = _codes(np.unique(labels[order], return_inverse=True)[1], starts, lengths)
+    if _named(samples, group):
+        rarest = np.argsort(np.bincount(labels), kind="stable")
+        labels = rarest[np.minimum.reduceat(np.argsort(rarest)[labels], starts)]
+        starts, lengths = np.arange(len(names)), np.ones(len(names), np.int64)
+    codes, number = _codes(np.unique(labels, return_inverse=True)[1], starts, lengths)
     # A group of each stratum tells its labels.
     strata = [
-        tuple(labels[order[starts[g] : starts[g] + lengths[g]]].tolist())
+        tuple(labels[starts[g] : starts[g] + lengths[g]].tolist())
         for g in np.unique(codes, return_index=True)[1]
     ]
     in_order = sorted(range(number), key=strata.__getitem__)
     renumbered = np.empty(number, np.int64)
     renumbered[in_order] = np.arange(number)
     return _Groups(names, of_row, renumbered[codes], [strata[code] for code in in_order])
+
+
+def _named(samples: pd.DataFrame, group: str) -> bool:
+    """Tell whether the data name the groups; else a group is an id, or a sample."""
+    return group == "id" and not samples["group"].equals(samples["id"])
 
 
 def _codes(labels: Positions, starts: Positions, lengths: Positions) -> tuple[Positions, int]:
@@ -170,8 +190,12 @@ def _check_classes(manifest: pd.DataFrame, seeds: Sequence[int], params: SplitPa
         empty = row[row == 0]
         if part != UNUSED and getattr(params, part) and len(empty):
             name = empty.index[0]
+            of, more = f"{totals[name]} samples", "samples"
+            if _named(manifest, params.group):
+                groups = manifest.loc[manifest["class"] == name, "group"].nunique()
+                of, more = f"{of} in {groups} group{'s' * (groups > 1)}", "groups that have it"
             without = ", set split.holdout: 0 to hold none out" if part == HOLDOUT else ""
             raise SplitError(
-                f"params.yaml: split.{part} leaves class '{name}' ({totals[name]} samples) without "
-                f"a sample in {part} of seed {seed}; raise split.{part}{without} or add samples"
+                f"params.yaml: split.{part} leaves class '{name}' ({of}) without a sample in "
+                f"{part} of seed {seed}; raise split.{part}{without} or add {more}"
             )

@@ -12,7 +12,14 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class SplitParams(Section):
-    """Section `split`; a holdout of 0 is none."""
+    """Section `split`; a holdout of 0 is none.
+
+    Attributes
+    ----------
+    group : {"id", "none"}
+        What stays in one part: the samples of a group, which is an id where the data name no
+        groups; or each sample by itself.
+    """
 
     train: Share
     val: Share

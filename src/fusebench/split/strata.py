@@ -11,7 +11,7 @@ import numpy.typing as npt
 from fusebench.split.params import exact
 
 Stratum = tuple[int, ...]
-"""The labels that a group brings, sorted: which classes an id has samples of."""
+"""The labels that a group is drawn by, sorted: those of its samples, or of named groups one."""
 Positions = npt.NDArray[np.int64]
 
 
@@ -21,10 +21,10 @@ def stratified_counts(
     """Return how many groups of each stratum a stratified draw takes.
 
     They are placed one after another, so that each beginning is stratified and smaller shares are
-    nested in larger ones: class k is due for its m-th sample when the share reaches (m − ½)/N_k,
-    and at that moment one group that holds the class is placed. Without groups of several classes
-    each class gets its share to the nearest number; with groups of two classes it is within one, as
-    long as there is something left to choose from.
+    nested in larger ones: class k is due for its m-th group when the share reaches (m − ½)/N_k of
+    the N_k groups that hold it, and at that moment one of them is placed. Without groups of several
+    classes each class gets its share to the nearest number; with groups of two classes it is within
+    one, as long as there is something left to choose from. Groups are counted, whatever their size.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def stratified_counts(
     while queue and queue[0][0] <= limit:
         due, label = heapq.heappop(queue)
         if due != pace.due[label] or not waiting[label]:
-            # It got a sample since, or there is none left.
+            # It got a group since, or there is none left.
             continue
         chosen = pace.choose(waiting[label], label)
         pace.place(chosen)
@@ -67,7 +67,7 @@ class _Pace:
     unit : int
         All shares are whole numbers of 1/unit, so that they are compared exactly.
     due : dict of int to int
-        The share at which a class is due for its next sample.
+        The share at which a class is due for its next group.
     """
 
     def __init__(self, strata: Sequence[Stratum], sizes: Sequence[int]) -> None:
@@ -84,7 +84,7 @@ class _Pace:
     def choose(self, strata: Sequence[int], label: int) -> int:
         """Return which stratum to place, of some that hold the class `label`, which is due.
 
-        Best is one that puts no class a sample ahead; then one whose own turn comes before the
+        Best is one that puts no class a group ahead; then one whose own turn comes before the
         class is due again; of those the one that binds most classes, since the strata with fewer
         can still even out what it leaves.
         """

@@ -139,7 +139,7 @@ def _seeds(paired: Paired) -> Component:
 
 def _ids(paired: Paired) -> Component:
     """Return the variance of a sum over ids drawn anew within their strata."""
-    means = paired.contributions.mean(axis=0)
+    means = paired.varying.mean(axis=0)
     strata = np.unique(paired.strata)
     return _sum([_of_sum(means[paired.strata == stratum]) for stratum in strata])
 
@@ -162,8 +162,9 @@ def _of_sum(values: Floats) -> Component:
 def _interaction(paired: Paired) -> Component:
     """Return the share of seed × id in the variance of the mean over seeds."""
     terms = []
+    varying = paired.varying
     for stratum in np.unique(paired.strata):
-        table = paired.contributions[:, paired.strata == stratum]
+        table = varying[:, paired.strata == stratum]
         seeds, ids = table.shape
         residuals = table - table.mean(0) - table.mean(1, keepdims=True) + table.mean()
         df = (seeds - 1) * (ids - 1)
@@ -173,7 +174,7 @@ def _interaction(paired: Paired) -> Component:
 
 
 def _unseen(paired: Paired) -> Component:
-    """Return the variance of two samples per class, one right for each fusion alone.
+    """Return the variance of two ids per class, one right for each fusion alone.
 
     Where hardly any id is discordant, the ids' variance is estimated as nearly 0 though it is not;
     pseudo-observations mend intervals for paired proportions (Agresti & Min, Statistics in Medicine

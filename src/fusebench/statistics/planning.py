@@ -38,7 +38,7 @@ class Pilot:
     seed, id, seed_id, pseudo : float
         As `estimates.deviations` gives them.
     step : float
-        What one sample can add to the difference, at most.
+        What one id can add to the difference, at most.
     """
 
     difference: float

@@ -55,7 +55,7 @@ class Resamples:
 
 def of_means(paired: Paired, resamples: Resamples) -> Floats:
     """Return the difference in each resample, shape (r,), for a metric that is a mean."""
-    by_id = resamples.seeds @ paired.contributions / paired.seeds
+    by_id = resamples.seeds @ paired.varying / paired.seeds
     differences: Floats = (by_id * resamples.ids).sum(axis=1)
     return differences
 

@@ -17,7 +17,7 @@ from scipy.stats import norm
 
 from fusebench.statistics.decomposition import Programme, joint_table, mutual_information
 from fusebench.statistics.estimates import LEVEL
-from fusebench.statistics.paired import Floats, Ints, strata
+from fusebench.statistics.paired import Floats, Ints, by_class, strata
 from fusebench.statistics.resampling import Resamples
 
 RESAMPLES = 200
@@ -46,8 +46,8 @@ def estimate_shares(
     introduction to the bootstrap", 1993, chapter 10): unlike a formula it is at hand for the
     programme's minimum, too, and it keeps redundant + unique = I(Y; answer). The interval is
     normal, with the variance over resampled ids. Where hardly any answer is wrong that is nearly 0
-    though it is not: the effect of one more sample of each class, answered as those of the other
-    classes are by one model, is added to it, for each of the three.
+    though it is not: the effect of one more id with samples of each class, answered as those of the
+    other classes are by one model, is added to it, for each of the three.
 
     Parameters
     ----------
@@ -80,7 +80,8 @@ def estimate_shares(
     times = Resamples.make(1, strata(ids, labels), RESAMPLES).ids
     drawn = [found for row in times if _whole(found := tables(row[ids]))]
     resampled = np.array([measure(found) for found in drawn])
-    effects = [measure(other) - plain for other in _with_one_more(tables(), labels)]
+    samples = by_class(ids, labels)[1]
+    effects = [measure(other) - plain for other in _with_one_more(tables(), labels, samples)]
     variance = resampled.var(axis=0, ddof=1) + np.square(effects).sum(axis=0)
     values = plain - (resampled.mean(axis=0) - plain)
     half = float(norm.ppf((1 + LEVEL) / 2)) * np.sqrt(variance)
@@ -108,14 +109,20 @@ def _whole(tables: Sequence[Floats]) -> bool:
     return not np.isnan(tables[0]).any()
 
 
-def _with_one_more(tables: Sequence[Floats], labels: Ints) -> list[list[Floats]]:
-    """Return the tables with one sample more of each class, which one model answers wrong."""
-    sizes = np.bincount(labels)[:, None]
+def _with_one_more(tables: Sequence[Floats], labels: Ints, samples: Floats) -> list[list[Floats]]:
+    """Return the tables with one id more of each class, which one model answers wrong.
+
+    Parameters
+    ----------
+    samples : array, shape (k,)
+        How many samples of a class an id has.
+    """
+    sizes, added = np.bincount(labels)[:, None], samples[:, None]
     changed = []
     for place, table in enumerate(tables):
         classes = len(table)
         others = (table.sum(axis=0) - table) / (classes - 1)
         more = list(tables)
-        more[place] = (table * sizes + others) / (sizes + 1)
+        more[place] = (table * sizes + added * others) / (sizes + added)
         changed.append(more)
     return changed
