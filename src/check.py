@@ -20,10 +20,10 @@ def main() -> None:
 
     from fusebench.aside import replace_folder
     from fusebench.config import PARAMS_FILE, load
-    from fusebench.data.sensors import Sensors
     from fusebench.files import write_json
-    from fusebench.models import registry
+    from fusebench.models.registry import FUSIONS
     from fusebench.params import Params
+    from fusebench.samples.sensors import Sensors
 
     params = load(PARAMS_FILE, Params)
     sensors = load(Path(params.data.sensors), Sensors)
@@ -34,7 +34,7 @@ def main() -> None:
         from fusebench.models.encoders import check_weights
 
         check_weights(params.model.with_digest())
-    for name in params.without_override(registry.names()):
+    for name in params.without_override(FUSIONS.names()):
         print(
             f"note: params.yaml: override has no '{name}'; add '{name}:' with an empty 'lr:', so "
             f"that -S override.{name}.lr=… works"

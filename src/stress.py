@@ -17,10 +17,10 @@ def main() -> None:
 
     from fusebench.config import PARAMS_FILE, load_section
     from fusebench.device import RuntimeParams, prepare
-    from fusebench.models import registry
+    from fusebench.models.registry import FUSIONS
     from fusebench.stress.settings import StressParams
 
-    registry.check_name(fusion)
+    FUSIONS.check(fusion)
     runtime = load_section(PARAMS_FILE, "runtime", RuntimeParams)
     runtime.before_torch()
     names = load_section(PARAMS_FILE, "stress", StressParams).corruptions

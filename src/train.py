@@ -24,9 +24,9 @@ def main() -> None:
 
     from fusebench.config import PARAMS_FILE, load_section
     from fusebench.device import RuntimeParams
-    from fusebench.models import registry
+    from fusebench.models.registry import FUSIONS
 
-    registry.check_name(fusion)
+    FUSIONS.check(fusion)
     # Before what imports numpy, which reads the environment then.
     runtime = load_section(PARAMS_FILE, "runtime", RuntimeParams)
     runtime.before_torch()

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fusebench.errors import ArtifactError
-from fusebench.inputs.lidar import Align, LidarGeometry, camera_cells, grid_cells
+from fusebench.inputs.lidar import Align, LidarGeometry, aligned_cells
 from fusebench.samples.samples import Samples
 
 LEAST_KEPT = 25.0
@@ -23,16 +23,9 @@ MOST_EMPTY = 10.0
 
 def views_per_cell(geometry: LidarGeometry, align: Align) -> npt.NDArray[np.intp]:
     """Return how many image pixels look at each cell of a LiDAR map, shape (h · w,)."""
-    height, width = len(geometry.azimuth), len(geometry.zenith)
-    cells = np.arange(height * width).reshape(height, width)
-    if align == "camera":
-        seen, inside = camera_cells(geometry)
-        seen = seen[inside]
-    else:
-        if align == "rotate":
-            cells = np.rot90(cells, -geometry.quarter_turns)
-        seen = cells.reshape(-1)[grid_cells(geometry, (cells.shape[0], cells.shape[1]))]
-    return np.bincount(seen.reshape(-1), minlength=height * width)
+    cells, inside = aligned_cells(geometry, align)
+    seen = cells.reshape(-1) if inside is None else cells[inside]
+    return np.bincount(seen, minlength=len(geometry.azimuth) * len(geometry.zenith))
 
 
 def lidar_survival(samples: Samples, align: Align) -> dict[str, Any]:
@@ -119,8 +112,7 @@ def refuse_empty(lidar: Mapping[str, Any], rgb: Mapping[str, Any]) -> None:
 def shares_line(samples: Samples) -> str:
     """Return one line for the gallery: the returns that each alignment keeps."""
     shares = []
-    aligns: tuple[Align, ...] = ("none", "rotate", "camera")
-    for align in aligns:
+    for align in LidarGeometry.of(samples).aligns:
         lidar = lidar_survival(samples, align)
         warning = " (WARNING: little)" if is_low(lidar) else ""
         shares.append(f"{align} {lidar['returns_kept']:.0f} %{warning}")

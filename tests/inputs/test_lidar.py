@@ -3,10 +3,10 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from numpy.typing import NDArray
+from tests.datasets import dataset_of, table_of
 from tests.synthetic.silhouettes import silhouettes
 
 from fusebench.errors import ParamsError
@@ -20,7 +20,7 @@ from fusebench.inputs.lidar import (
     lidar_maps,
     notebook_directions,
 )
-from fusebench.samples.samples import Dataset, Samples
+from fusebench.samples.samples import Samples
 from fusebench.synthetic.render import (
     FOCAL_LENGTH,
     MAX_RANGE,
@@ -315,6 +315,20 @@ def test_every_pixel_in_view_gets_the_nearest_ray(
     assert inside.any()
 
 
+@pytest.mark.parametrize("flipped", [1, -1])
+def test_azimuths_may_be_of_any_turn(flipped: int) -> None:
+    """As of a sensor that counts from 0° to 360°: left of ahead is 5°, right of it 355°."""
+    sensors = geometry((40, 24), (64, 64))
+    sensors = replace(sensors, azimuth=sensors.azimuth[::flipped])
+    cells, inside = camera_cells(sensors)
+    turned = np.where(sensors.azimuth < 0, sensors.azimuth + 2 * np.pi, sensors.azimuth)
+    assert np.ptp(turned) > 6
+    for azimuth in (turned, turned - 2 * np.pi):
+        other = camera_cells(replace(sensors, azimuth=azimuth.astype(np.float32)))
+        np.testing.assert_array_equal(other[0][inside], cells[inside])
+        np.testing.assert_array_equal(other[1], inside)
+
+
 def test_past_the_lidars_view_nothing_is_known() -> None:
     ranges = np.full((1, 64, 64), 20, np.float32)
     maps = maps_of(ranges, params("camera", normalize=True))[0]
@@ -372,16 +386,15 @@ def test_grid_cells_are_those_at_the_same_relative_place(count: int) -> None:
 
 
 def samples_with(ids: list[str]) -> Samples:
-    table = pd.DataFrame(
-        {"row": range(len(ids)), "id": ids, "class": "cubes", "label": 0, "digest": "digest"}
-    )
     return Samples(
         rgb=np.zeros((len(ids), 64, 64, 3), np.uint8),
         lidar=random_ranges(len(ids)),
         azimuth=ANGLES,
         zenith=ANGLES,
-        table=table,
-        dataset=Dataset(("cubes", "spheres"), "spheres", MAX_RANGE, FOCAL_LENGTH, 1, False),
+        table=table_of(ids, [0] * len(ids)),
+        dataset=dataset_of(
+            synthetic=False, max_range=MAX_RANGE, focal_length=FOCAL_LENGTH, quarter_turns=1
+        ),
     )
 
 

@@ -11,8 +11,8 @@ from tests.project import ROOT
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from fusebench.models import registry
 from fusebench.models.base import ModelSpec, build, build_stem
+from fusebench.models.registry import FUSIONS
 from fusebench.models.settings import STEMS, StemName
 
 PAGE = ROOT / "docs/encoders.md"
@@ -55,7 +55,7 @@ def fusions() -> Iterable[str]:
     yield "| fusion | " + " | ".join(f"`{name}` | MFLOPs" for name in STEMS) + " |"
     yield "|---|" + "--:|--:|" * len(STEMS)
     inputs = {name: torch.rand(1, 4, SIZE, SIZE) for name in ("rgb", "lidar")}
-    for fusion in registry.names():
+    for fusion in FUSIONS.names():
         cells = [costs(build(spec(name, fusion)), inputs) for name in STEMS]
         figures = [f"{parameters:,} | {operations:.1f}" for parameters, operations in cells]
         yield f"| `{fusion}` | {' | '.join(figures)} |"

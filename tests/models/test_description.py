@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.datasets import dataset_of
 from tests.sealing import rewrite
 
 from fusebench.errors import ArtifactError
 from fusebench.models.base import build
 from fusebench.models.description import Description, load_seed
 from fusebench.models.settings import STEMS
+from fusebench.samples.samples import StoredDataset
+
+DATASET = StoredDataset.of(dataset_of()).model_dump(mode="json")
 
 
 @pytest.fixture
@@ -95,8 +99,11 @@ def test_a_seed_taken_out_by_hand_is_noticed(folder: Path) -> None:
         ({"seeds": {}}, "seeds = {}"),
         ({"seeds": {"one": {}}}, "seeds"),
         ({"seeds": {"0": {"best_epoch": 0, "train_counts": {}, "weights": ""}}}, "best_epoch = 0"),
-        ({"classes": ["cubes"]}, "spec.classes = 2: there are 1 classes"),
-        ({"classes": "cubes"}, "classes = 'cubes': must be"),
+        ({"dataset": DATASET | {"classes": ["a", "b", "c"]}}, "spec.classes = 2: there are 3 c"),
+        ({"dataset": DATASET | {"classes": "cubes"}}, "dataset.classes = 'cubes': must be"),
+        ({"dataset": DATASET | {"sensors": {}}}, "key 'dataset.sensors.camera' is missing"),
+        ({"azimuth": 3}, "azimuth = 3: must be"),
+        ({"zenith": ["up"]}, "zenith"),
         ({"settings": []}, "settings = []: must be"),
     ],
 )

@@ -19,9 +19,10 @@ from torch import Tensor, nn
 from torchvision import models
 
 from fusebench.errors import ArtifactError
-from fusebench.models import encoders, registry, weights
+from fusebench.models import encoders, weights
 from fusebench.models.base import Fusion, ModelSpec, build, fusion_class
 from fusebench.models.encoders import DEVIATION, MEAN, check_weights, encoder, load_weights
+from fusebench.models.registry import FUSIONS
 from fusebench.models.settings import STEMS, ModelParams, ModelSettings, StemName
 
 ENCODERS: list[StemName] = ["resnet18", "mobilenet_v3_small"]
@@ -180,7 +181,7 @@ print("torchvision" in sys.modules)
 
 
 @each_encoder
-@pytest.mark.parametrize("fusion", registry.names())
+@pytest.mark.parametrize("fusion", FUSIONS.names())
 def test_the_stem_that_reads_the_image_starts_from_the_file_and_nothing_else(
     fusion: str, name: StemName, store: Store
 ) -> None:
@@ -350,7 +351,7 @@ def test_weights_converted_as_the_page_says_are_taken(
 
 
 @pytest.mark.parametrize("stem", STEMS)
-@pytest.mark.parametrize("fusion", registry.names())
+@pytest.mark.parametrize("fusion", FUSIONS.names())
 def test_the_smallest_inputs_have_logits(fusion: str, stem: StemName) -> None:
     least = STEMS[stem].smallest
     inputs = {name: torch.rand(2, 4, least, least) for name in ("rgb", "lidar")}

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from fusebench.models import registry, weights
+from fusebench.models import weights
 from fusebench.models.base import (
     ConvBlock,
     Fusion,
@@ -24,9 +24,10 @@ from fusebench.models.base import (
     flatten,
     fusion_class,
 )
+from fusebench.models.registry import FUSIONS
 from fusebench.models.settings import STEMS, StemName
 
-NAMES = registry.names()
+NAMES = FUSIONS.names()
 UNIMODAL = [name for name in NAMES if len(fusion_class(name).inputs) == 1]
 KNOWN_INPUTS = ("rgb", "lidar")
 PARAMETERS = {

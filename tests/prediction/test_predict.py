@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.datasets import dataset_of
 from tests.sealing import rewrite
 
-import predict as stage
+import predict_parts as stage
 from fusebench.device import Device, Precision
 from fusebench.errors import ArtifactError
 from fusebench.files import write_json
@@ -29,6 +30,8 @@ from fusebench.samples.samples import Samples
 SEEDS = (0, 1)
 LIDAR = LidarParams(projection="spherical", align="none", normalize=True)
 CLASSES = ("cubes", "spheres")
+# Of the 64 rows and columns of its maps.
+ANGLES = tuple(np.linspace(-0.3, 0.3, 64).tolist())
 
 
 def read(path: Path) -> Any:
@@ -45,7 +48,7 @@ def predicted(trained: Path, cpu: Device, tmp_path_factory: pytest.TempPathFacto
     write_json(root / "params.yaml", {"runtime": runtime})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
-        patch.setattr(sys, "argv", ["predict.py", "add"])
+        patch.setattr(sys, "argv", ["predict_parts.py", "add"])
         stage.main()
     return root
 
@@ -146,7 +149,8 @@ def store_model(
     weights.initialize(model, seed)
     weights.save(folder / f"seed_{seed}.safetensors", model.state_dict())
     seeds = {seed: SeedDescription(1, dict.fromkeys(classes, 3))}
-    Description(spec, LIDAR, classes, seeds, {"lr": 1e-3}).write(folder)
+    dataset = dataset_of(classes)
+    Description(spec, LIDAR, dataset, ANGLES, ANGLES, seeds, {"lr": 1e-3}).write(folder)
     return folder
 
 
@@ -245,7 +249,7 @@ def test_missing_or_broken_model_file_is_named(
     ("spoil", "reason"),
     [
         *((lambda content, key=key: content.pop(key), f"'{key}'")
-          for key in ("spec", "lidar", "classes", "seeds", "settings")),
+          for key in ("spec", "lidar", "dataset", "azimuth", "zenith", "seeds", "settings")),
         (lambda content: content.pop("schema"), "of another version of fusebench"),
         (lambda content: content.update(schema=1), "of another version of fusebench"),
         (lambda content: content["spec"].pop("pooling"), "'spec.pooling' is missing"),

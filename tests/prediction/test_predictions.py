@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
+from tests.datasets import table_of
 from tests.sealing import reseal, rewrite
 
 from fusebench.errors import ArtifactError
@@ -29,13 +29,9 @@ INFO: dict[str, Any] = {
 }  # fmt: skip
 
 
-def part_of(ids: list[str]) -> PartPredictions:
-    numbers = np.arange(len(ids))
-    rows = pd.DataFrame(
-        {"id": ids, "class": [CLASSES[n % 3] for n in numbers], "label": numbers % 3,
-         "digest": [f"{n:032x}" for n in numbers]},
-        index=numbers + 40,
-    )  # fmt: skip
+def part_of(ids: list[str], groups: list[str] | None = None) -> PartPredictions:
+    rows = table_of(ids, [row % 3 for row in range(len(ids))], CLASSES, groups=groups)
+    rows.index += 40
     logits = np.random.default_rng(len(ids)).standard_normal((len(ids), 3)).astype(np.float32)
     return PartPredictions.of(rows, logits)
 
@@ -82,6 +78,29 @@ def test_what_was_written_is_read(folder: Path) -> None:
         for name in FIELDS:
             stored = getattr(predictions.seeds[12][part], name)
             assert np.array_equal(stored, getattr(written, name)), name
+
+
+GROUPED = part_of(["0", "1", "2"], ["frame 1", "frame 1", "frame 2"])
+
+
+def test_groups_are_kept_where_ids_are_none(folder: Path) -> None:
+    assert "group" not in arrays_of(folder)
+    write_seed(folder, 12, {"val": PARTS["val"], "test": GROUPED})
+    write_info(folder, INFO)
+    read = read_predictions(folder).seeds
+    assert read[12]["test"].groups.tolist() == ["frame 1", "frame 1", "frame 2"]
+    assert read[12]["test"].take([2, 0]).groups.tolist() == ["frame 2", "frame 1"]
+    for part in (read[12]["val"], read[0]["test"]):
+        assert part.groups.tolist() == part.ids.tolist()
+
+
+@pytest.mark.parametrize("groups", [np.arange(7), np.array(["frame 1"])])
+def test_groups_that_do_not_fit_are_refused(folder: Path, groups: Any) -> None:
+    write_seed(folder, 12, {"val": PARTS["val"], "test": GROUPED})
+    write_info(folder, INFO)
+    np.savez(folder / "seed_12.npz", allow_pickle=False, **arrays_of(folder) | {"group": groups})
+    reseal(folder)
+    assert "groups are not as documented" in refusal(folder, "seed_12.npz")
 
 
 def test_taken_samples_keep_what_belongs_to_them() -> None:

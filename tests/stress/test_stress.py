@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.sealing import reseal
 
 from fusebench.device import Device
 from fusebench.errors import ArtifactError
@@ -24,7 +25,7 @@ from fusebench.samples.manifest import Manifest
 from fusebench.samples.samples import Samples
 from fusebench.stress import stress as stage
 from fusebench.stress.selection import CLEAN, conditions, selected
-from fusebench.stress.stored import StressPredictions, read_stress
+from fusebench.stress.stored import StressPredictions, read_stress, write_stress
 from fusebench.stress.stress import stress_fusion
 
 NAMES = ("range_noise", "rgb_off")
@@ -191,7 +192,41 @@ def test_without_memory_samples_are_made_batch_by_batch_to_the_same_bits(
             assert np.array_equal(one.logits, other.logits)
 
 
+def _grouped(stressed: Path, folder: Path) -> StressPredictions:
+    """Keep the answers as those of samples that belong together in pairs."""
+    known = read_stress(stressed / "stress/add")
+    groups = np.array([f"pair {row // 2}" for row in range(len(known.clean[0].ids))])
+    seeds = {
+        seed: [replace(part, grouped=groups) for part in parts]
+        for seed, parts in known.seeds.items()
+    }
+    folder.mkdir()
+    info = {key: value for key, value in known.info.items() if key != "digest"}
+    write_stress(folder, replace(known, info=info, seeds=seeds))
+    return known
+
+
+def test_groups_are_kept_where_ids_are_none(stressed: Path, tmp_path: Path) -> None:
+    known, grouped = _grouped(stressed, tmp_path / "add"), read_stress(tmp_path / "add")
+    for seed, parts in grouped.seeds.items():
+        for part, before in zip(parts, known.seeds[seed], strict=True):
+            assert part.groups[:3].tolist() == ["pair 0", "pair 0", "pair 1"]
+            assert before.groups.tolist() == before.ids.tolist() == part.ids.tolist()
+            assert np.array_equal(part.logits, before.logits)
+
+
 # --- What is broken ---
+
+
+def test_groups_of_other_samples_are_refused(stressed: Path, tmp_path: Path) -> None:
+    _grouped(stressed, tmp_path / "add")
+    path = tmp_path / "add/seed_1.npz"
+    with np.load(path) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    np.savez(path, allow_pickle=False, **arrays | {"group": arrays["group"][:-1]})
+    reseal(tmp_path / "add")
+    with pytest.raises(ArtifactError, match=r"seed_1.npz: shapes of arrays are not as documented"):
+        read_stress(tmp_path / "add")
 
 
 def _cut(folder: Path) -> None:

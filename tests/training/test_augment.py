@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from tests.library import elsewhere
 from tests.project import ROOT
 from tests.training.test_kept import SETTINGS, Killed, kill_after, train
 
 from fusebench.config import load
 from fusebench.device import Device
-from fusebench.inputs import corruption as contract
-from fusebench.inputs.corruption import code_of, names
+from fusebench.inputs.corruption import CORRUPTIONS, code_of
 from fusebench.inputs.lidar import LidarParams
 from fusebench.params import Params
 from fusebench.samples.manifest import Manifest
@@ -94,9 +94,10 @@ def test_seeds_are_not_trained_in_one_pass(make: Make) -> None:
 
 def _with_copied_corruptions(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
     """Read the code of corruptions from a copy."""
-    copy = folder / "corruptions"
-    shutil.copytree(contract._FOLDER, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(contract, "_FOLDER", copy)
+    source = CORRUPTIONS.path("rgb_off").parent
+    copy = elsewhere(CORRUPTIONS, folder / "library", monkeypatch)
+    for path in source.glob("*.py"):
+        shutil.copy(path, copy)
     return copy
 
 
@@ -188,4 +189,4 @@ def _refused(
 def test_all_stands_for_every_corruption(params_text: str, tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(params_text, "utf-8")
-    assert list(load(path, Params).stress.corruptions) == names()
+    assert list(load(path, Params).stress.corruptions) == CORRUPTIONS.names()

@@ -10,13 +10,13 @@ import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 from torch import Tensor
 
 from fusebench.inputs.inputs import Inputs, PartInputs
-from fusebench.models import registry
 from fusebench.models.base import ConvBlock, Fusion, build
+from fusebench.models.registry import FUSIONS
 from fusebench.models.weights import initialize
 from fusebench.training.loop import Task, TrainingState, epoch_order, start, train_epoch
 
 MakeTask = Callable[..., Task]
-every_fusion = pytest.mark.parametrize("fusion", registry.names())
+every_fusion = pytest.mark.parametrize("fusion", FUSIONS.names())
 
 
 def plain_block(self: ConvBlock, maps_bchw: Tensor) -> Tensor:

@@ -18,11 +18,12 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.datasets import sensors_of
 from tests.project import ROOT
 
 from fusebench.device import Device
 from fusebench.inputs.lidar import LidarParams
-from fusebench.models import registry
+from fusebench.models.registry import FUSIONS
 from fusebench.models.settings import NOTEBOOK, ModelParams, ModelSettings
 from fusebench.progress import Progress
 from fusebench.samples.manifest import Manifest
@@ -123,7 +124,7 @@ def kill_after(steps: int, name: str) -> Callable[[], None]:
 # --- Exact ---
 
 
-@pytest.mark.parametrize("fusion", registry.names())
+@pytest.mark.parametrize("fusion", FUSIONS.names())
 def test_a_training_ended_after_each_epoch_goes_on_to_the_same_bits(
     fusion: str,
     make: Make,
@@ -476,7 +477,10 @@ def with_changes(training: Training, name: str) -> tuple[Training, int]:
         "code": lambda: replace(training, code="other"),
         "threads": lambda: replace(training, device=replace(training.device, threads=7)),
         "max_range": lambda: replace(
-            training, samples=replace(training.samples, dataset=replace(dataset, max_range=60.0))
+            training,
+            samples=replace(
+                training.samples, dataset=replace(dataset, sensors=sensors_of(max_range=60.0))
+            ),
         ),
         "angles": lambda: replace(
             training, samples=replace(training.samples, azimuth=training.samples.azimuth * 2)
@@ -671,6 +675,27 @@ def test_while_another_process_keeps_states_removing_troubles_nobody(kept: KeptS
         stop.set()
     for worker in running:
         worker.result()
+
+
+def test_a_folder_that_is_removed_while_it_is_made_is_made_again(
+    kept: KeptSeeds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Path.mkdir fails where a folder was there, and is gone when it looks what that is."""
+    mkdir, refused = Path.mkdir, list[Path]()
+
+    def removed_at_once(path: Path, *args: Any, **options: Any) -> None:
+        if path.parent == kept.root and not refused:
+            mkdir(path, *args, **options)
+            path.rmdir()
+            refused.append(path)
+            raise FileExistsError(path)
+        mkdir(path, *args, **options)
+
+    monkeypatch.setattr(Path, "mkdir", removed_at_once)
+    with kept.hold({"name": "a"}, "a") as of_seed:
+        assert of_seed.finished() is None
+    (folder,) = refused
+    assert folder.is_dir()
 
 
 def test_nothing_is_kept_where_there_is_no_folder(

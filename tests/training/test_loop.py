@@ -15,8 +15,8 @@ from torch import Tensor
 from fusebench.errors import TrainingError
 from fusebench.evaluation.metrics import METRICS
 from fusebench.inputs.inputs import Inputs
-from fusebench.models import registry
 from fusebench.models.base import predict
+from fusebench.models.registry import FUSIONS
 from fusebench.models.settings import STEMS, StemName
 from fusebench.prediction.predictions import PartPredictions
 from fusebench.training.loop import (
@@ -67,7 +67,7 @@ def registry_rates(labels: Tensor, predicted: Tensor, classes: int, positive: in
 # --- Repeating and resuming ---
 
 
-@pytest.mark.parametrize("fusion", registry.names())
+@pytest.mark.parametrize("fusion", FUSIONS.names())
 def test_training_repeats_to_the_bit(fusion: str, tiny_task: MakeTask) -> None:
     states = []
     for unrelated in (1, 2):

@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from fusebench.inputs.inputs import Inputs
-from fusebench.models import registry
+from fusebench.models.registry import FUSIONS
 from fusebench.models.settings import STEMS, StemName
 from fusebench.training import loop, stacked
 from fusebench.training.loop import Task
@@ -26,7 +26,7 @@ READS = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
 
 every_model = pytest.mark.parametrize(
     ("fusion", "pooling"),
-    [(fusion, pooling) for fusion in registry.names() for pooling in ("max", "strided")],
+    [(fusion, pooling) for fusion in FUSIONS.names() for pooling in ("max", "strided")],
 )
 
 

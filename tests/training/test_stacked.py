@@ -15,7 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from fusebench.errors import TrainingError
 from fusebench.inputs.inputs import Inputs
-from fusebench.models import registry
+from fusebench.models.registry import FUSIONS
 from fusebench.models.settings import STEMS, StemName
 from fusebench.training import loop, stacked
 from fusebench.training.loop import Task, TrainingState, epoch_order
@@ -24,7 +24,7 @@ from fusebench.training.stacked import StackedState, reason_against
 MakeTask = Callable[..., Task]
 MakeInputs = Callable[..., Inputs]
 MakeTasks = Callable[..., list[Task]]
-every_fusion = pytest.mark.parametrize("fusion", registry.names())
+every_fusion = pytest.mark.parametrize("fusion", FUSIONS.names())
 # By seed: samples of its train and val part. Last batches of 5, 8 and 3 of 8; one or two of val.
 COUNTS = {0: (21, 5), 4: (24, 9), 2: (19, 16)}
 

@@ -5,9 +5,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
+from tests.project import SENSORS
 
 import train as stage
 from fusebench.device import Device
@@ -98,10 +101,17 @@ def test_models_can_be_rebuilt_and_are_those_of_the_lowest_val_loss(
     assert described["seeds"][str(seed)]["best_epoch"] == best["epoch"]
 
 
-def test_description_tells_model_data_and_settings(trained: Path, manifest: Manifest) -> None:
+def test_description_tells_model_data_and_settings(
+    trained: Path, manifest: Manifest, samples: Samples
+) -> None:
     described = read(trained / "models/add/model.json")
-    assert described["schema"] == 3
-    assert described["classes"] == ["cubes", "spheres"]
+    assert described["schema"] == 4
+    assert described["dataset"] == {
+        "classes": ["cubes", "spheres"], "positive": "spheres", "synthetic": True, "task": "shape",
+        "layout": "class_folders", "sensors": yaml.safe_load(SENSORS),
+    }  # fmt: skip
+    for name in ("azimuth", "zenith"):
+        assert np.array_equal(np.float32(described[name]), getattr(samples, name))
     assert described["spec"] == {
         "fusion": "add", "classes": 2, "image_size": [64, 64], "pooling": "max",
         "precision": "fp32",

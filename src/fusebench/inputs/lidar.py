@@ -16,7 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fusebench.config import Off, Section
+from fusebench.errors import ParamsError
+from fusebench.samples.geometry import nearest_angles, nearest_azimuths
 from fusebench.samples.samples import Samples
+from fusebench.samples.sensors import Sensors
 
 Floats = npt.NDArray[np.float32]
 Align = Literal["none", "rotate", "camera"]
@@ -40,8 +43,8 @@ class LidarGeometry:
     zenith : array of float32, shape (w,), radians, one per column
     max_range : float
         Range without return, in metres.
-    focal_length : float
-        Of the camera, in pixels of the images.
+    focal_length : float or None
+        Of the camera, in pixels of the images; None: it is not one.
     image_size : (int, int)
         Height and width of the images, in pixels.
     quarter_turns : int
@@ -51,18 +54,30 @@ class LidarGeometry:
     azimuth: Floats
     zenith: Floats
     max_range: float
-    focal_length: float
+    focal_length: float | None
     image_size: tuple[int, int]
     quarter_turns: int
 
     @classmethod
     def of(cls, samples: Samples) -> "LidarGeometry":
         """Return the geometry that the samples were recorded with."""
-        dataset, (height, width) = samples.dataset, samples.rgb.shape[1:3]
+        height, width = samples.rgb.shape[1:3]
+        return cls.at(samples.azimuth, samples.zenith, samples.dataset.sensors, (height, width))
+
+    @classmethod
+    def at(
+        cls, azimuth: Floats, zenith: Floats, sensors: Sensors, image_size: tuple[int, int]
+    ) -> "LidarGeometry":
+        """Return the geometry of sensors, of which files of samples may have the angles."""
         return cls(
-            samples.azimuth, samples.zenith, dataset.max_range, dataset.focal_length,
-            (height, width), dataset.quarter_turns,
+            azimuth, zenith, sensors.lidar.max_range, sensors.camera.focal_length, image_size,
+            sensors.lidar.turns,
         )  # fmt: skip
+
+    @property
+    def aligns(self) -> tuple[Align, ...]:
+        """What `lidar.align` may be: without a focal length, not the camera's frame."""
+        return ("none", "rotate") if self.focal_length is None else ("none", "rotate", "camera")
 
 
 def directions(azimuth: Floats, zenith: Floats) -> tuple[Floats, Floats, Floats]:
@@ -113,7 +128,17 @@ def camera_angles(geometry: LidarGeometry) -> tuple[Floats, Floats]:
     """Return azimuth and zenith, in radians, each (H, W), of the ray through each pixel's centre.
 
     The camera is a pinhole at the sensor, looking forward, its principal point the image's centre.
+
+    Raises
+    ------
+    ParamsError
+        There is no focal length.
     """
+    if geometry.focal_length is None:
+        raise ParamsError(
+            "params.yaml: lidar.align = 'camera' needs camera.focal_length, which the file that "
+            "data.sensors names leaves empty"
+        )
     height, width = geometry.image_size
     right = (np.arange(width) + 0.5 - width / 2)[None, :] / geometry.focal_length
     up = (height / 2 - np.arange(height) - 0.5)[:, None] / geometry.focal_length
@@ -134,22 +159,9 @@ def camera_cells(geometry: LidarGeometry) -> tuple[npt.NDArray[np.intp], npt.NDA
         False where the pixel looks past the LiDAR's field of view.
     """
     azimuth, zenith = camera_angles(geometry)
-    row, row_inside = nearest_angles(geometry.azimuth, azimuth)
+    row, row_inside = nearest_azimuths(geometry.azimuth, azimuth)
     column, column_inside = nearest_angles(geometry.zenith, zenith)
     return row * len(geometry.zenith) + column, row_inside & column_inside
-
-
-def nearest_angles(
-    angles: Floats, wanted: npt.NDArray[np.floating]
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
-    """Return the index of the nearest angle, and whether one is within half a step."""
-    order = np.argsort(angles)
-    ascending = angles[order].astype(np.float64)
-    between = (ascending[1:] + ascending[:-1]) / 2
-    index = np.searchsorted(between, wanted)
-    half_step = np.diff(ascending).max() / 2 if len(ascending) > 1 else np.inf
-    inside = (wanted >= ascending[0] - half_step) & (wanted <= ascending[-1] + half_step)
-    return order[index], inside
 
 
 def grid_cells(geometry: LidarGeometry, shape: tuple[int, int]) -> npt.NDArray[np.intp]:
@@ -201,21 +213,37 @@ def lidar_maps(
     return _aligned(maps, geometry, params).transpose(0, 3, 1, 2)
 
 
+def aligned_cells(
+    geometry: LidarGeometry, align: Align
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_] | None]:
+    """Return which LiDAR cell each pixel of a map on the image's grid shows.
+
+    Returns
+    -------
+    cells : array of int, shape (H, W)
+        Row · w + column.
+    inside : array of bool, shape (H, W), or None
+        False where the pixel looks past the LiDAR's field of view; None: nowhere.
+    """
+    if align == "camera":
+        return camera_cells(geometry)
+    height, width = len(geometry.azimuth), len(geometry.zenith)
+    cells = np.arange(height * width).reshape(height, width)
+    if align == "rotate":
+        cells = np.rot90(cells, -geometry.quarter_turns)
+    return cells.reshape(-1)[grid_cells(geometry, (cells.shape[0], cells.shape[1]))], None
+
+
 def _aligned(maps: Floats, geometry: LidarGeometry, params: LidarParams) -> Floats:
     """Bring maps (N, h, w, 4) onto the image's grid, (N, H, W, 4), as `align` says."""
-    if params.align == "camera":
-        cells, inside = camera_cells(geometry)
-        maps = _taken(maps, cells)
+    if params.align == "none" and maps.shape[1:3] == geometry.image_size:
+        return maps
+    cells, inside = aligned_cells(geometry, params.align)
+    maps = _taken(maps, cells)
+    if inside is not None:
         # Past the field of view is known as little as where nothing came back.
-        maps[:, ~inside] = _background(geometry, params)[~inside]
-        return maps
-    if params.align == "rotate":
-        cells = np.arange(maps.shape[1] * maps.shape[2]).reshape(maps.shape[1:3])
-        maps = _taken(maps, np.rot90(cells, -geometry.quarter_turns))
-    shape = maps.shape[1:3]
-    if shape == geometry.image_size:
-        return maps
-    return _taken(maps, grid_cells(geometry, (shape[0], shape[1])))
+        maps[:, ~inside] = background(geometry, params)[~inside]
+    return maps
 
 
 def _taken(maps: Floats, cells: npt.NDArray[np.intp]) -> Floats:
@@ -224,7 +252,7 @@ def _taken(maps: Floats, cells: npt.NDArray[np.intp]) -> Floats:
     return np.take(maps.reshape(count, height * width, channels), cells, axis=1)
 
 
-def _background(geometry: LidarGeometry, params: LidarParams) -> Floats:
+def background(geometry: LidarGeometry, params: LidarParams) -> Floats:
     """Return the channels, (H, W, 4), of pixels to which nothing came back."""
     height, width = geometry.image_size
     channels = np.zeros((height, width, 4), np.float32)

@@ -3,7 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from fusebench.inputs.lidar import Floats, LidarGeometry, directions, nearest_angles
+from fusebench.inputs.lidar import Floats, LidarGeometry, directions
+from fusebench.samples.geometry import nearest_angles, nearest_azimuths
 
 
 def moved(
@@ -31,20 +32,9 @@ def moved(
     x, y, z = points.T
     # A point at the sensor has no direction.
     upward = np.divide(z, distances, out=np.zeros_like(z), where=distances > 0)
-    rows, in_rows = nearest_angles(
-        geometry.azimuth, _turned_to(geometry.azimuth, -np.arctan2(x, y))
-    )
+    rows, in_rows = nearest_azimuths(geometry.azimuth, -np.arctan2(x, y))
     columns, in_columns = nearest_angles(geometry.zenith, -np.arcsin(np.clip(upward, -1, 1)))
     kept = in_rows & in_columns & (distances < geometry.max_range)
     made = np.full_like(ranges, geometry.max_range)
     np.minimum.at(made, (rows[kept], columns[kept]), distances[kept].astype(np.float32))
     return made
-
-
-def _turned_to(azimuth: Floats, wanted: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return angles, whole turns added, within half a turn of the middle of a sensor's azimuths."""
-    middle = (float(azimuth.max()) + float(azimuth.min())) / 2
-    turned: npt.NDArray[np.float64] = (
-        middle + np.remainder(wanted - middle + np.pi, 2 * np.pi) - np.pi
-    )
-    return turned

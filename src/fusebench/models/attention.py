@@ -20,7 +20,8 @@ def tokens_of(maps_bchw: Tensor) -> Tensor:
 
 def maps_of(tokens_bnc: Tensor, height: int, width: int) -> Tensor:
     """Return tokens (b, h·w, c) as maps (b, c, h, w) in channels_last: no copy."""
-    return tokens_bnc.transpose(1, 2).reshape(len(tokens_bnc), -1, height, width)
+    # Not len(), which an export takes for a number of samples that never changes.
+    return tokens_bnc.transpose(1, 2).reshape(tokens_bnc.shape[0], -1, height, width)
 
 
 def place_code(maps_bchw: Tensor) -> Tensor:

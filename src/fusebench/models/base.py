@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, ClassVar, Literal, Self
 
 import torch
@@ -15,9 +14,8 @@ import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 from torch import Tensor, nn
 
 from fusebench.device import Precision, arithmetic
-from fusebench.errors import ParamsError
 from fusebench.inputs.inputs import CHANNELS, PartInputs
-from fusebench.models import registry
+from fusebench.models.registry import FUSIONS
 from fusebench.models.settings import STEMS, StemName
 
 HEAD_CHANNELS = 128
@@ -232,18 +230,8 @@ def fusion_class(name: str) -> type[Fusion]:
     ParamsError
         There is no such file, or it does not hold exactly one fusion.
     """
-    registry.check_name(name)
-    module = import_module(f"fusebench.fusions.{name}")
-    fusions = [
-        item
-        for item in vars(module).values()
-        if isinstance(item, type)
-        and issubclass(item, Fusion)
-        and item.__module__ == module.__name__
-    ]
-    if len(fusions) != 1:
-        raise ParamsError(f"fusions/{name}.py: holds {len(fusions)} fusions; must hold one")
-    return fusions[0]
+    fusion: type[Fusion] = FUSIONS.load(name, Fusion)
+    return fusion
 
 
 def build(spec: ModelSpec) -> Fusion:

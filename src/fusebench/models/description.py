@@ -14,6 +14,7 @@ from fusebench.inputs.lidar import LidarParams
 from fusebench.models import weights
 from fusebench.models.base import ModelSpec
 from fusebench.models.settings import StemName
+from fusebench.samples.samples import Dataset, StoredDataset
 from fusebench.sealed import (
     check_file,
     check_names,
@@ -24,7 +25,7 @@ from fusebench.sealed import (
 )
 
 FILE = "model.json"
-SCHEMA = 3
+SCHEMA = 4
 """Version of model.json. It rises when a reader of an earlier one would misread the file."""
 
 
@@ -59,6 +60,9 @@ class _Spec(Section):
     stem: Annotated[StemName, Off("notebook")] = "notebook"
 
 
+Radians = Annotated[tuple[float, ...], AsTuple]
+
+
 class _Seed(Section):
     """A `SeedDescription` as it is stored."""
 
@@ -72,7 +76,9 @@ class _Stored(Section):
 
     spec: _Spec
     lidar: LidarParams
-    classes: Annotated[tuple[str, ...], AsTuple]
+    dataset: StoredDataset
+    azimuth: Radians
+    zenith: Radians
     seeds: dict[Annotated[str, Field(pattern=r"^\d+$")], _Seed] = Field(min_length=1)
     # Section has a method of that name.
     trained_with: dict[str, Any] = Field(alias="settings")
@@ -84,6 +90,10 @@ class Description:
 
     Attributes
     ----------
+    dataset : Dataset
+        What the samples were that it was trained on.
+    azimuth, zenith : tuple of float
+        Angles of their LiDAR maps, radians: what new samples are projected by.
     settings : mapping of str to Any
         Params of the training but its seeds, with what `override` changed; `precision` is what it
         came to.
@@ -91,9 +101,16 @@ class Description:
 
     spec: ModelSpec
     lidar: LidarParams
-    classes: tuple[str, ...]
+    dataset: Dataset
+    azimuth: tuple[float, ...]
+    zenith: tuple[float, ...]
     seeds: Mapping[int, SeedDescription]
     settings: Mapping[str, Any]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names; a label is a position in it."""
+        return self.dataset.classes
 
     def write(self, folder: Path) -> None:
         """Write model.json into a folder that holds the weights of all its seeds."""
@@ -101,7 +118,9 @@ class Description:
             "schema": SCHEMA,
             "spec": _Spec(**asdict(self.spec)).settings(),
             "lidar": self.lidar.model_dump(),
-            "classes": list(self.classes),
+            "dataset": StoredDataset.of(self.dataset).model_dump(mode="json"),
+            "azimuth": list(self.azimuth),
+            "zenith": list(self.zenith),
             "seeds": {
                 str(seed): {**asdict(described), "weights": file_digest(folder / _weights(seed))}
                 for seed, described in self.seeds.items()
@@ -124,9 +143,10 @@ class Description:
             path, SCHEMA, "of another version of fusebench; 'dvc repro' trains anew"
         )
         stored = checked(_Stored, content, path)
-        if stored.spec.classes != len(stored.classes):
+        dataset = stored.dataset.dataset
+        if stored.spec.classes != len(dataset.classes):
             raise ArtifactError(
-                f"{path}: spec.classes = {stored.spec.classes}: there are {len(stored.classes)} "
+                f"{path}: spec.classes = {stored.spec.classes}: there are {len(dataset.classes)} "
                 f"classes; {REMEDY}"
             )
         seeds = {
@@ -135,7 +155,9 @@ class Description:
         }
         check_names(folder, "seed_*", [_weights(seed) for seed in seeds], FILE)
         spec = ModelSpec(**stored.spec.model_dump())
-        return cls(spec, stored.lidar, stored.classes, seeds, stored.trained_with)
+        return cls(
+            spec, stored.lidar, dataset, stored.azimuth, stored.zenith, seeds, stored.trained_with
+        )
 
     @classmethod
     def read_whole(cls, folder: Path) -> "Description":

@@ -24,8 +24,8 @@ from fusebench.prediction.predictions import (
 from fusebench.samples.manifest import Manifest
 from fusebench.samples.samples import Samples
 
-# No more memory is touched than in training; larger batches are slower.
-_BATCH = 32
+BATCH = 32
+"""Samples at once: no more memory is touched than in training, and larger batches are slower."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,8 @@ class KeptModels:
             The models are missing, broken, of another fusion, or were trained on other classes.
         """
         description = Description.read(folder)
-        _check_fusion(folder, description, fusion)
+        check_models(folder, description, fusion, device)
         _check_same_kind(folder, description, samples)
-        if device.portable and description.spec.precision == "bf16":
-            raise ArtifactError(
-                f"{folder / FILE}: trained in bf16, and runtime.portable is true; 'dvc repro -s -f "
-                f"train@{description.spec.fusion}' trains anew"
-            )
         manifest.check_samples(samples.table)
         return cls(folder, description, build(description.spec), samples, manifest, device)
 
@@ -93,7 +88,7 @@ class KeptModels:
                         self.samples, rows, self.description.lidar, model.inputs, device.device,
                         device.memory_budget - held,
                     )  # fmt: skip
-                logits = predict(model, cached[part][1], _BATCH).cpu().numpy()
+                logits = predict(model, cached[part][1], BATCH).cpu().numpy()
                 parts[part] = PartPredictions.of(rows, logits)
             yield seed, parts
 
@@ -120,12 +115,23 @@ def predict_fusion(
         write_info(aside, kept.info)
 
 
-def _check_fusion(models: Path, description: Description, fusion: str) -> None:
-    """Refuse the models of another fusion than the one whose predictions are to be kept."""
+def check_models(models: Path, description: Description, fusion: str, device: Device) -> None:
+    """Refuse models of another fusion than the one that is to answer, or in another precision.
+
+    Raises
+    ------
+    ArtifactError
+        They are of another fusion; or in bf16, and the device is to compute as every other.
+    """
     if description.spec.fusion != fusion:
         raise ArtifactError(
             f"{models / FILE}: models of fusion '{description.spec.fusion}', not of '{fusion}'; "
             f"{REMEDY}"
+        )
+    if device.portable and description.spec.precision == "bf16":
+        raise ArtifactError(
+            f"{models / FILE}: trained in bf16, and runtime.portable is true; 'dvc repro -s -f "
+            f"train@{fusion}' trains anew"
         )
 
 

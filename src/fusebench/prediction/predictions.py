@@ -14,6 +14,7 @@ seed_<n>.npz        one array per column, all of the same length (numpy, no pick
     label           position of the class in info.json's `classes`
     digest          content of the sample, as in samples.csv
     logits          float32, shape (n, k); softmax over k gives probabilities
+    group           as in samples.csv; left out where each sample's id is its group
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,6 +48,7 @@ INFO = "info.json"
 _ARRAYS = ("part", "id", "class", "label", "digest", "logits")
 # numpy's letters for text, whole numbers and floating point.
 _KINDS = "UUUiUf"
+_GROUP = "group"
 
 
 class _Info(Section):
@@ -78,6 +80,8 @@ class PartPredictions:
     ids, classes, digests : array of str, shape (n,)
     labels : array of int64, shape (n,)
     logits : array of float32, shape (n, k)
+    grouped : array of str, shape (n,), or None
+        What each sample belongs to, see `groups`; None: each id is a group.
     """
 
     ids: npt.NDArray[np.str_]
@@ -85,20 +89,28 @@ class PartPredictions:
     digests: npt.NDArray[np.str_]
     labels: npt.NDArray[np.int64]
     logits: npt.NDArray[np.float32]
+    grouped: npt.NDArray[np.str_] | None = None
+
+    @property
+    def groups(self) -> npt.NDArray[np.str_]:
+        """What is drawn as one: samples of a group are no independent observations."""
+        return self.ids if self.grouped is None else self.grouped
 
     @classmethod
     def of(cls, rows: pd.DataFrame, logits: npt.NDArray[np.float32]) -> "PartPredictions":
         """Join the rows of a part (of the table of samples) with their logits."""
-        ids, classes, digests = (
-            np.array(rows[name].tolist()) for name in ("id", "class", "digest")
+        ids, groups, classes, digests = (
+            np.array(rows[name].tolist()) for name in ("id", "group", "class", "digest")
         )
-        return cls(ids, classes, digests, rows["label"].to_numpy(np.int64), logits)
+        grouped = None if np.array_equal(ids, groups) else groups
+        return cls(ids, classes, digests, rows["label"].to_numpy(np.int64), logits, grouped)
 
     def take(self, positions: "npt.NDArray[np.intp] | Sequence[int]") -> "PartPredictions":
         """Return the samples at some positions, in that order; a position may repeat."""
         return PartPredictions(
             self.ids[positions], self.classes[positions], self.digests[positions],
             self.labels[positions], self.logits[positions],
+            None if self.grouped is None else self.grouped[positions],
         )  # fmt: skip
 
 
@@ -131,6 +143,8 @@ def write_seed(folder: Path, seed: int, parts: dict[str, PartPredictions]) -> No
         "digest": np.concatenate([part.digests for part in parts.values()]),
         "logits": np.concatenate([part.logits for part in parts.values()]),
     }
+    if any(part.grouped is not None for part in parts.values()):
+        arrays[_GROUP] = np.concatenate([part.groups for part in parts.values()])
     write_npz(folder / _file(seed), arrays)
 
 
@@ -186,14 +200,19 @@ def _read_info(folder: Path) -> dict[str, Any]:
 
 
 def _read_seed(path: Path, classes: Sequence[str]) -> dict[str, PartPredictions]:
-    arrays = read_npz(path, _ARRAYS)
+    arrays = read_npz(path, _ARRAYS, optional=(_GROUP,))
+    grouped = arrays.pop(_GROUP, None)
     _check_arrays(path, arrays, classes)
+    if grouped is not None and (grouped.shape != arrays["id"].shape or grouped.dtype.kind != "U"):
+        raise ArtifactError(f"{path}: groups are not as documented; {REMEDY}")
     parts = {}
     for part in dict.fromkeys(arrays["part"].tolist()):
         chosen = arrays["part"] == part
         parts[part] = PartPredictions(
-            *(arrays[name][chosen] for name in ("id", "class", "digest", "label", "logits"))
-        )
+            arrays["id"][chosen], arrays["class"][chosen], arrays["digest"][chosen],
+            arrays["label"][chosen], arrays["logits"][chosen],
+            None if grouped is None else grouped[chosen],
+        )  # fmt: skip
     return parts
 
 

@@ -5,19 +5,19 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator
 
 from fusebench.config import Section
-from fusebench.inputs.corruption import checked_name, names
+from fusebench.inputs.corruption import CORRUPTIONS
 
 
 def _listed(value: object) -> object:
     """Return the names that "all" stands for, and a list of YAML as a tuple."""
     if value == "all":
-        return tuple(names())
+        return tuple(CORRUPTIONS.names())
     return tuple(value) if isinstance(value, list) else value
 
 
 def _once(listed: tuple[str, ...]) -> tuple[str, ...]:
     for name in listed:
-        checked_name(name)
+        CORRUPTIONS.checked(name)
     if len(set(listed)) < len(listed):
         raise ValueError(f"{list(listed)}: each corruption may be listed once")
     return listed

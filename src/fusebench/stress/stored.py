@@ -9,6 +9,7 @@ seed_<n>.npz        one array per column, all of the same length n but the last 
     label           position of the class in info.json's `classes`
     digest          content of the sample before it was corrupted, as in samples.csv
     logits          float32, shape (c, n, k), for each of c conditions
+    group           as in samples.csv; left out where each sample's id is its group
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,7 @@ SCHEMA = 1
 """Version of the format. It rises when a reader of an earlier one would misread the files."""
 INFO = "info.json"
 _ARRAYS = ("id", "class", "digest", "label", "logits")
+_GROUP = "group"
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,10 @@ def write_stress(folder: Path, predictions: StressPredictions) -> None:
         first = parts[0]
         logits = np.stack([part.logits for part in parts])
         columns = (first.ids, first.classes, first.digests, first.labels, logits)
-        write_npz(folder / _file(seed), dict(zip(_ARRAYS, columns, strict=True)))
+        arrays = dict(zip(_ARRAYS, columns, strict=True))
+        if first.grouped is not None:
+            arrays[_GROUP] = first.grouped
+        write_npz(folder / _file(seed), arrays)
     listed = [
         {"corruption": known.corruption, "severity": known.severity}
         for known in predictions.conditions
@@ -137,12 +142,13 @@ def read_stress(folder: Path) -> StressPredictions:
 
 
 def _read_seed(path: Path, conditions: int, classes: int) -> list[PartPredictions]:
-    arrays = read_npz(path, _ARRAYS)
+    arrays = read_npz(path, _ARRAYS, optional=(_GROUP,))
     count = len(arrays["label"])
     shapes = {name: array.shape for name, array in arrays.items()}
-    if shapes != dict.fromkeys(_ARRAYS, (count,)) | {"logits": (conditions, count, classes)}:
+    if shapes != dict.fromkeys(arrays, (count,)) | {"logits": (conditions, count, classes)}:
         raise ArtifactError(f"{path}: shapes of arrays are not as documented: {shapes}; {REMEDY}")
+    ids, names, digests, labels = (arrays[name] for name in ("id", "class", "digest", "label"))
     return [
-        PartPredictions(arrays["id"], arrays["class"], arrays["digest"], arrays["label"], logits)
+        PartPredictions(ids, names, digests, labels, logits, arrays.get(_GROUP))
         for logits in arrays["logits"]
     ]

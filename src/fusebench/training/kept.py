@@ -125,7 +125,12 @@ class KeptSeeds:
 
         with ExitStack() as stack:
             while True:
-                folder.mkdir(parents=True, exist_ok=True)
+                try:
+                    folder.mkdir(parents=True, exist_ok=True)
+                except FileExistsError:
+                    # Where `prune` removes it as soon as mkdir finds it there.
+                    if not folder.parent.is_dir():
+                        raise
                 try:
                     held = stack.enter_context(lock(folder, wait))
                     # While this waited, `prune` may have removed the folder.

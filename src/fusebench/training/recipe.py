@@ -22,7 +22,7 @@ from fusebench.models.base import ModelSpec, fusion_class
 from fusebench.models.settings import NOTEBOOK, ModelSettings
 from fusebench.processor import processor_kind
 from fusebench.samples.manifest import Manifest
-from fusebench.samples.samples import Samples
+from fusebench.samples.samples import Samples, StoredDataset
 from fusebench.sealed import digest_of
 from fusebench.training.loop import Task
 from fusebench.training.settings import TrainParams
@@ -185,7 +185,7 @@ class Training:
             "settings": self.recipe.settings,
             "lidar": self.recipe.lidar.model_dump(),
             "spec": asdict(spec),
-            "dataset": asdict(self.samples.dataset),
+            "dataset": StoredDataset.of(self.samples.dataset).model_dump(mode="json"),
             "lidar_size": list(self.samples.lidar.shape[1:]),
             "angles": [digest_of(angles.tobytes()) for angles in axes],
             "samples": {part: digest_of(_text(rows).encode()) for part, rows in parts.items()},

@@ -9,7 +9,7 @@ from fusebench.config import AsTuple, Off, Section, Seeds, from_settings
 from fusebench.device import WantedPrecision
 from fusebench.errors import REMEDY, ArtifactError, ParamsError
 from fusebench.files import read_json
-from fusebench.inputs.corruption import checked_name
+from fusebench.inputs.corruption import CORRUPTIONS
 from fusebench.inputs.lidar import LidarParams
 from fusebench.models.settings import ModelSettings
 
@@ -17,7 +17,7 @@ from fusebench.models.settings import ModelSettings
 class Augmentation(Section):
     """A corruption that befalls training samples, each with a probability."""
 
-    corruption: Annotated[str, AfterValidator(checked_name)]
+    corruption: Annotated[str, AfterValidator(CORRUPTIONS.checked)]
     probability: float = Field(gt=0, le=1)
 
 

@@ -188,7 +188,9 @@ def _describe(training: Training, seeds: Mapping[int, FinishedSeed]) -> Descript
     return Description(
         recipe.spec(samples),
         recipe.lidar,
-        samples.dataset.classes,
+        samples.dataset,
+        tuple(samples.azimuth.tolist()),
+        tuple(samples.zenith.tolist()),
         {
             seed: SeedDescription(
                 finished.best_epoch, training.manifest.class_counts(seed, "train")
