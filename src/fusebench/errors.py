@@ -3,7 +3,7 @@
 FusebenchError            one clear line on the screen, exit code 1
 ├── ParamsError           params.yaml, the file that data.sensors names, or an argument:
 │                         missing, no YAML, unknown key, wrong type, value not allowed
-├── ArchiveError          the zip: missing, broken, not in the expected layout
+├── ArchiveError          the zip or folder: missing, broken, not in the expected layout
 │   └── BadSamplesError   members that cannot be used as samples, all of them listed
 ├── SplitError            fractions that cannot be drawn from the samples at hand
 ├── ArtifactError         a file that another stage wrote: missing, broken, or of another run
@@ -59,14 +59,15 @@ class BadSamplesError(ArchiveError):
         Name of the archive.
     problems : sequence of str
         One entry per bad sample: the member and what is wrong with it.
+    skip : str
+        What leaves them out.
     """
 
-    def __init__(self, archive: str, problems: Sequence[str]) -> None:
+    def __init__(
+        self, archive: str, problems: Sequence[str], skip: str = "data.on_bad_sample: skip"
+    ) -> None:
         self.problems = tuple(problems)
-        head = (
-            f"{archive}: {len(problems)} bad sample(s); mend them, or leave them out with "
-            "data.on_bad_sample: skip"
-        )
+        head = f"{archive}: {len(problems)} bad sample(s); mend them, or leave them out with {skip}"
         super().__init__("\n  ".join([head, *problems]))
 
 

@@ -9,7 +9,7 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from itertools import islice
 from pathlib import Path
@@ -72,6 +72,24 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_text(path, json_text(content))
 
 
+def reader(root: Path) -> Callable[[Path], bytes]:
+    """Return what gives the content of a file by its path from a folder.
+
+    Raises
+    ------
+    ArtifactError
+        From the returned function: there is no such file.
+    """
+
+    def read(path: Path) -> bytes:
+        try:
+            return (root / path).read_bytes()
+        except FileNotFoundError:
+            raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
+
+    return read
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Return a JSON object that a stage wrote.
 
@@ -81,9 +99,16 @@ def read_json(path: Path) -> dict[str, Any]:
         The file is missing or is not a JSON object.
     """
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = path.read_bytes()
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
+    return parse_json(path, content)
+
+
+def parse_json(path: Path, text: bytes) -> dict[str, Any]:
+    """Return the object that a JSON file's text holds; raise ArtifactError as `read_json` does."""
+    try:
+        content = json.loads(text.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise ArtifactError(f"{path}: not valid JSON: {error}; {REMEDY}") from None
     if not isinstance(content, dict):
@@ -215,8 +240,8 @@ def _numbers(path: Path, column: str, cells: Sequence[str], kind: type, first: i
     return values
 
 
-def read_npz(path: Path, names: Sequence[str]) -> dict[str, Any]:
-    """Return the named arrays of an .npz file that a stage wrote.
+def read_npz(path: Path, names: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the named arrays of an .npz file that a stage wrote, and those optional ones it has.
 
     Raises
     ------
@@ -228,7 +253,8 @@ def read_npz(path: Path, names: Sequence[str]) -> dict[str, Any]:
     try:
         # Opened here, since numpy leaves a broken file open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            return {name: stored[name] for name in names}
+            return {name: stored[name] for name in (*names, *optional)
+                    if name not in optional or name in stored}  # fmt: skip
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
     except (

@@ -6,6 +6,7 @@ it.
 """
 
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 from fusebench import yaml12
 from fusebench.errors import ArtifactError
 from fusebench.files import dvc_digest
-from fusebench.stages import LockedFile, ignored_names, read_lock
+from fusebench.stages import LockedFile, LockedStage, ignored_names, read_lock
 
 _PIPELINE, _LOCK, _PARAMS = Path("dvc.yaml"), Path("dvc.lock"), Path("params.yaml")
 OBJECTS = Path(".dvc/cache/files/md5")
@@ -41,7 +42,10 @@ def check(arguments: Sequence[str]) -> None:
 
 
 def check_files(paths: Sequence[Path]) -> None:
-    """Refuse files and folders that are not what dvc.lock holds; raise ArtifactError as `check`."""
+    """Refuse files and folders that are not what dvc.lock holds; raise ArtifactError as `check`.
+
+    A path may be spelled in any way.
+    """
     if not paths or not _LOCK.is_file():
         return
     ignored = ignored_names()
@@ -55,6 +59,22 @@ def check_files(paths: Sequence[Path]) -> None:
                     )
 
 
+def used_by(path: Path) -> str:
+    """Return a stage that reads or made a path or a folder that it is in, by dvc.lock, or "".
+
+    Raises
+    ------
+    ArtifactError
+        dvc.lock is broken.
+    """
+    if not _LOCK.is_file():
+        return ""
+    for name, stage in _stages(_LOCK).items():
+        if any(_overlap(Path(each.path), path) for each in (*stage.outs, *stage.deps)):
+            return name
+    return ""
+
+
 def made(lock: Path) -> Iterator[tuple[str, LockedFile]]:
     """Yield each output that a dvc.lock names, after the name of its stage.
 
@@ -63,28 +83,26 @@ def made(lock: Path) -> Iterator[tuple[str, LockedFile]]:
     ArtifactError
         The file is broken.
     """
+    for name, stage in _stages(lock).items():
+        yield from ((name, out) for out in stage.outs if out.md5)
+
+
+def _stages(lock: Path) -> dict[str, LockedStage]:
     try:
-        outs = [
-            (name, out)
-            for name, stage in read_lock(lock.read_text("utf-8")).items()
-            for out in stage.outs
-            if out.md5
-        ]
+        return read_lock(lock.read_text("utf-8"))
     except ValueError:
         raise ArtifactError(f"{lock}: broken; 'git restore {lock}' mends it") from None
-    yield from outs
 
 
 def _dependencies(script: str, *arguments: str) -> Iterator[Path]:
     """Yield the paths that a stage depends on, as dvc.yaml has them; none for other scripts."""
     try:
-        stage = yaml12.load(_PIPELINE.read_text("utf-8"))["stages"][Path(script).stem]
-        (_, called, *words), paths = stage["cmd"].split(), stage["deps"]
+        stages = yaml12.load(_PIPELINE.read_text("utf-8"))["stages"].values()
+        (stage,) = [of for of in stages if _called(of) == Path(script).resolve()]
+        words, paths = stage["cmd"].split()[2:], stage["deps"]
         params = yaml12.load(_PARAMS.read_text("utf-8"))
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         # What is wrong with them, or that it is none of the stages, is not to be said here.
-        return
-    if Path(called).resolve() != Path(script).resolve():
         return
     # The argument that the stage is called with for an item of its matrix.
     items = dict(zip(words, arguments, strict=False))
@@ -92,6 +110,14 @@ def _dependencies(script: str, *arguments: str) -> Iterator[Path]:
         filled = re.sub(r"\$\{([^}]+)\}", lambda m: _value(m[0], m[1], items, params), str(path))
         if "${" not in filled:
             yield Path(filled)
+
+
+def _called(stage: Any) -> Path | None:
+    """Return the script that a stage calls, if its command is one of Python."""
+    match str(stage["cmd"]).split():
+        case ["python", script, *_]:
+            return Path(script).resolve()
+    return None
 
 
 def _value(word: str, key: str, items: dict[str, str], params: Any) -> str:
@@ -104,7 +130,18 @@ def _value(word: str, key: str, items: dict[str, str], params: Any) -> str:
 
 
 def _overlap(one: Path, other: Path) -> bool:
-    return one == other or one in other.parents or other in one.parents
+    """Tell whether two paths are the same, or one is in the other, however they are spelled."""
+    return any(
+        a == b or a in b.parents or b in a.parents
+        for a in _spellings(one)
+        for b in _spellings(other)
+    )
+
+
+def _spellings(path: Path) -> set[Path]:
+    """Return a path as it stands, and behind links; DVC may make a file a link into its cache."""
+    whole = Path(os.path.abspath(path))  # noqa: PTH100  (resolve() would follow links)
+    return {whole, whole.parent.resolve() / whole.name, whole.resolve()}
 
 
 def changed(path: Path, md5: str, ignored: Sequence[str], objects: Path = OBJECTS) -> list[Path]:

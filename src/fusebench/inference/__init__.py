@@ -1,0 +1,1 @@
+"""Answers of kept models for new samples."""
