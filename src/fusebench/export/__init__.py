@@ -1,0 +1,1 @@
+"""A trained fusion as one file for programs that know nothing of this project."""
