@@ -140,18 +140,10 @@ def _reader(rev: str | None) -> "Callable[[Path], bytes]":
 
 def _findings(rev: str | None, read: "Callable[[Path], bytes]") -> "Findings":
     """Return what was found in the workspace, or in a revision."""
-    from fusebench.report.findings import Findings
+    from fusebench.revisions.findings import read_findings
     from fusebench.revisions.revisions import WORKSPACE
 
-    try:
-        return Findings.read(read)
-    except ArtifactError as error:
-        if rev in (None, WORKSPACE):
-            raise
-        # Its advice is for the workspace; what is committed stays as it is.
-        reason = str(error).partition(";")[0]
-        named = reason if f"'{rev}'" in reason else f"'{rev}': {reason}"
-        raise ArtifactError(f"{named}: of another version of fusebench") from None
+    return read_findings(rev or WORKSPACE, read)
 
 
 def _refuse_stale(state: "Stale", rev: str | None) -> None:
@@ -162,13 +154,10 @@ def _refuse_stale(state: "Stale", rev: str | None) -> None:
 
 
 def _remedy(rev: str | None) -> str:
+    from fusebench.revisions.findings import remedy
     from fusebench.revisions.revisions import WORKSPACE
 
-    if rev in (None, WORKSPACE):
-        return "'dvc repro' brings table, pairs, verdict and pictures up to date."
-    return (
-        f"'{rev}' was committed so; 'dvc exp apply' or 'git checkout', then 'dvc repro' mends it."
-    )
+    return remedy(rev or WORKSPACE)
 
 
 def diff(before: str, after: str) -> None:

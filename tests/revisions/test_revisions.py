@@ -14,7 +14,7 @@ from fusebench.revisions.revisions import _remedy, read_fusions
 
 
 def _refusal(monkeypatch: pytest.MonkeyPatch, params: str) -> str:
-    monkeypatch.setattr(revisions, "read_text", lambda _path, _rev: params)
+    monkeypatch.setattr(revisions, "read_text", lambda _path, _rev, _root: params)
     with pytest.raises(ArtifactError) as caught:
         read_fusions("v1")
     assert len(str(caught.value).splitlines()) == 1
@@ -34,7 +34,7 @@ def test_params_without_fusions_are_refused(monkeypatch: pytest.MonkeyPatch, par
 
 
 def test_predictions_of_another_format_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    def copy(folders: Sequence[Path], _rev: str, target: Path) -> None:
+    def copy(folders: Sequence[Path], _rev: str, _root: Path, target: Path) -> None:
         for folder in folders:
             (target / folder).mkdir(parents=True)
             write_json(target / folder / "info.json", {"fusion": "late"})

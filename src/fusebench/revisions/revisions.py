@@ -9,6 +9,7 @@ from typing import Any
 from fusebench import yaml12
 from fusebench.config import PARAMS_FILE, load_keys
 from fusebench.errors import ArtifactError
+from fusebench.files import reader as reader_of
 from fusebench.models.registry import FusionParams
 from fusebench.prediction.predictions import FusionPredictions, read_predictions
 
@@ -17,18 +18,20 @@ WORKSPACE = "workspace"
 PREDICTIONS = Path("predictions")
 
 
-def read_text(path: Path, rev: str) -> str:
+def read_text(path: Path, rev: str, root: Path = Path()) -> str:
     """Return a tracked text file of a git revision or of an experiment; see `reader`."""
-    return reader(rev)(path).decode()
+    return reader(rev, root)(path).decode()
 
 
-def reader(rev: str) -> Callable[[Path], bytes]:
+def reader(rev: str, root: Path = Path()) -> Callable[[Path], bytes]:
     """Return what gives the content of a tracked file by its path.
 
     Parameters
     ----------
     rev : str
         The workspace, a git revision, or an experiment by its name.
+    root : Path
+        The root of the project.
 
     Raises
     ------
@@ -36,15 +39,18 @@ def reader(rev: str) -> Callable[[Path], bytes]:
         There is no such revision; or, from the returned function, it does not hold the file.
     """
     if rev == WORKSPACE:
-        return _read_here
+        return reader_of(root)
     # DVC is slow to import, and only what reads revisions needs it.
     from dvc.api import DVCFileSystem
+    from dvc.exceptions import NotDvcRepoError
     from dvc.scm import RevError, SCMError
 
     try:
-        files = DVCFileSystem(".", rev=rev)
+        files = DVCFileSystem(str(root), rev=rev)
         # Looks the revision up, which DVC puts off until it is needed.
         files.repo.get_rev()
+    except NotDvcRepoError:
+        raise ArtifactError(f"{root.resolve()}: no repository of git and DVC") from None
     except (RevError, SCMError):
         raise ArtifactError(
             f"'{rev}' is no git revision and no experiment; 'dvc exp list' names the experiments"
@@ -59,15 +65,15 @@ def reader(rev: str) -> Callable[[Path], bytes]:
     return read
 
 
-def _read_here(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
+def read_fusions(
+    rev: str, root: Path = Path(), names: Sequence[str] | None = None
+) -> dict[str, FusionPredictions]:
+    """Return the predictions of a revision, an experiment or the workspace.
 
-
-def read_fusions(rev: str) -> dict[str, FusionPredictions]:
-    """Return the predictions of all `fusions` of a revision, an experiment or the workspace.
+    Parameters
+    ----------
+    names : sequence of str, optional
+        Of fusions and baselines; by default all `fusions` of its params.
 
     Raises
     ------
@@ -76,11 +82,11 @@ def read_fusions(rev: str) -> dict[str, FusionPredictions]:
         any more (the message says how to make them), or they are of another format.
     """
     if rev == WORKSPACE:
-        names: Sequence[str] = load_keys(PARAMS_FILE, FusionParams).fusions
-        return {name: read_predictions(PREDICTIONS / name) for name in names}
-    names = _fusions(rev)
+        names = names or load_keys(root / PARAMS_FILE, FusionParams).fusions
+        return {name: read_predictions(root / PREDICTIONS / name) for name in names}
+    names = names or _fusions(rev, root)
     with TemporaryDirectory() as folder:
-        _copy([PREDICTIONS / name for name in names], rev, Path(folder))
+        _copy([PREDICTIONS / name for name in names], rev, root, Path(folder))
         try:
             return {name: read_predictions(Path(folder) / PREDICTIONS / name) for name in names}
         except ArtifactError as error:
@@ -89,10 +95,10 @@ def read_fusions(rev: str) -> dict[str, FusionPredictions]:
             raise ArtifactError(f"'{rev}': {reason}") from None
 
 
-def _fusions(rev: str) -> list[str]:
+def _fusions(rev: str, root: Path) -> list[str]:
     """Return `fusions` of a revision; some that are not known any more may be among them."""
     try:
-        content = yaml12.load(read_text(PARAMS_FILE, rev))
+        content = yaml12.load(read_text(PARAMS_FILE, rev, root))
     except ValueError:
         content = None
     params = content if isinstance(content, dict) else {}
@@ -107,13 +113,13 @@ def _fusions(rev: str) -> list[str]:
     return names
 
 
-def _copy(folders: Sequence[Path], rev: str, target: Path) -> None:
+def _copy(folders: Sequence[Path], rev: str, root: Path, target: Path) -> None:
     """Copy folders out of DVC's cache, or a remote, to the same paths in `target`."""
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
     from dvc_data.index import DataIndexDirError
 
-    kept = DVCFileSystem(".", rev=rev)
+    kept = DVCFileSystem(str(root), rev=rev)
     for path in folders:
         # An output that was never made is known too, but as no folder.
         if not kept.isdir(str(path)):

@@ -1,0 +1,1 @@
+"""What `import fusebench` offers: results as tables, pictures of them, answers for new samples."""
