@@ -1,0 +1,1 @@
+"""What somebody's data are, and the params that fit them."""
