@@ -29,7 +29,8 @@ def main() -> None:
     from fusebench.stress.stored import read_stress
 
     stressed = Stressed({name: read_stress(Path("stress") / name) for name in fusions})
-    cli.show(on_screen(write_robustness(stressed, params).sentences, SCREEN_WIDTH))
+    text = write_robustness(stressed, params)
+    cli.show(on_screen([*text.remarks, *text.sentences], SCREEN_WIDTH))
 
 
 if __name__ == "__main__":

@@ -119,7 +119,7 @@ def test_a_table_that_is_no_utf8_is_named_in_one_line(
 def test_page_says_what_to_use_then_the_table_then_each_pair(comparison: Comparison) -> None:
     findings = findings_of(comparison, PAIR, PAIR._replace(first="add"))
     head = verdict_head(findings)
-    assert head.startswith(f"**{findings.answer}** {findings.remarks[0]}")
+    assert head.startswith(f"**{findings.answer}**\n\n{findings.remarks[0]}")
     assert head.endswith(f"\n\n{markdown_table(findings.table, findings.pairs)}")
     page = verdict_page(findings)
     items = "\n".join(f"- {sentence}" for sentence in findings.sentences)

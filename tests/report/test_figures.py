@@ -5,7 +5,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,7 +29,7 @@ from tests.report.made_up import WORSE as NOT_BEST
 
 from fusebench.evaluation.metrics import METRICS
 from fusebench.files import read_table
-from fusebench.models import registry
+from fusebench.models.registry import FUSIONS
 from fusebench.report import (
     answer,
     curves,
@@ -167,13 +166,13 @@ def test_metrics_figure_has_a_panel_per_metric_within_its_bounds(comparison: Com
 
 @pytest.fixture(scope="session")
 def all_fusions(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
-    names = registry.names()
+    names = FUSIONS.names()
     return read_comparison(write_results(tmp_path_factory.mktemp("all"), names, (0,)), names)
 
 
 def test_names_in_the_metrics_figure_do_not_run_into_each_other(all_fusions: Comparison) -> None:
     figure = figures.metrics_figure(all_fusions, curves.metrics_table(all_fusions))
-    with mpl.style.context(drawing.STYLE_SHEET):
+    with drawing.styled():
         figure.draw_without_rendering()
         boxes = [text.get_window_extent() for text in figure.axes[0].get_yticklabels()]
         titles = [axes.title.get_window_extent() for axes in figure.axes]
@@ -185,7 +184,7 @@ def test_names_in_the_metrics_figure_do_not_run_into_each_other(all_fusions: Com
 def test_every_fusion_and_the_threshold_have_a_confusion(all_fusions: Comparison) -> None:
     figure = figures.confusion_figure(all_fusions)
     titles = [axes.get_title() for axes in figure.axes if axes.axison]
-    assert titles == [name.replace("_", " ") for name in (*registry.names(), THRESHOLD)]
+    assert titles == [name.replace("_", " ") for name in (*FUSIONS.names(), THRESHOLD)]
 
 
 def colours_in(path: Path) -> set[str]:
@@ -197,7 +196,7 @@ def colours_in(path: Path) -> set[str]:
 def test_every_fusion_has_its_own_colour_where_the_lines_of_all_cross(
     name: str, tmp_path: Path
 ) -> None:
-    names = registry.names()
+    names = FUSIONS.names()
     comparison = read_comparison(write_results(tmp_path, names, range(6)), names)
     table = getattr(ranking, f"{name}_table")(comparison.fusions)
     figure = getattr(ranking, f"{name}_figure")(comparison, table)
@@ -211,7 +210,7 @@ def test_every_fusion_has_its_own_colour_where_the_lines_of_all_cross(
 def test_pictures_of_many_fusions_are_written_in_full_colour(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = registry.names()
+    names = FUSIONS.names()
     comparison = read_comparison(write_results(tmp_path, names, (0,)), names)
     findings = findings_of(comparison, PAIR)
     tables = curves.curve_tables(comparison, findings, tmp_path / "plots")

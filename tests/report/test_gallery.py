@@ -1,26 +1,23 @@
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from PIL import Image
+from tests.datasets import dataset_of, table_of
 
 from fusebench.report.gallery import choose_rows, gallery, write_gallery
-from fusebench.samples.samples import Dataset, Samples
+from fusebench.samples.samples import Samples
+from fusebench.survival import shares_line
 
 ANGLES = np.linspace(-0.3, 0.3, 12, dtype=np.float32)
 
 
 def samples_of(ids: list[tuple[str, int]], images: np.ndarray, ranges: np.ndarray) -> Samples:
     classes = ("bikes", "cars", "signs")
-    table = pd.DataFrame(
-        [
-            {"row": row, "id": name, "class": classes[label], "label": label, "digest": ""}
-            for row, (name, label) in enumerate(ids)
-        ]
-    )
-    dataset = Dataset(classes, "cars", 80.0, 20.0, 1, synthetic=False)
+    table = table_of([name for name, _ in ids], [label for _, label in ids], classes)
+    dataset = dataset_of(classes, "cars", synthetic=False, max_range=80.0)
     return Samples(images, ranges, ANGLES, ANGLES, table, dataset)
 
 
@@ -118,6 +115,17 @@ def test_images_of_any_shape_keep_it_and_labels_have_room(
     for box in (*words, *titles, bar):
         assert whole.x0 <= box.x0 < box.x1 <= whole.x1
         assert whole.y0 <= box.y0 < box.y1 <= whole.y1
+
+
+def test_without_a_focal_length_there_is_no_map_in_the_cameras_frame() -> None:
+    samples = samples_of([("a", 0), ("b", 1), ("c", 2)], *with_objects(3))
+    dataset = dataset_of(samples.dataset.classes, synthetic=False, focal_length=None, max_range=80)
+    samples = replace(samples, dataset=dataset)
+    panels = [axes for axes in gallery(samples, choose_rows(samples)).axes if axes.images]
+    titles = [axes.get_title() for axes in panels if axes.get_title()]
+    assert len(panels) == 3 * 3
+    assert [title.partition("align: ")[2] for title in titles] == ["", "none)", "rotate)"]
+    assert shares_line(samples).endswith(" none 100 %, rotate 100 %")
 
 
 def test_a_note_stands_below_the_title() -> None:

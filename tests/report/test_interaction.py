@@ -26,7 +26,7 @@ from fusebench.report.interaction_text import interaction_sentences
 from fusebench.report.results import Comparison
 from fusebench.statistics import shares
 from fusebench.statistics.decomposition import Programme, UnsolvedError
-from fusebench.synthetic import task as tasks
+from fusebench.synthetic.task import TASKS, task_of
 
 GUESS = (0.0, 0.0)
 # One sensor tells the class, the other nothing; or neither, but both together.
@@ -45,7 +45,7 @@ def fewer_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_kind_has_the_tasks_that_say_so_of_themselves() -> None:
     """Report does not depend on the tasks: a new one must be named there, too."""
     named = {task: kind for kind, tasks in KINDS.items() for task in tasks}
-    assert named == {task: tasks.task_of(task).interaction for task in tasks.names()}
+    assert named == {task: task_of(task).interaction for task in TASKS.names()}
 
 
 @pytest.mark.parametrize(

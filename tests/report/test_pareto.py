@@ -19,7 +19,7 @@ from tests.project import ROOT
 from tests.report.made_up import NAMES, cost_of, write_results
 
 from fusebench.files import write_json
-from fusebench.models import registry
+from fusebench.models.registry import FUSIONS
 from fusebench.report.pareto import on_front, pareto_figure, pareto_table
 from fusebench.report.results import Comparison, read_comparison
 
@@ -123,7 +123,7 @@ def test_losses_that_differ_widely_have_a_logarithmic_axis(
 
 
 def test_names_stand_within_the_axes_and_off_each_other_and_the_marks(tmp_path: Path) -> None:
-    names = registry.names()
+    names = FUSIONS.names()
     comparison = read_comparison(write_results(tmp_path, names, range(2)), names)
     generator = np.random.default_rng(0)
     for _ in range(3):

@@ -36,6 +36,7 @@ def test_each_planned_contrast_has_the_seeds_that_the_statistics_give() -> None:
         "Holm's steps over 2 contrasts (95 %), by how many test ids there are."
     )
     assert "From 10 seeds and 60 test ids at hand" in said
+    assert said.endswith("Where the data name groups, each counts as one id.")
     assert max(map(len, text.splitlines())) <= 100
 
 

@@ -107,7 +107,7 @@ def test_there_is_none_where_clean_answers_are_at_chance() -> None:
     summary = summary_table(table, 5)
     assert np.isnan(summary["robustness"][0])
     assert summary["worst"].tolist()[0] == ""
-    sentences = Robustness(summary, pd.DataFrame(columns=list(PAIR_KINDS))).sentences
+    sentences = Robustness(summary, pd.DataFrame(columns=list(PAIR_KINDS))).remarks
     assert sentences[-1] == (
         "No such figure for late: not shown to be above chance on clean samples."
     )
@@ -332,7 +332,8 @@ def said(*pairs: StressPair, robustness: float = 0.7) -> list[str]:
          "worst": ["rgb_off", "range_noise"], "worst_robustness": [0.25, 0.125],
          "corruptions": 1, "seeds": 10}
     )  # fmt: skip
-    return Robustness(summary, pd.DataFrame(pairs, columns=list(PAIR_KINDS))).sentences
+    text = Robustness(summary, pd.DataFrame(pairs, columns=list(PAIR_KINDS)))
+    return [*text.remarks, *text.sentences]
 
 
 def test_each_fusion_is_said_with_what_these_models_keep_in_the_order_of_fusions() -> None:
@@ -352,11 +353,17 @@ def test_one_fusion_is_said_too() -> None:
 
 
 def test_a_difference_that_is_shown_is_said_from_the_better_ones_side() -> None:
-    words = (
-        "Shown under corruptions, after Holm over 2 tests: late is better than add under camera "
-        "off (+9.0 points, 95 % interval +4.0 to +14.0)."
+    words = "late is better than add under camera off (+9.0 points, 95 % interval +4.0 to +14.0)."
+    assert said(PAIR, OTHER)[-2] == (
+        "Shown, after Holm over 2 tests, of 1 corruption: late is better than add under 1; under "
+        "which and by how much stands with the pairs in words."
     )
     assert said(PAIR, OTHER)[-1] == words
+    together = PAIR._replace(corruption="all")
+    assert (
+        "late is better than add under 1 and all corruptions together;" in said(PAIR, together)[1]
+    )
+    assert "late is better than add under all corruptions together;" in said(together)[1]
     turned = PAIR._replace(first="add", second="late", difference=-9, low=-14, high=-4)
     assert said(turned, OTHER)[-1] == words
     assert said(PAIR._replace(difference=-9, low=-14, high=-4), OTHER)[-1] == words.replace(

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fusebench.models import registry
 from fusebench.models.base import fusion_class
+from fusebench.models.registry import FUSIONS
 from fusebench.report.settings import GROUPS, CompareParams, empty_contrasts, planned, unplanned
 
 
 def _infos() -> dict[str, dict[str, Any]]:
     """Return what predictions tell of every fusion of the registry."""
-    classes = {name: fusion_class(name) for name in registry.names()}
+    classes = {name: fusion_class(name) for name in FUSIONS.names()}
     return {
         name: {"strategy": of.strategy, "inputs": list(of.inputs)} for name, of in classes.items()
     }
@@ -84,7 +84,7 @@ def test_params_take_every_contrast_of_known_names(contrasts: list[str]) -> None
     "contrast", ["late", "late/", "late/none", "late/add/concat", "", "late add", "late/late"]
 )
 def test_params_refuse_any_other(contrast: str) -> None:
-    with pytest.raises(ValueError, match=f"must be two of {registry.names()[0]}, "):
+    with pytest.raises(ValueError, match=f"must be two of {FUSIONS.names()[0]}, "):
         CompareParams(temperature=True, primary="nll", margin={}, contrasts=(contrast,))
 
 

@@ -12,7 +12,7 @@ from tests.report.made_up import MAJORITY, NAMES, PAIR, THRESHOLD, pairs_table, 
 from fusebench.errors import ArtifactError
 from fusebench.evaluation.metrics import METRICS
 from fusebench.files import write_table
-from fusebench.models.registry import names as fusion_names
+from fusebench.models.registry import FUSIONS
 from fusebench.prediction.predictions import BASELINES
 from fusebench.report import columns
 from fusebench.report import table as tables
@@ -175,7 +175,7 @@ def test_screen_shows_first_what_decides(table: pd.DataFrame) -> None:
 
 
 def test_screen_has_room_for_every_fusion_there_is(tmp_path: Path) -> None:
-    names = fusion_names()
+    names = FUSIONS.names()
     comparison = read_comparison(write_results(tmp_path, names), names)
     shown = screen_table(comparison_table(comparison), NO_PAIRS)
     assert max(map(len, shown.splitlines())) <= SCREEN_WIDTH

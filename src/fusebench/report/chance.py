@@ -23,7 +23,7 @@ from fusebench.report.study import Study
 from fusebench.report.table import AT_CHANCE
 from fusebench.statistics import linear
 from fusebench.statistics.estimates import Claim, fixed_models
-from fusebench.statistics.paired import Floats, Ints, Paired, pair, strata
+from fusebench.statistics.paired import Floats, Ints, Paired, by_class, pair, sizes, strata
 from fusebench.statistics.resampling import RESAMPLES_OF_OTHERS, of_any
 
 # Closer than this, an answer is the constant one but for the rounding of its logits.
@@ -109,9 +109,12 @@ def _paired(study: Study, taken: linear.Linear, level: float) -> Paired:
     labels = study.reference.labels
     shares = taken.effects + (taken.value - level) / len(labels)
     contributions = np.bincount(study.ids, weights=shares).astype(np.float64)
+    ids, _ = by_class(study.ids, labels)
+    # A quotient first: it is 1 exactly where no id has several samples of a class.
     return Paired(
-        contributions[None, :], strata(study.ids, labels), np.array([taken.step]),
-        np.array([len(labels)]),
+        contributions[None, :], strata(study.ids, labels),
+        np.array([taken.step * (len(labels) / ids.sum())]), np.array([ids.sum()]),
+        sizes(shares[None, :], study.ids, labels),
     )  # fmt: skip
 
 

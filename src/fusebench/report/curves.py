@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fusebench.aside import replace_folder
-from fusebench.evaluation.metrics import METRICS
+from fusebench.evaluation.metrics import METRICS, Metric
 from fusebench.files import read_table, write_table
 from fusebench.report.answer import answer_table
 from fusebench.report.distances import distances_table
@@ -65,15 +65,22 @@ def training_table(folder: Path, fusions: Sequence[str]) -> pd.DataFrame:
     DataFrame
         fusion, epoch; val_loss (mean), low and high (lowest and highest), in nats.
     """
-    tables = []
-    for name in fusions:
-        losses = read_table(folder / f"{name}.csv", {"epoch": int, "val_loss": float})
-        by_epoch = losses.groupby("epoch", sort=False)["val_loss"]
-        table = by_epoch.agg(val_loss="mean", low="min", high="max").map(_significant)
-        table = table.reset_index()
-        table.insert(0, "fusion", name)
-        tables.append(table)
-    return pd.concat(tables, ignore_index=True)
+    kinds = {"epoch": int, "val_loss": float}
+    tables = [read_table(folder / f"{name}.csv", kinds).assign(fusion=name) for name in fusions]
+    return over_seeds(pd.concat(tables, ignore_index=True))
+
+
+def over_seeds(losses: pd.DataFrame) -> pd.DataFrame:
+    """Return the val loss over seeds, as `training_table` does.
+
+    Parameters
+    ----------
+    losses : DataFrame
+        fusion, epoch and val_loss; a row per fusion, seed and epoch.
+    """
+    by_epoch = losses.groupby(["fusion", "epoch"], sort=False)["val_loss"]
+    table = by_epoch.agg(val_loss="mean", low="min", high="max").map(_significant)
+    return table.reset_index()
 
 
 def _significant(loss: float) -> float:
@@ -94,11 +101,17 @@ def metrics_table(comparison: Comparison) -> pd.DataFrame:
     for name, metric in METRICS.items():
         for result in comparison.results:
             mean, deviation = (result.metrics["test"][name][key] for key in ("mean", "deviation"))
-            spread = np.array([-1, 1]) * (deviation or 0.0)
-            low, high = np.clip(mean + spread, *metric.bounds).round(_DIGITS).tolist()
+            low, high = spread(metric, mean, deviation)
             rows.append(
                 {"metric": name, "label": metric.label, "unit": metric.unit,
                  "better": "higher" if metric.higher_is_better else "lower",
                  "fusion": result.name, "mean": mean, "low": low, "high": high}
             )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def spread(metric: Metric, mean: float, deviation: float | None) -> tuple[float, float]:
+    """Return mean ∓ standard deviation, within what the metric can be; None: of one seed."""
+    ends = np.clip([mean - (deviation or 0.0), mean + (deviation or 0.0)], *metric.bounds)
+    low, high = ends.round(_DIGITS).tolist()
+    return low, high

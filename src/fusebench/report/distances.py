@@ -3,15 +3,13 @@
 import math
 from typing import NamedTuple, get_type_hints
 
-import matplotlib as mpl
-import matplotlib.style
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fusebench.evaluation.metrics import METRICS
 from fusebench.report.best import best_rows
-from fusebench.report.drawing import STYLE_SHEET
+from fusebench.report.drawing import styled
 from fusebench.report.looks import GREY, LIGHT_GREY, SHOWN, note, title
 from fusebench.report.results import Comparison
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
@@ -88,7 +86,7 @@ def best_figure(comparison: Comparison, best: pd.DataFrame) -> Figure:
     """
     table = distances_table(best)
     rows = [Distance(*row) for row in table.itertuples(index=False, name=None)]
-    with mpl.style.context(STYLE_SHEET):
+    with styled():
         figure = Figure(figsize=(8, 1.9 + 0.3 * len(rows)))
         axes = figure.subplots()
         for position, row in enumerate(rows):

@@ -1,6 +1,9 @@
 """How a picture is laid out and written: PNG to look at, PDF and SVG for a paper."""
 
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import matplotlib.style
@@ -12,13 +15,27 @@ from PIL import Image
 
 from fusebench.aside import replace_file
 
-mpl.use("Agg")
-# Not as the user's own matplotlibrc has it: a picture is the same on every machine.
-mpl.rcdefaults()
-
 DPI = 200
 # Settings of matplotlib, in its own format.
-STYLE_SHEET = Path(__file__).with_name("fusebench.mplstyle")
+_STYLE_SHEET = Path(__file__).with_name("fusebench.mplstyle")
+
+
+def styled(settings: Mapping[str, Any] | None = None) -> AbstractContextManager[None]:
+    """Return the context in which pictures are drawn; what was set before holds again after it.
+
+    Not as the user's own matplotlibrc has it: a picture is the same on every machine.
+
+    Parameters
+    ----------
+    settings : mapping of str to Any, optional
+        What differs in one picture, by matplotlib's keys.
+    """
+    return mpl.style.context([_STYLE_SHEET, dict(settings or {})], after_reset=True)
+
+
+def plain(settings: Mapping[str, Any] | None = None) -> AbstractContextManager[None]:
+    """Return the context in which pictures are written: matplotlib as it comes; as `styled`."""
+    return mpl.style.context(dict(settings or {}), after_reset=True)
 
 
 def grid(
@@ -47,7 +64,8 @@ def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG in one step, with 256 colours: a third of the size, for git."""
     freeze(figure)
     canvas = FigureCanvasAgg(figure)
-    canvas.draw()  # type: ignore[no-untyped-call]
+    with plain():
+        canvas.draw()  # type: ignore[no-untyped-call]
     pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     image = Image.fromarray(pixels).convert("RGB")
     with replace_file(path) as aside:
@@ -59,7 +77,7 @@ def save(figure: Figure, path: Path) -> None:
 def freeze(figure: Figure) -> None:
     """Lay a figure out now, and not again each time that it is drawn, which takes long."""
     figure.set_dpi(DPI)
-    with mpl.style.context(STYLE_SHEET):
+    with styled():
         # Twice: how wide labels are depends on the ticks, and those on the room beside labels.
         for _ in range(2):
             figure.draw_without_rendering()
@@ -78,5 +96,5 @@ def write(figure: Figure, path: Path, form: str) -> None:
         "svg": ("Creator", "Date", "Format", "Type"),
     }  # fmt: skip
     # What names parts of an SVG is random without a salt.
-    with mpl.rc_context({"pdf.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "fusebench"}):
+    with plain({"pdf.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "fusebench"}):
         figure.savefig(path, format=form, dpi=DPI, metadata=dict.fromkeys(absent[form]))

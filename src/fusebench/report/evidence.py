@@ -1,6 +1,6 @@
 """What the stages before measured, read for the analysis: by fusion, and by two fusions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,8 +8,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from fusebench.config import Loaded, Section
-from fusebench.errors import ArtifactError
-from fusebench.files import read_json
+from fusebench.files import read_json, reader
 from fusebench.prediction.predictions import BASELINES
 from fusebench.report import robustness_files, robustness_pairs
 from fusebench.report.findings import Findings
@@ -166,7 +165,7 @@ def read_evidence(root: Path) -> Evidence:
     ArtifactError
         A file is missing or broken.
     """
-    read = _reader(root)
+    read = reader(root)
     for path in (PROBABILITIES, INTERACTION, robustness_files.SUMMARY, robustness_files.PAIRS):
         # A commit may lack them; here they are to be there.
         read(path)
@@ -181,16 +180,6 @@ def read_evidence(root: Path) -> Evidence:
         withstood.kept if withstood else {},
         read_suite(root / SUMMARY),
     )
-
-
-def _reader(root: Path) -> Callable[[Path], bytes]:
-    def read(path: Path) -> bytes:
-        try:
-            return (root / path).read_bytes()
-        except FileNotFoundError:
-            raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
-
-    return read
 
 
 def _read(kind: type[Loaded], path: Path) -> Loaded:

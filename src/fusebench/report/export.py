@@ -105,5 +105,5 @@ def verdict_page(findings: Findings) -> str:
 
 def verdict_head(findings: Findings) -> str:
     """Return what to use and the table, as Markdown."""
-    first = " ".join([f"**{findings.answer}**", *findings.remarks])
-    return f"{first}\n\n{markdown_table(findings.table, findings.pairs)}"
+    said = [f"**{findings.answer}**", *(" ".join(part) for part in findings.paragraphs)]
+    return "\n\n".join([*said, markdown_table(findings.table, findings.pairs)])

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib as mpl
-import matplotlib.style
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -16,7 +14,7 @@ from fusebench.aside import replace_file, replace_folder
 from fusebench.evaluation.metrics import METRICS, Metric
 from fusebench.report.curves import write_curves
 from fusebench.report.distances import best_figure
-from fusebench.report.drawing import STYLE_SHEET, freeze, grid, save, write
+from fusebench.report.drawing import freeze, grid, save, styled, write
 from fusebench.report.findings import Findings
 from fusebench.report.intervals import pairs_figure
 from fusebench.report.looks import CONTEXT, GREY, looks, note, title
@@ -89,10 +87,10 @@ def training_figure(comparison: Comparison, table: pd.DataFrame) -> Figure:
     The means of the other fusions stand behind in light grey.
     """
     names = list(comparison.fusions)
-    with mpl.style.context(STYLE_SHEET):
+    with styled():
         figure, panels = grid(len(names), (2.4, 2.0), (0.6, 0.9), shared="xy")
         for name, axes in zip(names, panels, strict=True):
-            _draw_training(axes, name, names, table)
+            draw_training(axes, name, names, table)
             axes.tick_params(labelbottom=True)
         panels[0].set_yscale("log")
         panels[0].xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
@@ -105,7 +103,14 @@ def training_figure(comparison: Comparison, table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _draw_training(axes: Axes, name: str, names: Sequence[str], table: pd.DataFrame) -> None:
+def draw_training(axes: Axes, name: str, names: Sequence[str], table: pd.DataFrame) -> None:
+    """Draw the val loss of fusion `name` of `names`, and in grey that of the others.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `curves.training_table`.
+    """
     look = looks(names)[name]
     for other, losses in table.groupby("fusion", sort=False):
         if other != name:
@@ -124,10 +129,12 @@ def _draw_training(axes: Axes, name: str, names: Sequence[str], table: pd.DataFr
 def metrics_figure(comparison: Comparison, table: pd.DataFrame) -> Figure:
     """Draw each metric on test: a dot per row of the comparison, with its deviation and seeds."""
     names = [title(result.name) for result in comparison.results]
-    with mpl.style.context(STYLE_SHEET):
+    fusions = list(comparison.fusions)
+    with styled():
         figure, panels = grid(len(METRICS), (2.3, 0.75 + 0.21 * len(names)), (1.4, 0.7), shared="y")
         for axes, metric in zip(panels, METRICS.values(), strict=True):
-            _draw_metric(axes, metric, comparison, table[table["metric"] == metric.name])
+            of_seeds = [result.metric_of_seeds(metric.name) for result in comparison.results]
+            draw_metric(axes, metric, fusions, table[table["metric"] == metric.name], of_seeds)
         panels[0].set_yticks(range(len(names)), names)
         panels[0].set_ylim(len(names) - 0.5, -0.5)
         figure.suptitle(
@@ -138,13 +145,27 @@ def metrics_figure(comparison: Comparison, table: pd.DataFrame) -> Figure:
     return figure
 
 
-def _draw_metric(axes: Axes, metric: Metric, comparison: Comparison, table: pd.DataFrame) -> None:
-    chosen = looks(list(comparison.fusions))
-    for position, (result, row) in enumerate(
-        zip(comparison.results, table.to_dict("records"), strict=True)
-    ):
-        look = chosen[result.name]
-        seeds = result.metric_of_seeds(metric.name)
+def draw_metric(
+    axes: Axes,
+    metric: Metric,
+    fusions: Sequence[str],
+    table: pd.DataFrame,
+    of_seeds: Sequence[Sequence[float]],
+) -> None:
+    """Draw a metric: a row per fusion and baseline, from above.
+
+    Parameters
+    ----------
+    fusions : sequence of str
+        All fusions of the comparison: a colour is by the position among them.
+    table : DataFrame
+        fusion, mean, low and high, as in `curves.metrics_table`.
+    of_seeds : sequence of sequence of float
+        The value of each seed, by row of `table`.
+    """
+    chosen = looks(fusions)
+    for position, (seeds, row) in enumerate(zip(of_seeds, table.to_dict("records"), strict=True)):
+        look = chosen[row["fusion"]]
         # Below the line, which would hide them.
         axes.plot(
             seeds, [position + 0.3] * len(seeds), "o", ms=3, mfc="none", mec=GREY, mew=0.7,
@@ -172,7 +193,7 @@ def confusion_figure(comparison: Comparison) -> Figure:
     # What looks at no input says the same of every sample.
     results = [result for result in comparison.results if result.predictions.info["inputs"]]
     size = max(1.0, len(results[0].predictions.classes) / 3)
-    with mpl.style.context([STYLE_SHEET, {"axes.grid": False}]):
+    with styled({"axes.grid": False}):
         figure, panels = grid(len(results), (2.6 * size, 2.7 * size), (0, 0.6))
         for axes, result in zip(panels, results, strict=True):
             seeds = result.metrics["test"]["seeds"].values()

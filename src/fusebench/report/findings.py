@@ -120,16 +120,22 @@ class Findings:
         return recommendation(self.pairs, self.best)
 
     @property
-    def remarks(self) -> list[str]:
-        """What limits that answer, and what the data are like."""
+    def paragraphs(self) -> list[list[str]]:
+        """What limits that answer, what the data are like, and what corruptions change of it."""
         limits = [*chance_remarks(self.table, self.pairs), *remarks(self.pairs, self.best)]
-        withstood = self.robustness.sentences if self.robustness else []
-        return [*limits, *interaction_sentences(self.interaction), *withstood]
+        withstood = self.robustness.remarks if self.robustness else []
+        of_data = list(interaction_sentences(self.interaction))
+        return [part for part in (limits, of_data, withstood) if part]
+
+    @property
+    def remarks(self) -> list[str]:
+        """The sentences of all `paragraphs`."""
+        return [sentence for part in self.paragraphs for sentence in part]
 
     @property
     def sentences(self) -> list[str]:
-        """One sentence on each pair."""
-        return sentences(self.pairs)
+        """One sentence on each pair, and on each that is shown to differ under corruptions."""
+        return [*sentences(self.pairs), *(self.robustness.sentences if self.robustness else [])]
 
 
 def compare_fusions(

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from fusebench.aside import replace_file
 from fusebench.inputs.lidar import LidarGeometry, LidarParams, lidar_maps
-from fusebench.report.drawing import write
+from fusebench.report.drawing import plain, write
 from fusebench.report.origin import origin_of
 from fusebench.samples.samples import Samples
 
@@ -65,8 +65,9 @@ def gallery(samples: Samples, rows: pd.DataFrame, note: str = "") -> Figure:
 
     `note` is a line of text below the title.
     """
-    figure, grid, bar = _grid(samples, len(rows))
     geometry = LidarGeometry.of(samples)
+    columns = [column for column in _COLUMNS if column[1] in (None, *geometry.aligns)]
+    figure, grid, bar = _grid(samples, len(rows), len(columns))
     near, far = _limits(samples, rows)
     for line, row in zip(grid, rows.to_dict("records"), strict=True):
         image = samples.images([row["row"]])[0]
@@ -74,7 +75,7 @@ def gallery(samples: Samples, rows: pd.DataFrame, note: str = "") -> Figure:
         label = f"{_short(row['class'])}\nid {_short(row['id'])}"
         # Upright: beside a low image there is no room for a label that is turned.
         line[0].set_ylabel(label, fontsize=9, rotation=0, ha="right", va="center")
-        for axes, (_, align) in zip(line, _COLUMNS, strict=True):
+        for axes, (_, align) in zip(line, columns, strict=True):
             axes.set(xticks=[], yticks=[])
             if align is None:
                 axes.imshow(image)
@@ -84,7 +85,7 @@ def gallery(samples: Samples, rows: pd.DataFrame, note: str = "") -> Figure:
             # An image without black background has no outline.
             if lit.any() and not lit.all():
                 axes.contour(lit, levels=[0.5], colors="#D55E00", linewidths=1.3)
-    for axes, (title, _) in zip(grid[0], _COLUMNS, strict=True):
+    for axes, (title, _) in zip(grid[0], columns, strict=True):
         axes.set_title(title, fontsize=10)
     figure.colorbar(shown, cax=bar, orientation="horizontal", label="range (m); white: no return")
     origin = origin_of(samples.dataset.synthetic, samples.dataset.task)
@@ -96,17 +97,17 @@ def gallery(samples: Samples, rows: pd.DataFrame, note: str = "") -> Figure:
     return figure
 
 
-def _grid(samples: Samples, lines: int) -> tuple[Figure, list[list[Axes]], Axes]:
+def _grid(samples: Samples, lines: int, columns: int) -> tuple[Figure, list[list[Axes]], Axes]:
     """Return a figure with a line of axes per sample, as high as the images ask, and one below."""
     height, width = samples.rgb.shape[1:3]
     line = min(max(_WIDTH * height / width, _LOWEST), _HIGHEST) + 0.08
-    size = (_LABEL + len(_COLUMNS) * _WIDTH, _AROUND + lines * line)
+    size = (_LABEL + columns * _WIDTH, _AROUND + lines * line)
     figure = Figure(figsize=size, layout="constrained")
     places = figure.add_gridspec(
-        lines + 1, len(_COLUMNS), height_ratios=[line] * lines + [_BAR], hspace=0
+        lines + 1, columns, height_ratios=[line] * lines + [_BAR], hspace=0
     )
     grid = [
-        [figure.add_subplot(places[row, column]) for column in range(len(_COLUMNS))]
+        [figure.add_subplot(places[row, column]) for column in range(columns)]
         for row in range(lines)
     ]
     return figure, grid, figure.add_subplot(places[lines, 1:-1])
@@ -142,6 +143,7 @@ def _ranges(
 
 def write_gallery(samples: Samples, path: Path, note: str = "") -> None:
     """Write the picture in one step, without the version that would change its bytes."""
-    figure = gallery(samples, choose_rows(samples), note)
+    with plain():
+        figure = gallery(samples, choose_rows(samples), note)
     with replace_file(path) as aside:
         write(figure, aside, "png")

@@ -215,7 +215,7 @@ def _check_test(chosen: _Chosen) -> None:
 
 def _estimates(chosen: _Chosen) -> dict[str, Estimate]:
     test = _test(chosen[0])
-    ids = np.unique(test.ids, return_inverse=True)[1].astype(np.int64)
+    ids = np.unique(test.groups, return_inverse=True)[1].astype(np.int64)
     fitted = [_answers(row.predictions, seed) for row, seed in chosen]
     answers = [of.of(_test(one).logits) for of, one in zip(fitted, chosen, strict=True)]
     classes = len(chosen[0][0].predictions.classes)

@@ -4,15 +4,13 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple, get_type_hints
 
-import matplotlib as mpl
-import matplotlib.style
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fusebench.evaluation.metrics import METRICS, Metric
-from fusebench.report.drawing import STYLE_SHEET
+from fusebench.report.drawing import styled
 from fusebench.report.looks import GREY, LIGHT_GREY, SHOWN, TEXT_GREY, note, title
 from fusebench.report.pairs import Pair, primary_pairs
 from fusebench.report.results import Comparison
@@ -117,25 +115,34 @@ def pairs_figure(comparison: Comparison, pairs: pd.DataFrame) -> Figure:
     Thick and dark: trained again; coloured where the difference is shown after Holm. Thin and
     light: these trained models. Below a line stand the pairs that are not tested, hollow.
     """
-    table = intervals_table(pairs)
-    rows = [Interval(*row) for row in table.itertuples(index=False, name=None)]
-    with mpl.style.context(STYLE_SHEET):
-        figure = Figure(figsize=(8, 1.9 + 0.27 * max(1, len(rows))))
-        axes = figure.subplots()
-        for position, row in enumerate(rows):
-            _draw(axes, position, row)
-        axes.axvline(0, color="#555555", linewidth=1)
-        tested = sum(row.group == _PLANNED for row in rows)
-        if 0 < tested < len(rows):
-            axes.axhline(tested - 0.5, color=LIGHT_GREY, linewidth=0.8)
-        axes.set_yticks(range(len(rows)), [row.pair for row in rows])
-        axes.set_ylim(max(1, len(rows)) - 0.5, -0.5)
-        axes.grid(visible=False, axis="y")
-        figure.suptitle(_title(rows), fontsize=11)
-        if rows:
-            _label(axes, rows[0], METRICS[primary_pairs(pairs)[0].metric])
+    with styled():
+        figure = Figure(figsize=pairs_size(pairs))
+        figure.suptitle(draw_pairs(figure.subplots(), pairs), fontsize=11)
         note(figure, comparison)
     return figure
+
+
+def pairs_size(pairs: pd.DataFrame) -> tuple[float, float]:
+    """Return width and height of the picture of some pairs, in inches."""
+    return 8, 1.9 + 0.27 * max(1, len(primary_pairs(pairs)))
+
+
+def draw_pairs(axes: Axes, pairs: pd.DataFrame) -> str:
+    """Draw what `pairs_figure` shows, but for its title, which is returned."""
+    table = intervals_table(pairs)
+    rows = [Interval(*row) for row in table.itertuples(index=False, name=None)]
+    for position, row in enumerate(rows):
+        _draw(axes, position, row)
+    axes.axvline(0, color="#555555", linewidth=1)
+    tested = sum(row.group == _PLANNED for row in rows)
+    if 0 < tested < len(rows):
+        axes.axhline(tested - 0.5, color=LIGHT_GREY, linewidth=0.8)
+    axes.set_yticks(range(len(rows)), [row.pair for row in rows])
+    axes.set_ylim(max(1, len(rows)) - 0.5, -0.5)
+    axes.grid(visible=False, axis="y")
+    if rows:
+        _label(axes, rows[0], METRICS[primary_pairs(pairs)[0].metric])
+    return _title(rows)
 
 
 def _draw(axes: Axes, position: int, row: Interval) -> None:

@@ -64,8 +64,13 @@ def title(name: str) -> str:
 
 def note(figure: Figure, comparison: Comparison) -> None:
     """Say below the axes, where the layout keeps room for it, what the samples are."""
-    figure.supxlabel(
+    note_text(
+        figure,
         f"{comparison.samples} samples, {len(comparison.seeds)} seed(s), results "
-        f"{comparison.fingerprint}", x=0.99, ha="right",
-        fontsize=8, color=TEXT_GREY,
-    )  # fmt: skip
+        f"{comparison.fingerprint}",
+    )
+
+
+def note_text(figure: Figure, text: str) -> None:
+    """Say something below the axes, where the layout keeps room for it."""
+    figure.supxlabel(text, x=0.99, ha="right", fontsize=8, color=TEXT_GREY)

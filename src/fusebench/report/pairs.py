@@ -59,7 +59,7 @@ class Pair(NamedTuple):
     seed_deviation, id_deviation, seed_id_deviation, pseudo_deviation : float
         Components of variance, as standard deviations; the last of the pseudo-samples.
     step : float
-        What one sample can add to the difference, at most.
+        What one id can add to the difference, at most.
     discordant : float
         Number of ids that add anything to the difference in any seed.
     first_mean, second_mean : float
@@ -70,7 +70,7 @@ class Pair(NamedTuple):
         The largest share of collapsing seeds that is not ruled out for the one that is better by
         what is compared, and what the difference of means would be if so many collapsed.
     seeds, ids : int
-        Number of seeds and of test ids.
+        Number of seeds and of test ids; where the data name groups, of these.
     """
 
     metric: str

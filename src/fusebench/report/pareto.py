@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import matplotlib as mpl
-import matplotlib.style
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, FuncFormatter, LogLocator, NullLocator
 
-from fusebench.report.drawing import STYLE_SHEET
+from fusebench.report.drawing import styled
 from fusebench.report.looks import GREY, looks, note, title
 from fusebench.report.placing import place_labels
 from fusebench.report.results import Comparison
@@ -81,7 +79,7 @@ def on_front(losses: Sequence[float], costs: Sequence[float]) -> list[bool]:
 
 def pareto_figure(comparison: Comparison, table: pd.DataFrame) -> Figure:
     """Draw test NLL against each cost: a mark per fusion, and the front as a line in steps."""
-    with mpl.style.context(STYLE_SHEET):
+    with styled():
         figure = Figure(figsize=(10, 4.8))
         panels = figure.subplots(1, len(PANELS), sharey=True)
         for axes, panel in zip(panels, PANELS, strict=True):

@@ -61,7 +61,7 @@ def plan_text(pairs: pd.DataFrame, best: pd.DataFrame, difference: float | None,
         f"From {seeds} seeds and {ids:,} test ids at hand; over seeds, over ids: standard "
         f"deviations. The seeds' variance is known from {seeds} seeds only: power is the mean over "
         f"what it may be. Fewer than {FEWEST_SEEDS} seeds are not planned, more than "
-        f"{MOST_SEEDS:,} not looked at."
+        f"{MOST_SEEDS:,} not looked at. Where the data name groups, each counts as one id."
     )
     apart = any(pair.compares == SUCCESSES for pair in planned)
     note = "*: seeds fall apart, so successes are compared; the plan is of means." if apart else ""

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import matplotlib as mpl
-import matplotlib.style
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -15,7 +13,7 @@ from matplotlib.patches import Rectangle
 
 from fusebench.evaluation.curves import precision_recall_points, roc_points
 from fusebench.prediction.predictions import FusionPredictions
-from fusebench.report.drawing import STYLE_SHEET
+from fusebench.report.drawing import styled
 from fusebench.report.looks import GREY, looks, note, title
 from fusebench.report.results import Comparison
 
@@ -140,7 +138,7 @@ def precision_recall_figure(comparison: Comparison, table: pd.DataFrame) -> Figu
 
 def _figure(comparison: Comparison, points: pd.DataFrame, corner: Corner, name: str) -> Figure:
     x, y = points.columns[-3:-1]
-    with mpl.style.context(STYLE_SHEET):
+    with styled():
         figure = Figure(figsize=(10, 4.6))
         panels = figure.subplots(1, 2)
         for axes in panels:

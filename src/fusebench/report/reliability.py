@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-import matplotlib as mpl
-import matplotlib.style
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,7 +11,7 @@ from matplotlib.lines import Line2D
 from fusebench.evaluation.metrics import CALIBRATION_BINS, METRICS, confidences
 from fusebench.evaluation.temperature import is_bound, scaled
 from fusebench.prediction.predictions import PartPredictions
-from fusebench.report.drawing import STYLE_SHEET, grid
+from fusebench.report.drawing import grid, styled
 from fusebench.report.looks import GREY, looks, note, title
 from fusebench.report.probabilities import temperatures
 from fusebench.report.results import Comparison, Result
@@ -78,7 +76,7 @@ def reliability_figure(
         As metrics/probabilities.csv; its means stand over the panels.
     """
     results = [row for row in comparison.results if row.predictions.info["inputs"]]
-    with mpl.style.context(STYLE_SHEET):
+    with styled():
         figure, panels = grid(len(results), (2.5, 2.5), (0.6, 1.1), shared="xy")
         for axes, result in zip(panels, results, strict=True):
             colour = looks(list(comparison.fusions))[result.name].colour

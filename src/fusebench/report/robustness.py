@@ -118,7 +118,7 @@ class Stressed:
     def paired(self, first: Floats, second: Floats) -> Paired:
         """Return the difference of two fusions, of their values as `correct`, taken apart."""
         weights = _METRIC.weights(self.labels)
-        return pair(first, second, self._sample.ids, self.labels, weights, _METRIC.span)
+        return pair(first, second, self._sample.groups, self.labels, weights, _METRIC.span)
 
 
 def _differences(first: StressPredictions, other: StressPredictions) -> Iterator[tuple[str, bool]]:

@@ -9,7 +9,7 @@ from typing import Self
 import pandas as pd
 
 from fusebench.files import parse_table
-from fusebench.inputs.corruption import SEVERITIES, corruption_of, names
+from fusebench.inputs.corruption import CORRUPTIONS, SEVERITIES, corruption_of
 from fusebench.report.recommendation import listed
 from fusebench.report.robustness import ALL
 from fusebench.report.robustness_files import PAIRS, SUMMARY, SUMMARY_KINDS, Kept, kept_of
@@ -61,19 +61,27 @@ class Robustness:
         return kept_of(self.summary)
 
     @property
-    def sentences(self) -> list[str]:
-        """How much each fusion keeps, and which differences between them are shown."""
+    def remarks(self) -> list[str]:
+        """How much each fusion keeps, and between which of them differences are shown."""
         kept = list(self.kept.values())
         if not any(row.corruptions for row in kept):
             return []
         return [*_levels(kept), *_differences(self.pairs)]
+
+    @property
+    def sentences(self) -> list[str]:
+        """One sentence on each pair of which a difference is shown: under what, by how much."""
+        return [
+            f"{ahead} is better than {behind} under {listed([_amount(pair) for pair in pairs])}."
+            for (ahead, behind), pairs in _shown(stress_pairs(self.pairs, PLANNED)).items()
+        ]
 
 
 def label(corruption: str) -> str:
     """Return how sentences call a corruption; of one that this version lacks, its name."""
     if corruption == ALL:
         return "all corruptions together"
-    known = corruption in names()
+    known = corruption in CORRUPTIONS.names()
     return corruption_of(corruption).label if known else corruption.replace("_", " ")
 
 
@@ -115,23 +123,36 @@ def _differences(pairs: pd.DataFrame) -> Iterator[str]:
             f"corruptions (from {FEWEST_SEEDS} on)."
         )
         return
-    shown = [
-        pair if _first_is_better(pair) else turned(pair)
-        for pair in tested
-        if pair.holm <= 1 - LEVEL
-    ]
-    after = f"after Holm over {len(tested)} tests"
+    after, shown = f"after Holm over {len(tested)} tests", _shown(tested)
     if not shown:
         yield f"No planned contrast is shown to differ under any corruption, {after}."
         return
-    groups: dict[tuple[str, str], list[str]] = {}
-    for pair in shown:
-        groups.setdefault((pair.first, pair.second), []).append(_amount(pair))
+    known = len({pair.corruption for pair in tested} - {ALL})
     said = [
-        f"{ahead} is better than {behind} under {listed(amounts)}"
-        for (ahead, behind), amounts in groups.items()
+        f"{ahead} is better than {behind} under {_how_many(pairs)}"
+        for (ahead, behind), pairs in shown.items()
     ]
-    yield f"Shown under corruptions, {after}: {'; '.join(said)}."
+    yield (
+        f"Shown, {after}, of {known} corruption{'s' * (known > 1)}: {', '.join(said)}; under which "
+        "and by how much stands with the pairs in words."
+    )
+
+
+def _how_many(pairs: Sequence[StressPair]) -> str:
+    """Say under how many corruptions a pair differs; that of all together is none of them."""
+    single = sum(pair.corruption != ALL for pair in pairs)
+    together = [label(ALL)] * (single < len(pairs))
+    return " and ".join([str(single)] * (single > 0) + together)
+
+
+def _shown(tested: Sequence[StressPair]) -> dict[tuple[str, str], list[StressPair]]:
+    """Return the differences that are shown, by the better fusion and the other one."""
+    groups: dict[tuple[str, str], list[StressPair]] = {}
+    for pair in tested:
+        if pair.seeds >= FEWEST_SEEDS and pair.holm <= 1 - LEVEL:
+            better = pair if _first_is_better(pair) else turned(pair)
+            groups.setdefault((better.first, better.second), []).append(better)
+    return groups
 
 
 def _first_is_better(pair: StressPair) -> bool:

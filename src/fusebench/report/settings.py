@@ -8,7 +8,7 @@ from pydantic import Field, create_model, field_validator
 
 from fusebench.config import AsTuple, Section
 from fusebench.evaluation.metrics import METRICS, means
-from fusebench.models import registry
+from fusebench.models.registry import FUSIONS
 
 _GROUPS: dict[str, Callable[[Mapping[str, Any]], bool]] = {
     "any": lambda _info: True,
@@ -52,7 +52,7 @@ class CompareParams(Section):
     @field_validator("contrasts")
     @classmethod
     def _known(cls, contrasts: tuple[str, ...]) -> tuple[str, ...]:
-        known = (*registry.names(), *GROUPS)
+        known = (*FUSIONS.names(), *GROUPS)
         for contrast in contrasts:
             sides = contrast.split(_BETWEEN)
             same = len(set(sides)) == 1 and sides[0] not in GROUPS

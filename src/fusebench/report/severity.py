@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib as mpl
-import matplotlib.style
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fusebench.inputs.corruption import SEVERITIES, corruption_of
-from fusebench.report.drawing import STYLE_SHEET
+from fusebench.report.drawing import styled
 from fusebench.report.looks import TEXT_GREY, looks, title
 from fusebench.report.robustness_text import percent
 
@@ -32,7 +30,7 @@ def severity_figure(table: pd.DataFrame, corruption: str, chance: float, note: s
     """
     fusions = list(dict.fromkeys(table["fusion"]))
     known = corruption_of(corruption)
-    with mpl.style.context(STYLE_SHEET):
+    with styled():
         figure = Figure(figsize=(7.4, 4.0))
         axes = figure.subplots()
         for number, fusion in enumerate(fusions):
@@ -93,7 +91,7 @@ def overview_figure(table: pd.DataFrame, summary: pd.DataFrame, note: str) -> Fi
     kept = 100 * means.reindex(
         index=corrupted["corruption"].unique(), columns=table["fusion"].unique()
     )
-    with mpl.style.context([STYLE_SHEET, {"axes.grid": False}]):
+    with styled({"axes.grid": False}):
         size = (2.8 + 0.85 * kept.shape[1], 1.9 + 0.34 * (len(kept) + 1))
         figure = Figure(figsize=size)
         axes = figure.subplots()

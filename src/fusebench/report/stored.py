@@ -107,14 +107,26 @@ def read_metrics(path: Path, predictions: FusionPredictions) -> dict[str, Any]:
                 f"{path}: {part}.seeds are {', '.join(content[part]['seeds'])}, of the predictions "
                 f"{', '.join(seeds)}; {_REMADE}"
             )
+    _check_summaries(path, content)
+    _check_parameters(path, content, predictions)
+    return content
+
+
+def checked_metrics(path: Path, content: dict[str, Any]) -> dict[str, Any]:
+    """Return what metrics/fusions/<fusion>.json holds; raise ArtifactError if it is broken."""
+    checked(_fusion_section(), content, path)
+    _check_summaries(path, content)
+    return content
+
+
+def _check_summaries(path: Path, content: dict[str, Any]) -> None:
+    for part in MEASURED_PARTS:
         for name, summary in summarize(list(content[part]["seeds"].values())).items():
             if summary != content[part][name]:
                 raise ArtifactError(
                     f"{path}: {part}.{name} = {content[part][name]}: of its seeds it is "
                     f"{summary}; {REMEDY}"
                 )
-    _check_parameters(path, content, predictions)
-    return content
 
 
 def _check_parameters(path: Path, content: dict[str, Any], predictions: FusionPredictions) -> None:

@@ -69,8 +69,8 @@ class Study:
 
     @cached_property
     def ids(self) -> Ints:
-        """Position of each sample's id among the different ones, shape (n,)."""
-        return np.unique(self.reference.ids, return_inverse=True)[1].astype(np.int64)
+        """Position of each sample's id, or group, among the different ones, shape (n,)."""
+        return np.unique(self.reference.groups, return_inverse=True)[1].astype(np.int64)
 
     def resamples(self, count: int) -> Resamples:
         """Draw seeds and ids anew."""

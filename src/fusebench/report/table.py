@@ -51,13 +51,14 @@ def _row(result: Result) -> dict[str, Any]:
     row = {column.name: column.value(result) for column in FIRST}
     for name, metric in METRICS.items():
         summary = result.metrics["test"][name]
-        row[_column(metric)] = summary["mean"]
+        row[column_of(metric)] = summary["mean"]
         deviation = summary["deviation"]
-        row[f"{_column(metric)} Deviation"] = float("nan") if deviation is None else deviation
+        row[f"{column_of(metric)} Deviation"] = float("nan") if deviation is None else deviation
     return row | {column.name: column.value(result) for column in LAST}
 
 
-def _column(metric: Metric) -> str:
+def column_of(metric: Metric) -> str:
+    """Return the column that holds the mean of a metric on test."""
     return f"Test {metric.heading}"
 
 
@@ -117,7 +118,7 @@ def _known_metrics(table: pd.DataFrame, pairs: pd.DataFrame) -> list[Metric]:
     """Return the metrics that the table holds, what is to be shown first before the others."""
     order = dict.fromkeys([primary_metric(pairs), *_PREFERRED, *METRICS])
     metrics = [METRICS[name] for name in order if name in METRICS]
-    return [metric for metric in metrics if _column(metric) in table]
+    return [metric for metric in metrics if column_of(metric) in table]
 
 
 def _shown_metrics(table: pd.DataFrame, pairs: pd.DataFrame, width: int) -> list[Metric]:
@@ -149,8 +150,8 @@ def _cells(table: pd.DataFrame, metrics: Sequence[Metric]) -> pd.DataFrame:
     for metric in metrics:
         # The last digit says nothing beside a deviation of seeds.
         form = f"{{:.{max(metric.digits - 1, 0)}f}}".format
-        mean = _text(table[_column(metric)], form)
-        deviation = _text(table[f"{_column(metric)} Deviation"], form)
+        mean = _text(table[column_of(metric)], form)
+        deviation = _text(table[f"{column_of(metric)} Deviation"], form)
         spread = deviation.map(lambda text: text and f" ± {text}")
         # In front, where it does not move the figures of a column that is aligned to the right.
         marks = _is_at_chance(table, metric).map({True: "*", False: ""})
@@ -187,7 +188,7 @@ def _note(table: pd.DataFrame, shown: Sequence[Metric]) -> str:
     others = [
         metric.label
         for metric in METRICS.values()
-        if metric not in shown and _column(metric) in table
+        if metric not in shown and column_of(metric) in table
     ]
     more = f" Only in {TABLE.name}: {', '.join(others)}." if others else ""
     return (
@@ -208,7 +209,7 @@ def _note_on_results(table: pd.DataFrame) -> str:
 
 def _note_on_chance(table: pd.DataFrame, shown: Sequence[Metric]) -> str:
     levels = [
-        f"{metric.label} {metric.text(table[f'{_column(metric)} Chance'].iloc[0])}"
+        f"{metric.label} {metric.text(table[f'{column_of(metric)} Chance'].iloc[0])}"
         for metric in shown
         if _is_at_chance(table, metric).any()
     ]
