@@ -5,13 +5,14 @@ BIN := .venv/bin
 # dvc runs `python` from the PATH: the project's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-dev mend repro report verdict plan confirm train-all calibration interactions learning-curve robust tune notebook zoo bench bench-scale study test test-quick test-all check current lock clean clean-work
+.PHONY: help setup setup-extras setup-dev mend init repro report export verdict plan confirm train-all calibration interactions learning-curve robust tune notebook zoo bench bench-scale study test test-quick test-all check current lock clean clean-work
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 setup: $(BIN)/.runs  ## make .venv with what the pipeline needs
+setup-extras: $(BIN)/.extras  ## … and what export, the notebook and Parquet need
 setup-dev: $(BIN)/.develops  ## … and what tests and checks need
 
 $(BIN)/python:
@@ -31,6 +32,10 @@ $(BIN)/.runs: requirements.txt requirements-setup.txt | $(BIN)/python
 	$(call install,requirements.txt)
 	@touch $@
 
+$(BIN)/.extras: requirements-extras.txt $(BIN)/.runs
+	$(call install,requirements-extras.txt)
+	@touch $@
+
 $(BIN)/.develops: requirements-dev.txt $(BIN)/.runs
 	$(call install,requirements-dev.txt)
 	@touch $@
@@ -45,10 +50,23 @@ repro: setup  ## run the pipeline: how good each fusion is, from three seeds; ma
 	@dvc repro
 	@python src/show.py table
 
+# A variable of make's command line, which the shell has too; what is in it is never shell text. One
+# of the environment that happens to have its name does not count.
+given = $(if $(filter command line,$(origin $(1))),$$$(1))
+option = $(if $(call given,$(1)),$${$(1):+$(2)="$$$(1)"})
+
+init: setup  ## look at your data and write the params that fit: DATA=zip, folder or table; LAYOUT=… SENSORS=… DRY=1
+	@test -n "$(call given,DATA)" || { echo "error: make init DATA=…: must name a zip, a folder or a table"; exit 1; }
+	@python src/init.py "$(call given,DATA)" $(call option,LAYOUT,--layout) $(call option,SENSORS,--sensors) $(if $(call given,DRY),$${DRY:+--dry-run})
+
 report: setup  ## write plots/report.html: all that was found as one page that opens without a network
 	$(call unlocked)
 	@dvc repro report
 	@printf '%s: %s MB\n' "$(CURDIR)/plots/report.html" "$$(wc -c < plots/report.html | awk '{printf "%.1f", $$1 / 1e6}')"
+
+export: setup-extras  ## write a trained fusion as one file, checked, with a card: FUSION=concat FORMAT=onnx or torch; SEED=0 OUT=folder
+	@test -n "$(call given,FUSION)" && test -n "$(call given,FORMAT)" || { echo "error: make export FUSION=… FORMAT=…: must name a fusion that was trained, and onnx or torch"; exit 1; }
+	@python src/export.py "$(call given,FUSION)" $(call option,FORMAT,--format) $(call option,SEED,--seed) $(call option,OUT,--output)
 
 # Both run out of the way, in a folder of its own; the workspace stays as it is.
 define experiment
@@ -150,9 +168,11 @@ current: setup  ## whether dvc.lock belongs to the code and params beside it
 
 # Universal: one lock for every platform and Python; without the index, so that it names no host.
 LOCK = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+EXTRAS = --extra export --extra notebook --extra parquet
 lock: setup-dev  ## pin the newest versions that work together
 	$(LOCK) --upgrade pyproject.toml -o requirements.txt
-	$(LOCK) --upgrade pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	$(LOCK) --upgrade pyproject.toml $(EXTRAS) -c requirements.txt -o requirements-extras.txt
+	$(LOCK) --upgrade pyproject.toml $(EXTRAS) --group dev -c requirements-extras.txt -o requirements-dev.txt
 	$(LOCK) --upgrade --group setup -o requirements-setup.txt
 
 clean-work:  ## drop finished seeds and training states, which another run would take up

@@ -25,6 +25,9 @@ SEEDS = (0, 1)
 DATA = {
     "classes": ["cubes", "spheres"],
     "positive": "spheres",
+    "layout": "class_folders",
+    "manifest": None,
+    "kitti": {"min_height": 25, "max_occlusion": 1, "max_truncation": 0.3, "margin": 0.1},
     "sensors": "data/sensors.yaml",
     "on_bad_sample": "error",
     "limits": {
@@ -112,8 +115,8 @@ def samples_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from fusebench.config import load
     from fusebench.data.extract import extract
-    from fusebench.data.sensors import Sensors
     from fusebench.data.settings import DataParams
+    from fusebench.samples.sensors import Sensors
     from fusebench.synthetic.archive import write_archive
 
     root = tmp_path_factory.mktemp("small")

@@ -105,10 +105,10 @@ def digest(fusions: Sequence[str]) -> str:
 def run_stages(fusions: Sequence[str]) -> None:
     """Train and predict as DVC would, in this process."""
     for fusion in fusions:
-        for stage in ("train", "predict"):
-            sys.argv = [f"{stage}.py", fusion]
+        for script in ("train.py", "predict_parts.py"):
+            sys.argv = [script, fusion]
             try:
-                runpy.run_path(str(ROOT / "src" / f"{stage}.py"), run_name="__main__")
+                runpy.run_path(str(ROOT / "src" / script), run_name="__main__")
             except SystemExit as end:
                 if end.code != 0:
                     raise

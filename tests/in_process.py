@@ -38,12 +38,18 @@ _FILLED = {
 _COUNTS = {"cubes": 30, "spheres": 20}
 
 
+def script_of(stage: str) -> Path:
+    """Return the script of a stage; of what is none, the one of that name."""
+    return Path(STAGES[stage]["cmd"].split()[1] if stage in STAGES else f"src/{stage}.py")
+
+
 def run(stage: str, *arguments: str) -> int:
-    """Run a stage's script in the working directory; return its exit code."""
+    """Run the script of a stage, or another, in the working directory; return its exit code."""
+    script = script_of(stage)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", [f"src/{stage}.py", *(arguments or ARGUMENTS.get(stage, []))])
+        patch.setattr(sys, "argv", [str(script), *(arguments or ARGUMENTS.get(stage, []))])
         with pytest.raises(SystemExit) as ended:
-            cli.run(importlib.import_module(stage).main)
+            cli.run(importlib.import_module(script.stem).main)
     return int(ended.value.code or 0)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 from tests import in_process
-from tests.in_process import ARGUMENTS, STAGES, dependencies, outputs, run
+from tests.in_process import ARGUMENTS, STAGES, dependencies, outputs, run, script_of
 from tests.project import environment
 from tests.reliability import Tally
 
@@ -246,7 +246,7 @@ def test_a_script_of_its_own_says_the_same(
 ) -> None:
     _flip(Path(file))
     done = subprocess.run(
-        [sys.executable, f"src/{stage}.py", *ARGUMENTS.get(stage, [])], cwd=project,
+        [sys.executable, str(script_of(stage)), *ARGUMENTS.get(stage, [])], cwd=project,
         env=environment() | ({"DVC_STAGE": stage} if by_dvc else {}),
         capture_output=True, text=True,
     )  # fmt: skip

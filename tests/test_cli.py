@@ -23,7 +23,7 @@ import show
 from fusebench import cli
 from fusebench.config import Off, load
 from fusebench.errors import ArtifactError, BadSamplesError, FusebenchError, ParamsError
-from fusebench.models import registry
+from fusebench.models.registry import FUSIONS
 from fusebench.models.settings import NOTEBOOK
 from fusebench.params import Params
 from fusebench.sealed import file_digest
@@ -444,7 +444,7 @@ def checked(project: Path) -> dict[str, bytes]:
     return contents(project)
 
 
-SETTINGS = {f"settings/{name}.json" for name in registry.names()}
+SETTINGS = {f"settings/{name}.json" for name in FUSIONS.names()}
 
 
 def test_check_writes_the_seeds_and_what_each_fusion_is_trained_with(project: Path) -> None:
@@ -648,7 +648,7 @@ def test_a_fusion_without_an_entry_in_override_is_named(
     path = project / "params.yaml"
     head, found, tail = path.read_text("utf-8").partition("override:\n")
     assert found
-    names = registry.names()
+    names = FUSIONS.names()
     for count in range(len(names) + 1):
         entries = "".join(f"  {name}:\n    lr:\n" for name in names[:count])
         rest = tail[tail.index("stress:") :]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.project import KEPT_PREDICTIONS, ROOT, Project, stages_run
 
-from fusebench.models import registry
+from fusebench.models.registry import FUSIONS
 
 pytestmark = pytest.mark.slow
 
@@ -156,7 +156,7 @@ def test_every_fusion_is_an_experiment(clean: Project) -> None:
     output = clean.dvc(*shlex.split(command), "check")
     assert stages_run(output) == ["check"]
     changed = clean.dvc("params", "diff", "HEAD", "zoo")
-    assert all(name in changed for name in registry.names())
+    assert all(name in changed for name in FUSIONS.names())
 
 
 @pytest.mark.thorough

@@ -19,9 +19,10 @@ from fusebench.device import Device
 from fusebench.evaluation.measure import fusion_metrics
 from fusebench.inputs.inputs import Inputs
 from fusebench.inputs.lidar import LidarParams
-from fusebench.models import registry, weights
+from fusebench.models import weights
 from fusebench.models.base import Classifier, ModelSpec, build, fusion_class
 from fusebench.models.description import Description
+from fusebench.models.registry import FUSIONS
 from fusebench.models.settings import STEMS, StemName
 from fusebench.prediction.predict import predict_fusion
 from fusebench.prediction.predictions import read_predictions
@@ -33,7 +34,7 @@ from fusebench.training.loop import Task, TrainingState, fit, start
 from fusebench.training.recipe import Recipe, Training
 from fusebench.training.settings import TrainParams
 
-NAMES = registry.names()
+NAMES = FUSIONS.names()
 each_stem = pytest.mark.parametrize("stem", STEMS)
 # Fusions whose inputs have one stem together, which no other fusion has.
 ENCODED_TOGETHER = ("early",)

@@ -20,7 +20,7 @@ from tests.project import Project, started
 from tests.reliability import Tally
 
 from fusebench.files import dvc_digest
-from fusebench.models import registry
+from fusebench.models.registry import FUSIONS
 
 pytestmark = pytest.mark.slow
 
@@ -228,12 +228,12 @@ def test_a_training_killed_at_random_moments_goes_on_to_the_same_bits(
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize("fusion", registry.names())
+@pytest.mark.parametrize("fusion", FUSIONS.names())
 def test_any_training_killed_at_random_moments_goes_on_to_the_same_bits(
     fusion: str, clean: Project, tally: Tally
 ) -> None:
     # Together more than twenty.
-    check_kills(clean, train_straight(clean, fusion), 3, 10 + registry.names().index(fusion), tally)
+    check_kills(clean, train_straight(clean, fusion), 3, 10 + FUSIONS.names().index(fusion), tally)
 
 
 # --- Two at once ---

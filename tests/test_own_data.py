@@ -56,22 +56,8 @@ def write_archive(path: Path, azimuth: float = 0.0) -> None:
             archive.writestr(f"{folder}/rgb/notes.txt", "not a sample")
 
 
-def sensors() -> str:
-    """What the README's reader writes into the copy of data/sensors.yaml."""
-    content = yaml.safe_load(SENSORS)
-    content["camera"] |= {"image_size": [ROWS, COLUMNS], "focal_length": 70.0}
-    content["lidar"] |= {
-        "size": [CELLS, CELLS], "max_range": NO_RETURN, "quarter_turns": 0,
-        "no_return": ["nan", "zero"],
-    }  # fmt: skip
-    return yaml.safe_dump(content, sort_keys=False)
-
-
-PARAMS: dict[str, Any] = {
-    "data.archive": "data/mine.zip", "data.sensors": "data/mine.yaml",
-    "data.classes": list(CLASSES), "data.positive": "signs",
-    "split.train": 0.4, "split.val": 0.2, "split.holdout": 0.1,
-}  # fmt: skip
+# What init cannot see, and what is not of the data.
+CHOSEN = {"split.holdout": 0.1, "split.train": 0.5, "lidar.align": "camera"}
 
 
 def readme_commands() -> list[str]:
@@ -84,18 +70,23 @@ def readme_commands() -> list[str]:
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
-    """A project in which the README's section was followed word by word, and what that printed."""
+    """A project in which the README's section was followed word by word, and what that printed.
+
+    But that the archive is in the project, where DVC can keep it.
+    """
     folder = tmp_path_factory.mktemp("own")
     project = make_project(folder / "project")
-    write_archive(folder / "mine.zip")
-    copy, track, run = readme_commands()
-    project.run("sh", "-c", copy.replace("~/mine.zip", str(folder / "mine.zip")))
-    assert (project.root / "data/mine.yaml").read_text("utf-8") == SENSORS
-    (project.root / "data/mine.yaml").write_text(sensors(), "utf-8")
-    for key in PARAMS:
-        assert key in (ROOT / "README.md").read_text("utf-8"), key
-    project.set_params(PARAMS | {"lidar.align": "camera"})
-    project.run("sh", "-c", track)
+    write_archive(project.root / "data/mine.zip")
+    project.dvc("add", "data/mine.zip")
+    init, run = readme_commands()
+    assert init == "make init DATA=~/mine"
+    # This environment is set up.
+    project.run("make", "-o", "setup", "init", "DATA=data/mine.zip")
+    sensors = project.root / "data/sensors-mine.yaml"
+    written = sensors.read_text("utf-8")
+    assert "focal_length:\n" in written
+    sensors.write_text(written.replace("focal_length:\n", "focal_length: 70.0\n"), "utf-8")
+    project.set_params(CHOSEN)
     output = project.run("sh", "-c", run)
     project.dvc("remote", "add", "--default", "store", str(folder / "store"))
     project.commit("a place to keep results")
@@ -104,6 +95,19 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, str]:
 
 def _json(project: Project, path: str) -> Any:
     return json.loads((project.root / path).read_text("utf-8"))
+
+
+def test_init_writes_what_the_archive_tells(own: tuple[Project, str]) -> None:
+    root = own[0].root
+    data = yaml.safe_load((root / "params.yaml").read_text("utf-8"))["data"]
+    assert (data["archive"], data["layout"]) == ("data/mine.zip", "class_folders")
+    assert (data["sensors"], data["positive"]) == ("data/sensors-mine.yaml", "signs")
+    assert data["classes"] == list(CLASSES)
+    sensors = yaml.safe_load((root / "data/sensors-mine.yaml").read_text("utf-8"))
+    assert sensors["camera"]["image_size"] == [ROWS, COLUMNS]
+    lidar = sensors["lidar"]
+    assert (lidar["size"], lidar["max_range"]) == ([CELLS, CELLS], NO_RETURN)
+    assert set(lidar["no_return"]) == {"nan", "zero"}
 
 
 def test_three_classes_run_by_the_readme(own: tuple[Project, str]) -> None:
@@ -150,7 +154,7 @@ def test_the_gallery_shows_images_of_another_shape(own: tuple[Project, str]) -> 
 def test_git_sees_neither_the_archive_nor_what_plots_leave(own: tuple[Project, str]) -> None:
     project = own[0]
     tracked = project.git("ls-files").split("\n")
-    assert {"data/mine.yaml", "data/mine.zip.dvc", "metrics/inputs.json"} <= set(tracked)
+    assert {"data/sensors-mine.yaml", "data/mine.zip.dvc", "metrics/inputs.json"} <= set(tracked)
     assert "data/mine.zip" not in tracked
     project.dvc("plots", "show")
     assert (project.root / "dvc_plots/index.html").is_file()
@@ -228,7 +232,7 @@ def test_another_file_of_sensors_is_named_by_an_experiment(clean: Project) -> No
     (clean.root / "data/mine.yaml").write_text(SENSORS.replace("50.0", "60.0"), "utf-8")
     output = clean.dvc("exp", "run", "-S", "data.sensors=data/mine.yaml", "extract")
     assert stages_run(output) == ["check", "extract"]
-    assert _json(clean, "data/samples/dataset.json")["max_range"] == 60.0
+    assert _json(clean, "data/samples/dataset.json")["sensors"]["lidar"]["max_range"] == 60.0
 
 
 def test_wrong_sensors_are_refused_before_any_work(clean: Project) -> None:

@@ -11,12 +11,13 @@ import yaml
 from tests.project import SENSORS
 
 from fusebench.config import load
-from fusebench.data.sensors import Sensors
 from fusebench.errors import ParamsError
-from fusebench.models import registry
+from fusebench.models.registry import FUSIONS
 from fusebench.params import Params
+from fusebench.registry import Registry
+from fusebench.samples.sensors import Sensors
 from fusebench.sealed import file_digest
-from fusebench.synthetic import task as tasks
+from fusebench.synthetic.task import TASKS, task_of
 from fusebench.training.settings import TrainParams
 
 SHIPPED = Path(__file__).parents[1] / "params.yaml"
@@ -29,10 +30,14 @@ NUMBERS: dict[str, tuple[float, ...]] = {
     "synthesize.difficulty.noise": (-0.1, 5.1),
     "train.lr": (0, -0.1, 10.1),
     "train.weight_decay": (-0.1, 1.1),
+    "data.kitti.min_height": (0.9, 10_001),
+    "data.kitti.max_truncation": (-0.1, 1.1),
+    "data.kitti.margin": (-0.1, 10.1),
     "runtime.save_every": (-1, 86401),
     "runtime.work_limit": (-1, 1e7),
 }
 INTEGERS: dict[str, tuple[float, ...]] = {
+    "data.kitti.max_occlusion": (-1, 4),
     "synthesize.difficulty.objects": (1, 4),
     "synthesize.seed": (-1,),
     "split.seed": (-1,),
@@ -127,7 +132,7 @@ shipped = pytest.mark.skipif(
 @shipped
 def test_the_shipped_file_is_valid() -> None:
     params = load(SHIPPED, Params)
-    assert all(params.effective_train(name) for name in registry.names())
+    assert all(params.effective_train(name) for name in FUSIONS.names())
     assert load(SHIPPED.parent / params.data.sensors, Sensors)
 
 
@@ -221,6 +226,12 @@ def test_a_wrong_device_is_named(device: str, content: dict[str, Any], tmp_path:
         ("data.archive", "", "data.archive = '': must have at least 1 character"),
         ("data.archive", None, "data.archive = empty: must be a valid string"),
         ("data.archive", "./data/demo.zip", "data.archive = './data/demo.zip': must be written"),
+        ("data.layout", "kiti", "data.layout: 'kiti' is no layout (did you mean 'kitti'?); must"),
+        ("data.layout", None, "data.layout = empty: must be a valid string"),
+        ("data.layout", "manifest", "data.manifest: must name the file where layout is manifest"),
+        ("data.manifest", "a.csv", "data.manifest: must be empty where layout is class_folders"),
+        ("data.manifest", 3, "data.manifest = 3: must be a valid string"),
+        ("data.kitti", None, "data.kitti = empty: must be a valid mapping"),
         ("data.sensors", "", "data.sensors = '': must have at least 1 character"),
         ("split.train", 0.9, "split.train + val + test + holdout = 1.22: the shares must sum to"),
         ("lidar.normalize", "yes", "lidar.normalize = 'yes': must be a valid boolean"),
@@ -294,7 +305,7 @@ def test_an_encoder_stands_in_the_settings_of_every_fusion_and_the_notebooks_in_
 
     assert all(file.keys() == {"train", "lidar"} for file in settings())
     content["model"]["stem"] = "resnet18"
-    assert [file["model"] for file in settings()] == [{"stem": "resnet18"}] * len(registry.names())
+    assert [file["model"] for file in settings()] == [{"stem": "resnet18"}] * len(FUSIONS.names())
     weights = tmp_path / "w.safetensors"
     weights.write_bytes(b"anything")
     content["model"]["weights"] = str(weights)
@@ -380,7 +391,7 @@ def test_an_unknown_fusion_is_named_with_the_nearest(
     content[key] = ["concat", wrong] if key == "fusions" else {wrong: {"lr": 0.1}}
     assert refusal(content, tmp_path).startswith(
         f"{key}: '{wrong}' is no fusion (did you mean 'hadamard'?); must be one of "
-        f"{registry.names()}"
+        f"{FUSIONS.names()}"
     )
 
 
@@ -487,17 +498,19 @@ def test_a_wrong_override_is_named(
 def test_a_fusion_with_the_name_of_a_baseline_is_refused(
     content: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fusebench.params.names", lambda: ["add", "threshold"])
+    found = Registry.names
+    more = {FUSIONS: ["threshold"]}
+    monkeypatch.setattr(Registry, "names", lambda known: [*found(known), *more.get(known, [])])
     assert "fusions/threshold.py has the name of a baseline" in refusal(content, tmp_path)
 
 
 # --- The task of the demonstration archive ---
 
 
-@pytest.mark.parametrize("name", tasks.names())
+@pytest.mark.parametrize("name", TASKS.names())
 def test_another_task_is_one_word(name: str, content: dict[str, Any], tmp_path: Path) -> None:
     set_key(content, "synthesize.task", name)
-    params, task = loaded(content, tmp_path), tasks.task_of(name)
+    params, task = loaded(content, tmp_path), task_of(name)
     expected = {"classes": list(task.classes), "positive": task.positive}
     assert (list(params.data.classes), params.data.positive) == tuple(expected.values())
     assert params.checked_files()["classes.json"] == expected

@@ -50,7 +50,7 @@ def test_leaves_what_the_design_promises(reproduced: tuple[Project, str]) -> Non
         assert row["bal_acc"] == test["balanced_accuracy"]["mean"]
     assert json.loads((root / "metrics/data.json").read_text("utf-8"))["synthetic"] is True
     samples = (root / "data/samples/samples.csv").read_text("utf-8").splitlines()
-    assert samples[1].startswith("0,0000,cubes,0,")
+    assert samples[1].startswith("0,0000,0000,cubes,0,")
 
 
 def test_git_sees_no_file_that_dvc_keeps(reproduced: tuple[Project, str]) -> None:
@@ -190,7 +190,9 @@ def test_editing_a_metric_infers_and_trains_nothing(clean: Project) -> None:
 
 def test_params_that_leave_the_settings_as_they_are_train_nothing(clean: Project) -> None:
     # Written out, or the same as in `train`: the effective settings are equal.
-    clean.set_params({"override.add.lr": 0.001, "runtime.progress": "off", "runtime.threads": 2})
+    clean.set_params(
+        {"override.hadamard.lr": 0.001, "runtime.progress": "off", "runtime.threads": 2}
+    )
     # The page sets params beside those of studies.
     assert stages_run(clean.dvc("repro")) == ["check", "report"]
 

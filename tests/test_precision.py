@@ -6,12 +6,13 @@ import torch.nn.functional as F  # noqa: N812  (torch's own convention)
 from torch import Tensor
 
 from fusebench.device import Precision, arithmetic
-from fusebench.models import registry, weights
+from fusebench.models import weights
 from fusebench.models.base import Fusion, ModelSpec, build
+from fusebench.models.registry import FUSIONS
 from fusebench.models.settings import STEMS, StemName
 
 CPU = torch.device("cpu")
-every_fusion = pytest.mark.parametrize("name", registry.names())
+every_fusion = pytest.mark.parametrize("name", FUSIONS.names())
 
 
 def built(name: str, precision: Precision, stem: StemName = "notebook") -> Fusion:

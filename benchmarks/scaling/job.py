@@ -213,8 +213,8 @@ def split(order: Order, tell: Tell) -> dict[str, float]:
 def extract(order: Order, tell: Tell) -> dict[str, float]:
     """Time what stage extract does."""
     from fusebench.data.extract import extract
-    from fusebench.data.sensors import Sensors
     from fusebench.params import Params
+    from fusebench.samples.sensors import Sensors
 
     params = load(PARAMS_FILE, Params).data.model_copy(update={"archive": order.path})
     sensors = load(Path(params.sensors), Sensors)

@@ -11,15 +11,14 @@ from fusebench.device import RuntimeParams
 from fusebench.errors import ParamsError
 from fusebench.inputs.corruption import code_of
 from fusebench.inputs.lidar import LidarParams
-from fusebench.models.registry import FusionParams, checked_fusion, names
+from fusebench.models.registry import FUSIONS, FusionParams
 from fusebench.models.settings import ModelParams
 from fusebench.prediction.predictions import BASELINES
 from fusebench.report.settings import CompareParams
 from fusebench.split.params import SplitParams
 from fusebench.stress.settings import StressParams
 from fusebench.synthetic.settings import SynthesizeParams
-from fusebench.synthetic.task import names as task_names
-from fusebench.synthetic.task import task_of
+from fusebench.synthetic.task import TASKS, task_of
 from fusebench.training.settings import TrainParams
 
 
@@ -46,7 +45,7 @@ class Params(FusionParams):
         synthesize = content.get("synthesize")
         name = synthesize.get("task") if isinstance(synthesize, Mapping) else None
         # A wrong task has an error of its own: none of `data` is to come before it.
-        task = task_of(name if name in task_names() else "shape")
+        task = task_of(name if name in TASKS.names() else "shape")
         classes = {"classes": list(task.classes), "positive": task.positive}
         return (
             {**content, "data": named(content["data"], classes)} if "data" in content else content
@@ -66,12 +65,12 @@ class Params(FusionParams):
     @classmethod
     def _known(cls, overrides: dict[str, Any]) -> dict[str, Any]:
         for name in overrides:
-            checked_fusion(name)
+            FUSIONS.checked(name)
         return overrides
 
     @model_validator(mode="after")
     def _no_fusion_is_a_baseline(self) -> Self:
-        for name in set(names()) & set(BASELINES):
+        for name in set(FUSIONS.names()) & set(BASELINES):
             raise ValueError(
                 f"fusions: src/fusebench/fusions/{name}.py has the name of a baseline, whose "
                 f"results it would overwrite; must be another than {', '.join(BASELINES)}"
@@ -155,7 +154,7 @@ class Params(FusionParams):
                 "positive": self.data.positive,
             },
         }
-        for name in names():
+        for name in FUSIONS.names():
             train = self.effective_train(name)
             # So a training depends on the code of the corruptions that it uses, and of no other.
             code = {used: code_of(used) for used in train.probabilities}

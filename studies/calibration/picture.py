@@ -2,21 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib as mpl
-import matplotlib.style
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fusebench.report.drawing import STYLE_SHEET
+from fusebench.report.drawing import styled
 from fusebench.report.looks import MARKERS, PALETTE
 from fusebench.statistics.estimates import FEWEST_SEEDS, LEVEL
 from studies.calibration.calibration import Calibration
 from studies.calibration.rates import Rate
 from studies.calibration.scenarios import TITLES
 from studies.calibration.worlds import TITLES as WORLD_TITLES
-
-mpl.use("Agg")
 
 # Distance between the lines of one world's numbers of seeds; worlds are 1 apart.
 _STEP = 0.15
@@ -36,7 +32,7 @@ def calibration_picture(calibration: Calibration) -> Figure:
         title = f"2: {TITLES[cell.scenario]}"
         false.setdefault(title, {})[cell.seeds] = cell.type_1_error
         holds.setdefault(title, {})[cell.seeds] = cell.coverage
-    with mpl.style.context(STYLE_SHEET):
+    with styled():
         figure = Figure(figsize=(9.2, 8.4))
         errors, coverage = figure.subplots(1, 2, sharey=True)
         seeds = sorted({count for rates in false.values() for count in rates})

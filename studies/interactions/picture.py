@@ -3,15 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 
-import matplotlib as mpl
-import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from fusebench.report.drawing import STYLE_SHEET
+from fusebench.report.drawing import styled
 from fusebench.report.looks import CONTEXT, GREY, INK, PALETTE, SHOWN, TEXT_GREY, title
 from fusebench.report.suite import SuiteRow
 from studies.interactions.outcomes import Kept
@@ -44,7 +42,7 @@ def interactions_picture(results: Results) -> Figure:
     """
     cells = [cell for cell in results.plan if not cell.probe]
     done = {kept.cell.name: kept for kept in results.kept}
-    with mpl.style.context([STYLE_SHEET, {"axes.grid": False}]):
+    with styled({"axes.grid": False}):
         figure = Figure(figsize=(9, 7.6))
         tiles, single = figure.subplots(2, 1, sharex=True, height_ratios=(len(FUSIONS), 2.2))
         _draw_grid(tiles, cells, results)

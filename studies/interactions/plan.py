@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from fusebench.config import PARAMS_FILE, load
 from fusebench.params import Params
-from fusebench.synthetic.task import names, task_of
+from fusebench.synthetic.task import TASKS, task_of
 from studies.common.errors import StudyError
 
 SOLVED = 90.0
@@ -33,7 +33,7 @@ FUSIONS = (
 
 CEILINGS: Mapping[str, Mapping[str, float]] = {
     name: {f"{sensor}_only": ceiling for sensor, ceiling in task_of(name).ceilings.items()}
-    for name in names()
+    for name in TASKS.names()
 }
 """Of each task: the highest balanced accuracy, in %, that a single sensor allows."""
 

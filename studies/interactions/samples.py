@@ -2,13 +2,11 @@
 
 from collections.abc import Sequence
 
-import matplotlib as mpl
-import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fusebench.report.drawing import STYLE_SHEET
+from fusebench.report.drawing import styled
 from fusebench.synthetic.archive import render_images, render_ranges
 from fusebench.synthetic.difficulty import Difficulty
 from fusebench.synthetic.render import MAX_RANGE
@@ -27,7 +25,7 @@ def tasks_picture() -> Figure:
 
     A map is turned into the image's orientation, but not into its magnification.
     """
-    with mpl.style.context([STYLE_SHEET, {"axes.grid": False}]):
+    with styled({"axes.grid": False}):
         figure = Figure(figsize=(6.4, 9.2))
         grid = figure.subplots(len(ORDER), 4)
         for row, name in zip(grid, ORDER, strict=True):

@@ -3,13 +3,11 @@
 import math
 from collections.abc import Sequence
 
-import matplotlib as mpl
-import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from fusebench.report.drawing import STYLE_SHEET
+from fusebench.report.drawing import styled
 from fusebench.report.looks import CONTEXT, INK, TEXT_GREY, Look, looks, title
 from fusebench.statistics.estimates import LEVEL
 from studies.learning_curve.tables import Results
@@ -26,7 +24,7 @@ def learning_picture(results: Results) -> Figure:
     columns = min(_COLUMNS, len(fusions))
     rows = math.ceil(len(fusions) / columns)
     chosen = looks(fusions)
-    with mpl.style.context(STYLE_SHEET):
+    with styled():
         figure = Figure(figsize=(max(4.8, _WIDTH * columns + 0.4), _HEIGHT * rows + 0.9))
         panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel()
         for axes, fusion in zip(panels, fusions, strict=False):

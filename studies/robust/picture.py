@@ -1,13 +1,11 @@
 """What training on corrupted samples changes: metrics/robust/robust.png."""
 
-import matplotlib as mpl
-import matplotlib.style
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from fusebench.report.drawing import STYLE_SHEET
+from fusebench.report.drawing import styled
 from fusebench.report.looks import GREY, INK, TEXT_GREY, looks, title
 from fusebench.statistics.estimates import LEVEL
 from studies.common.study import Kept
@@ -26,7 +24,7 @@ def robust_picture(results: Results) -> Figure:
     Recipes are told apart by marker and filling, fusions by colour.
     """
     fusions = results.fusions
-    with mpl.style.context([STYLE_SHEET, {"axes.grid.axis": "x"}]):
+    with styled({"axes.grid.axis": "x"}):
         figure = Figure(figsize=(8, 1.9 + 0.46 * len(fusions)))
         panels = figure.subplots(1, len(_PANELS), sharey=True)
         for axes, (of, where) in zip(panels, _PANELS.items(), strict=True):

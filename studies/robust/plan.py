@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fusebench.inputs.corruption import names
+from fusebench.inputs.corruption import CORRUPTIONS
 from studies.common.errors import StudyError
 from studies.common.experiments import Experiment
 from studies.common.kept import Unit
@@ -55,7 +55,7 @@ def recipes() -> list[Recipe]:
     The last trains on clean samples in the camera's frame: it asks whether alignment decides what a
     shifted or turned LiDAR does to a fusion.
     """
-    others = [name for name in names() if name not in (*DROPOUT, *MOVED)]
+    others = [name for name in CORRUPTIONS.names() if name not in (*DROPOUT, *MOVED)]
     return [
         Recipe("dropout", DROPOUT),
         Recipe("dropout-noise", (*DROPOUT, *others)),

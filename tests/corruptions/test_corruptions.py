@@ -8,25 +8,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from tests.library import elsewhere
 
 from fusebench.errors import ParamsError
-from fusebench.inputs import corruption as contract
 from fusebench.inputs.corruption import (
+    CORRUPTIONS,
     SEVERITIES,
     Condition,
     Corruption,
     Reading,
     Recording,
-    checked_name,
     code_of,
     corrupted,
     corruption_of,
-    names,
 )
 from fusebench.inputs.lidar import LidarGeometry
 from fusebench.samples.samples import Samples
 
-each_corruption = pytest.mark.parametrize("name", names())
+each_corruption = pytest.mark.parametrize("name", CORRUPTIONS.names())
 MOVED = ("lidar_shifted", "lidar_turned")
 # They take what another sample shows.
 SWAPPING = ("lidar_swapped", "rgb_swapped")
@@ -59,7 +58,7 @@ def moved_by(befell: Samples, samples: Samples) -> int:
 
 
 def test_those_that_users_count_on_are_there() -> None:
-    assert set(names()) >= WANTED
+    assert set(CORRUPTIONS.names()) >= WANTED
 
 
 @each_corruption
@@ -109,7 +108,7 @@ def test_severity_0_is_the_sample_as_it_was_recorded(name: str, samples: Samples
     assert befell.table["digest"].tolist() == samples.table["digest"].tolist()
 
 
-@pytest.mark.parametrize("name", sorted(set(names()) - set(SWAPPING)))
+@pytest.mark.parametrize("name", sorted(set(CORRUPTIONS.names()) - set(SWAPPING)))
 def test_what_befalls_a_sample_does_not_depend_on_the_others(name: str, samples: Samples) -> None:
     whole, part = made(samples, name, 2), made(samples, name, 2, slice(60, 30, -3))
     assert np.array_equal(whole.rgb[60:30:-3], part.rgb)
@@ -148,7 +147,7 @@ def test_draws_differ_between_samples_severities_corruptions_and_seeds(
             now.append(float(recording.draw.random()))
             return recording.reading
 
-    monkeypatch.setattr(contract, "corruption_of", lambda _: Noting())
+    monkeypatch.setattr("fusebench.inputs.corruption.corruption_of", lambda _: Noting())
     for name in ("rgb_off", "rgb_blur"):
         for severity in (1, 2):
             for seeds in ((), ("augment", "0", "1"), ("augment", "0", "2")):
@@ -162,7 +161,7 @@ def test_draws_differ_between_samples_severities_corruptions_and_seeds(
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in names() if corruption_of(name).sensor == "lidar"]
+    "name", [name for name in CORRUPTIONS.names() if corruption_of(name).sensor == "lidar"]
 )
 @pytest.mark.parametrize("severity", range(1, SEVERITIES + 1))
 def test_ranges_stay_between_the_sensor_and_the_largest_range(
@@ -224,7 +223,7 @@ def test_what_covers_a_sensor_has_the_area_that_is_said(name: str) -> None:
         reading = np.full((64, 64), 9, np.float32)
     for amount in corruption_of(name).severities:
         draw, geometry = np.random.default_rng(0), _Sensors()
-        recording = contract.Recording(reading, geometry, draw, lambda: reading)  # type: ignore[arg-type]
+        recording = Recording(reading, geometry, draw, lambda: reading)  # type: ignore[arg-type]
         covered = corruption_of(name).corrupt(recording, amount)
         share = float((covered != reading).reshape(64, 64, -1).any(axis=2).mean())
         assert abs(share - amount / 100) < 0.02
@@ -236,60 +235,23 @@ class _Sensors:
     max_range = 50.0
 
 
-def test_an_unknown_name_is_refused_with_what_is_allowed() -> None:
-    with pytest.raises(ValueError, match=r"'range_nois' is no corruption \(did you mean"):
-        checked_name("range_nois")
-
-
-def test_a_file_must_hold_one_corruption(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import fusebench.corruptions as package
-
-    (tmp_path / "nothing_here.py").write_text('"""Nothing."""\n', "utf-8")
-    monkeypatch.setattr(contract, "_FOLDER", tmp_path)
-    monkeypatch.setattr(package, "__path__", [str(tmp_path)])
-    assert names() == ["nothing_here"]
-    with pytest.raises(ParamsError, match=r"nothing_here.py: holds 0 corruptions; must hold one"):
-        corruption_of("nothing_here")
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder whose files are found as if they were in corruptions/."""
+    return elsewhere(CORRUPTIONS, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("amounts", ["(1, 2, 3)", "(1, 2, 2, 3)", "(4, 3, 2, 1)"])
-def test_severities_must_be_four_growing_amounts(
-    amounts: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    import fusebench.corruptions as package
-
+def test_severities_must_be_four_growing_amounts(amounts: str, folder: Path) -> None:
     name = f"hail_{abs(hash(amounts))}"
-    (tmp_path / f"{name}.py").write_text(
+    (folder / f"{name}.py").write_text(
         "from fusebench.inputs.corruption import Corruption\n\n\n"
         f"class Hail(Corruption):\n    severities = {amounts}\n",
         "utf-8",
     )
-    monkeypatch.setattr(contract, "_FOLDER", tmp_path)
-    monkeypatch.setattr(package, "__path__", [str(tmp_path)])
     wanted = f"corruptions/{name}.py: severities = {amounts}: must be 4, each larger than the one"
     with pytest.raises(ParamsError, match=re.escape(wanted)):
         corruption_of(name)
-
-
-@pytest.mark.parametrize("name", ["rain.v2", "Rain", "2rain", "heavy-rain"])
-def test_a_file_must_have_a_name_that_python_can_import(
-    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / f"{name}.py").touch()
-    monkeypatch.setattr(contract, "_FOLDER", tmp_path)
-    with pytest.raises(ParamsError, match=f"'{name}.py' must be named by small letters"):
-        names()
-
-
-@pytest.mark.parametrize("name", ["all", "clean", "robustness"])
-def test_a_name_that_stands_for_something_else_is_refused(
-    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / f"{name}.py").touch()
-    monkeypatch.setattr(contract, "_FOLDER", tmp_path)
-    wanted = f"corruptions/{name}.py: must have another name than all, clean, robustness"
-    with pytest.raises(ParamsError, match=re.escape(wanted)):
-        names()
 
 
 def test_a_corruption_whose_file_is_gone_is_named() -> None:
@@ -297,11 +259,8 @@ def test_a_corruption_whose_file_is_gone_is_named() -> None:
         corruption_of("sand_storm")
 
 
-def test_the_digest_of_a_corruptions_code_is_that_of_its_file(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(contract, "_FOLDER", tmp_path)
-    (tmp_path / "dust.py").write_text("a", "utf-8")
+def test_the_digest_of_a_corruptions_code_is_that_of_its_file(folder: Path) -> None:
+    (folder / "dust.py").write_text("a", "utf-8")
     before = code_of("dust")
-    (tmp_path / "dust.py").write_text("b", "utf-8")
+    (folder / "dust.py").write_text("b", "utf-8")
     assert code_of("dust") != before

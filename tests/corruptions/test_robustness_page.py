@@ -2,7 +2,7 @@
 
 from tests.project import ROOT
 
-from fusebench.inputs.corruption import corruption_of, names
+from fusebench.inputs.corruption import CORRUPTIONS, corruption_of
 
 PAGE = (ROOT / "docs/robustness.md").read_text("utf-8")
 
@@ -14,7 +14,7 @@ def test_the_table_has_a_row_per_corruption_with_its_severities() -> None:
         if line.startswith("| `")
         for cells in [[cell.strip() for cell in line.strip("|").split("|")]]
     }
-    assert sorted(rows) == names()
+    assert sorted(rows) == CORRUPTIONS.names()
     for name, (sensor, label, severities) in rows.items():
         known = corruption_of(name)
         assert sensor == {"rgb": "image", "lidar": "LiDAR"}[known.sensor]

@@ -9,8 +9,8 @@ import torch
 
 from fusebench.cost import memory
 from fusebench.cost.memory import step_bytes
-from fusebench.models import registry
 from fusebench.models.base import ModelSpec, build
+from fusebench.models.registry import FUSIONS
 from fusebench.training.settings import TrainParams
 
 CPU = torch.device("cpu")
@@ -37,7 +37,7 @@ def test_memory_is_the_same_again_and_after_a_larger_model(
 
 
 @pytest.mark.usefixtures("cpu")
-@pytest.mark.parametrize("fusion", registry.names())
+@pytest.mark.parametrize("fusion", FUSIONS.names())
 def test_memory_holds_weights_gradients_and_both_moments(
     fusion: str, spec: Specs, settings: Settings
 ) -> None:

@@ -10,8 +10,8 @@ from tests.project import ROOT
 from fusebench.cost import speed
 from fusebench.cost.batches import random_maps
 from fusebench.cost.speed import Runs, forward_seconds, operations, seconds_of
-from fusebench.models import registry
 from fusebench.models.base import ModelSpec, build, fusion_class
+from fusebench.models.registry import FUSIONS
 
 CPU = torch.device("cpu")
 Specs = Callable[..., ModelSpec]
@@ -30,7 +30,7 @@ def test_operations_are_those_counted_by_hand(spec: Specs) -> None:
     assert operations(build(one), one, CPU) == 2 * stem + head
 
 
-@pytest.mark.parametrize("fusion", registry.names())
+@pytest.mark.parametrize("fusion", FUSIONS.names())
 def test_operations_do_not_depend_on_the_precision(fusion: str, spec: Specs) -> None:
     counts = {
         precision: operations(build(spec(fusion, precision)), spec(fusion, precision), CPU)
@@ -39,7 +39,7 @@ def test_operations_do_not_depend_on_the_precision(fusion: str, spec: Specs) -> 
     assert counts["fp32"] == counts["bf16"] > 0
 
 
-@pytest.mark.parametrize("fusion", registry.names())
+@pytest.mark.parametrize("fusion", FUSIONS.names())
 def test_random_maps_are_what_the_fusion_reads_and_the_same_each_time(
     fusion: str, spec: Specs
 ) -> None:

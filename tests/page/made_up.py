@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from tests.datasets import dataset_of, table_of
 from tests.project import ROOT, write_no_studies
 from tests.report.made_up import (
     BEST,
@@ -30,7 +31,7 @@ from fusebench.report.pairs import PAIRS
 from fusebench.report.results import SOURCES, Comparison, read_comparison
 from fusebench.report.suite import SUMMARY, SuiteRow, write_suite
 from fusebench.report.table import TABLE
-from fusebench.samples.samples import Dataset, content_digest, describe
+from fusebench.samples.samples import content_digest, describe
 
 NAMES = ("late", "hadamard", "late_matched")
 SEEDS = (0, 1)
@@ -56,16 +57,11 @@ def write_samples(folder: Path, keys: Sequence[tuple[str, str]], quarter_turns: 
     np.save(folder / "lidar.npy", lidar)
     angles = np.linspace(-1, 1, _SIDE, dtype=np.float32)
     np.savez(folder / "angles.npz", azimuth=angles, zenith=angles)
-    rows = [
-        (row, name, of_class, classes.index(of_class), content_digest(rgb[row], lidar[row]))
-        for row, (name, of_class) in enumerate(keys)
-    ]
-    columns = ["row", "id", "class", "label", "digest"]
-    write_table(folder / "samples.csv", pd.DataFrame(rows, columns=columns))
-    dataset = Dataset(
-        classes=tuple(classes), positive=classes[-1], max_range=50.0, focal_length=8.0,
-        quarter_turns=quarter_turns, synthetic=True, task="shape",
-    )  # fmt: skip
+    labels = [classes.index(of_class) for _, of_class in keys]
+    digests = [content_digest(*content) for content in zip(rgb, lidar, strict=True)]
+    table = table_of([name for name, _ in keys], labels, classes, digests=digests)
+    write_table(folder / "samples.csv", table)
+    dataset = dataset_of(tuple(classes), task="shape", quarter_turns=quarter_turns)
     describe(folder, dataset, len(keys))
 
 

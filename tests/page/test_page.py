@@ -21,7 +21,7 @@ from tests.project import ROOT
 
 from fusebench.config import PARAMS_FILE
 from fusebench.errors import ArtifactError, ParamsError
-from fusebench.models import registry
+from fusebench.models.registry import FUSIONS
 from fusebench.page.page import SECTIONS, page, write_page
 from fusebench.page.scripts import Scripts, read_scripts
 from fusebench.page.sources import Sources, read_sources
@@ -87,7 +87,7 @@ def test_is_small(page_file: Path) -> None:
 
 
 def test_stays_small_with_ten_seeds_of_all_fusions(all_sources: Sources) -> None:
-    curves = [(name, seed) for name in registry.names() for seed in range(10)]
+    curves = [(name, seed) for name in FUSIONS.names() for seed in range(10)]
     points = np.random.default_rng(0).uniform(0, 100, (len(curves) * 100, 2)).round(4)
     tables = dict(all_sources.tables)
     for kind, columns in (

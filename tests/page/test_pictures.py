@@ -63,7 +63,7 @@ def test_the_nearest_has_the_first_colour_and_the_legend_says_its_range(samples:
     assert f"{far:.1f} m" in pictures.legend
     row = int(ranges.min(axis=(1, 2)).argmin())
     place = np.unravel_index(ranges[row].argmin(), ranges[row].shape)
-    shown = np.rot90(_pixels(pictures.ranges(row, "words")), samples.dataset.quarter_turns)
+    shown = np.rot90(_pixels(pictures.ranges(row, "words")), samples.dataset.sensors.lidar.turns)
     assert tuple(shown[place]) == tuple(mpl.colormaps["viridis_r"](0.0, bytes=True)[:3])
 
 

@@ -10,9 +10,9 @@ from tests.project import ROOT
 
 from fusebench import yaml12
 from fusebench.config import load, validate
-from fusebench.data.sensors import Sensors
 from fusebench.models import registry
 from fusebench.params import Params
+from fusebench.samples.sensors import Sensors
 from fusebench.statistics.estimates import LEVEL
 from studies.common.errors import StudyError
 from studies.interactions import plan
@@ -40,7 +40,7 @@ def test_cells_have_names_of_their_own_and_the_order_of_tasks() -> None:
 
 
 def test_thirteen_fusions_are_compared_with_five_or_eight_seeds() -> None:
-    assert sorted(FUSIONS) == registry.names()
+    assert sorted(FUSIONS) == registry.FUSIONS.names()
     for cell in CELLS:
         if not cell.probe:
             assert cell.fusions == FUSIONS

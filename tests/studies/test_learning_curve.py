@@ -15,6 +15,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tests.datasets import table_of
 from tests.project import ROOT
 from tests.studies.made_up_checkout import (
     SAMPLES,
@@ -32,7 +33,6 @@ from fusebench.report.declared import read_origin
 from fusebench.report.drawing import save
 from fusebench.report.learning import SUMMARY, LearningRow, read_learning, write_learning
 from fusebench.report.looks import looks, title
-from fusebench.samples.samples import SAMPLE_COLUMNS
 from fusebench.split.draw import draw
 from studies import learn as script
 from studies.common.errors import StudyError
@@ -68,11 +68,7 @@ def _changed(params: Params, **sections: Mapping[str, Any]) -> Params:
 def _table(cubes: int, spheres: int) -> pd.DataFrame:
     """Return samples.csv of so many samples of two classes, the spheres twins of some cubes."""
     ids = [f"{number:05d}" for number in (*range(cubes), *range(spheres))]
-    names = ["cubes"] * cubes + ["spheres"] * spheres
-    table = pd.DataFrame({"row": range(len(ids)), "id": ids, "class": names})
-    table["label"] = (table["class"] == "spheres").astype(int)
-    table["digest"] = [f"{number:032x}" for number in range(len(ids))]
-    return table[list(SAMPLE_COLUMNS)]
+    return table_of(ids, [0] * cubes + [1] * spheres)
 
 
 TABLE = _table(9999, 752)

@@ -34,7 +34,7 @@ from tests.studies.made_up_robust import (
 
 from fusebench.config import parse
 from fusebench.errors import ArtifactError
-from fusebench.inputs.corruption import corruption_of, names
+from fusebench.inputs.corruption import CORRUPTIONS, corruption_of
 from fusebench.report.declared import read_origin
 from fusebench.report.drawing import save
 from fusebench.report.looks import looks, title
@@ -85,8 +85,8 @@ def test_recipes_are_dropout_and_that_with_all_that_is_no_movement() -> None:
     dropout, noise, camera = recipes()
     assert (camera.corruptions, camera.override) == ((), "lidar.align=camera")
     assert list(dropout.corruptions) == ["rgb_off", "lidar_off"]
-    assert set(noise.corruptions) == set(names()) - set(MOVED)
-    assert set(DROPOUT) | set(MOVED) <= set(names())
+    assert set(noise.corruptions) == set(CORRUPTIONS.names()) - set(MOVED)
+    assert set(DROPOUT) | set(MOVED) <= set(CORRUPTIONS.names())
     assert {"rgb_noise", "range_noise", "missing_returns"} <= set(noise.corruptions)
     assert {corruption_of(name).sensor for name in noise.corruptions} == {"rgb", "lidar"}
 

@@ -59,7 +59,7 @@ class Pictures:
         colours = mpl.colormaps[_MAP](shares, bytes=True)[..., :3]
         colours[~self._hit(ranges)] = _NO_RETURN
         # rot90 turns the other way round.
-        return _element(np.rot90(colours, -self._samples.dataset.quarter_turns), words)
+        return _element(np.rot90(colours, -self._samples.dataset.sensors.lidar.turns), words)
 
     @property
     def legend(self) -> Markup:
@@ -71,7 +71,7 @@ class Pictures:
         bar = tag(
             "span", class_="ramp", style=f"background:linear-gradient(90deg,{','.join(stops)})"
         )
-        turned = ", turned as the image is" if self._samples.dataset.quarter_turns % 4 else ""
+        turned = ", turned as the image is" if self._samples.dataset.sensors.lidar.turns % 4 else ""
         return tag(
             "p", f"Left: image. Right: LiDAR range{turned}, {self._near:.1f} m ", bar,
             f" {self._far:.1f} m, grey: no return.", class_="note",

@@ -12,9 +12,9 @@ from benchmarks.scaling.data import check_disk, scaled_table, write_archive, wri
 from benchmarks.scaling.plan import Plan
 from fusebench.config import PARAMS_FILE, load
 from fusebench.data.extract import extract
-from fusebench.data.sensors import Sensors
 from fusebench.params import Params
 from fusebench.samples.samples import Samples, open_samples
+from fusebench.samples.sensors import Sensors
 
 
 @pytest.mark.parametrize("count", [7, 50, 100, 250])
