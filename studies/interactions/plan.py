@@ -146,8 +146,8 @@ def check_params() -> None:
     Raises
     ------
     StudyError
-        A fusion has settings of its own, or another stem than the notebook's; or training samples
-        are corrupted.
+        A fusion has settings of its own, or another stem than the notebook's; training samples are
+        corrupted; or data lie in another way than the demonstration's.
     """
     params = load(PARAMS_FILE, Params)
     own = [
@@ -161,6 +161,11 @@ def check_params() -> None:
     if params.model.stem != "notebook":
         raise StudyError(
             f"{PARAMS_FILE}: model.stem = '{params.model.stem}': must be notebook for this study"
+        )
+    if params.data.layout != "class_folders":
+        raise StudyError(
+            f"{PARAMS_FILE}: data.layout = '{params.data.layout}': must be class_folders for this "
+            "study"
         )
     if params.train.augment:
         named = list(params.train.probabilities)

@@ -137,8 +137,9 @@ def test_all_that_decides_a_training_is_set_or_refused(params_text: str) -> None
     set_keys = {
         ".".join(one.partition("=")[0].split(".")[:2]) for one in CELLS[0].overrides if "." in one
     }
-    refused = {"train.augment"}
-    assert keys - set_keys - refused == {"data.on_bad_sample", "data.limits"}
+    # data.manifest is empty for that layout.
+    refused = {"train.augment", "data.layout", "data.manifest"}
+    assert keys - set_keys - refused == {"data.on_bad_sample", "data.limits", "data.kitti"}
 
 
 @pytest.mark.parametrize(
@@ -146,6 +147,7 @@ def test_all_that_decides_a_training_is_set_or_refused(params_text: str) -> None
     [
         ("override", {"concat": {"lr": 0.0003}}, "override.concat.lr is set; all fusions are to"),
         ("model", {"stem": "resnet18", "weights": None}, "model.stem = 'resnet18': must be noteb"),
+        ("data", {"layout": "kitti"}, "data.layout = 'kitti': must be class_folders for this"),
         (
             "train",
             {"augment": [{"corruption": "rgb_off", "probability": 0.1}]},
@@ -165,7 +167,7 @@ def test_params_that_no_cell_sets_are_refused(
     params = yaml12.load(params_text)
     Path("params.yaml").write_text(yaml.safe_dump(params), "utf-8")
     plan.check_params()
-    changed = params[section] | value if section == "train" else value
+    changed = params[section] | value if section in ("train", "data") else value
     Path("params.yaml").write_text(yaml.safe_dump(params | {section: changed}), "utf-8")
     with pytest.raises(StudyError) as caught:
         plan.check_params()
