@@ -159,7 +159,7 @@ test-all: setup-dev  ## run all tests, the thorough ones, too; writes the number
 	@$(PYTEST) -m "" --tally
 
 check: setup-dev  ## ruff and mypy
-	@ruff check src studies tests benchmarks
+	@ruff check src studies tests benchmarks notebooks
 	@ruff format --check src studies tests benchmarks
 	@mypy
 

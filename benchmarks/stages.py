@@ -31,7 +31,7 @@ WITHOUT_TORCH = {
     "headline": (),
     "gallery": ("data/samples", "plots/samples.png"),
 }
-WITH_TORCH = {"train": (FUSION,), "predict": (FUSION,)}
+WITH_TORCH = {"train": (FUSION,), "predict_parts": (FUSION,)}
 
 
 def stage_command(name: str, *arguments: str) -> list[str]:

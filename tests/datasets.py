@@ -32,7 +32,9 @@ def dataset_of(
     **sensors: Any,
 ) -> Dataset:
     """Return a dataset whose last class is positive unless said; see `sensors_of`."""
-    return Dataset(classes, positive or classes[-1], sensors_of(**sensors), synthetic, task)
+    return Dataset(
+        classes, positive or classes[-1], sensors_of(**sensors), synthetic, "class_folders", task
+    )
 
 
 def table_of(

@@ -1,6 +1,7 @@
 """A copy of this project in a temporary folder, with a small archive, for runs of the real DVC."""
 
 import fcntl
+import gc
 import json
 import os
 import shutil
@@ -84,6 +85,9 @@ class Project:
 
         with warnings.catch_warnings(action="ignore"), Repo(str(self.root)) as repo:
             yield repo
+            # What DVC leaves open of git is closed while warnings of it are not errors.
+            repo.close()
+            gc.collect()
 
     def changed_stages(self) -> set[str]:
         """Return the stages of which something changed since they ran."""

@@ -20,6 +20,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from tests.environments import OFFLINE, run
 from tests.project import FUSIONS, ROOT, Project, environment
@@ -340,6 +341,8 @@ def test_a_folder_is_read_from_anywhere_and_nothing_is_said(
 def test_a_commit_is_read_as_it_was(clean: Project, results: fusebench.Results) -> None:
     clean.set_params({"split.seed": 3})
     (clean.root / "metrics/comparison.csv").write_text("none", "utf-8")
+    # Objects of git that lie in packs are read through files that stay open.
+    clean.git("repack", "--quiet", "-d")
     with warnings.catch_warnings(action="ignore"):
         found = fusebench.load_results(clean.root, rev="HEAD")
         predictions = found.predictions
@@ -347,6 +350,9 @@ def test_a_commit_is_read_as_it_was(clean: Project, results: fusebench.Results) 
     for name in ("comparison", "seeds", "pairs", "best", "cost", "training", "robustness"):
         pd.testing.assert_frame_equal(getattr(found, name), getattr(results, name))
     pd.testing.assert_frame_equal(predictions, results.predictions)
+    # On Windows an open file cannot be removed; here Python would warn of it, some time later.
+    opened = [file.path for file in psutil.Process().open_files()]
+    assert not [path for path in opened if Path(path).is_relative_to(clean.root / ".git")]
 
 
 def test_stale_results_are_never_shown_without_a_word(clean: Project) -> None:

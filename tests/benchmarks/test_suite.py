@@ -185,6 +185,10 @@ def test_everything_is_measured(result: dict[str, Any]) -> None:
     assert result["startup"]["ratio"].keys() == {"train"}
     scripts = result["startup"]["help"].keys()
     assert {"check", *WITH_TORCH, *WITHOUT_TORCH} <= scripts
+    # Those of stages: what a user calls may have a name that is alike.
+    pipeline = (ROOT / "dvc.yaml").read_text("utf-8")
+    for name in [*WITH_TORCH, *WITHOUT_TORCH]:
+        assert f"python src/{name}.py" in pipeline, name
     # The small project is no DVC repository.
     assert "not_measured" in result["no_op"]
 

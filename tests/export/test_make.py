@@ -21,10 +21,14 @@ def make(tmp_path: Path) -> Make:
     (tools / "python").write_text("#!/bin/sh\nprintf '<%s>\\n' \"$@\"\n", "utf-8")
     (tools / "python").chmod(0o755)
 
+    # Where make runs these tests, it would hand its own options and variables to this one.
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    alone.pop("MFLAGS", None)
+
     def run(*arguments: str, **variables: str) -> tuple[int, list[str]]:
         done = subprocess.run(
             ["make", "-o", "setup", "-o", "setup-extras", *arguments], cwd=tmp_path,
-            capture_output=True, text=True, env=os.environ | variables,
+            capture_output=True, text=True, env=alone | variables,
         )  # fmt: skip
         return done.returncode, done.stdout.splitlines()
 

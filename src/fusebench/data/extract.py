@@ -107,7 +107,7 @@ def extract(params: DataParams, sensors: Sensors, folder: Path, metrics: Path) -
 def _dataset(params: DataParams, sensors: Sensors, layout: Layout) -> Dataset:
     """Return what later stages must know of the data; they read it here, not in the params."""
     return Dataset(
-        params.classes, params.positive, sensors, layout.synthetic, layout.task, params.layout
+        params.classes, params.positive, sensors, layout.synthetic, params.layout, layout.task
     )
 
 

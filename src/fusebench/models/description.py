@@ -143,7 +143,17 @@ class Description:
             path, SCHEMA, "of another version of fusebench; 'dvc repro' trains anew"
         )
         stored = checked(_Stored, content, path)
-        dataset = stored.dataset.dataset
+        dataset = stored.dataset.dataset(path)
+        for name, angles, count in zip(
+            ("azimuth", "zenith"),
+            (stored.azimuth, stored.zenith),
+            dataset.sensors.lidar.angle_counts,
+            strict=True,
+        ):
+            if len(angles) != count:
+                raise ArtifactError(
+                    f"{path}: {name}: {len(angles)} angles; the sensor has {count}; {REMEDY}"
+                )
         if stored.spec.classes != len(dataset.classes):
             raise ArtifactError(
                 f"{path}: spec.classes = {stored.spec.classes}: there are {len(dataset.classes)} "

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -41,14 +42,13 @@ def reader(rev: str, root: Path = Path()) -> Callable[[Path], bytes]:
     if rev == WORKSPACE:
         return reader_of(root)
     # DVC is slow to import, and only what reads revisions needs it.
-    from dvc.api import DVCFileSystem
     from dvc.exceptions import NotDvcRepoError
     from dvc.scm import RevError, SCMError
 
     try:
-        files = DVCFileSystem(str(root), rev=rev)
-        # Looks the revision up, which DVC puts off until it is needed.
-        files.repo.get_rev()
+        with _opened(root, rev) as files:
+            # Looks the revision up, which DVC puts off until it is needed.
+            commit = files.repo.get_rev()
     except NotDvcRepoError:
         raise ArtifactError(f"{root.resolve()}: no repository of git and DVC") from None
     except (RevError, SCMError):
@@ -58,11 +58,19 @@ def reader(rev: str, root: Path = Path()) -> Callable[[Path], bytes]:
 
     def read(path: Path) -> bytes:
         try:
-            return bytes(files.read_bytes(str(path)))
+            with _opened(root, commit) as files:
+                return bytes(files.read_bytes(str(path)))
         except FileNotFoundError:
             raise ArtifactError(f"{path}: not in '{rev}'") from None
 
     return read
+
+
+def _opened(root: Path, rev: str) -> closing[Any]:
+    """Open the files of a revision; what is left open holds files of git until it is collected."""
+    from dvc.api import DVCFileSystem
+
+    return closing(DVCFileSystem(str(root), rev=rev))
 
 
 def read_fusions(
@@ -115,21 +123,20 @@ def _fusions(rev: str, root: Path) -> list[str]:
 
 def _copy(folders: Sequence[Path], rev: str, root: Path, target: Path) -> None:
     """Copy folders out of DVC's cache, or a remote, to the same paths in `target`."""
-    from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
     from dvc_data.index import DataIndexDirError
 
-    kept = DVCFileSystem(str(root), rev=rev)
-    for path in folders:
-        # An output that was never made is known too, but as no folder.
-        if not kept.isdir(str(path)):
-            raise ArtifactError(
-                f"{path}: not in dvc.lock of '{rev}', committed without 'dvc repro'"
-            )
-        try:
-            kept.get(str(path), str(target / path), recursive=True)
-        except (DataIndexDirError, DvcException, FileNotFoundError):
-            raise ArtifactError(_remedy(path, rev, kept.repo)) from None
+    with _opened(root, rev) as kept:
+        for path in folders:
+            # An output that was never made is known too, but as no folder.
+            if not kept.isdir(str(path)):
+                raise ArtifactError(
+                    f"{path}: not in dvc.lock of '{rev}', committed without 'dvc repro'"
+                )
+            try:
+                kept.get(str(path), str(target / path), recursive=True)
+            except (DataIndexDirError, DvcException, FileNotFoundError):
+                raise ArtifactError(_remedy(path, rev, kept.repo)) from None
 
 
 def _remedy(path: Path, rev: str, repo: Any) -> str:

@@ -50,18 +50,18 @@ class Dataset:
         What they were recorded with.
     synthetic : bool
         Whether stage synthesize made the samples; otherwise they were recorded.
-    task : str or None
-        Of synthetic samples: what `synthesize.task` names.
     layout : str
         How they lay in the archive, as `data.layout` names it.
+    task : str or None
+        Of synthetic samples: what `synthesize.task` names.
     """
 
     classes: tuple[str, ...]
     positive: str
     sensors: Sensors
     synthetic: bool
+    layout: str
     task: str | None = None
-    layout: str = "class_folders"
 
     @property
     def max_range(self) -> float:
@@ -84,11 +84,20 @@ class StoredDataset(Section):
         """Return what is stored of a dataset."""
         return cls.model_construct(**{key: getattr(dataset, key) for key in cls.model_fields})
 
-    @property
-    def dataset(self) -> Dataset:
-        """What was stored."""
+    def dataset(self, path: Path) -> Dataset:
+        """Return what was stored in this file.
+
+        Raises
+        ------
+        ArtifactError
+            The positive class is none of the classes.
+        """
+        if self.positive not in self.classes:
+            raise ArtifactError(
+                f"{path}: positive = '{self.positive}' is none of its classes; {REMEDY}"
+            )
         return Dataset(
-            self.classes, self.positive, self.sensors, self.synthetic, self.task, self.layout
+            self.classes, self.positive, self.sensors, self.synthetic, self.layout, self.task
         )
 
 
@@ -194,17 +203,12 @@ def describe(folder: Path, dataset: Dataset, samples: int) -> None:
 def _read_described(folder: Path) -> _Described:
     path = folder / DATASET
     content = read_sealed(path, SCHEMA, "of another version of fusebench; 'dvc repro' remakes it")
-    described = checked(_Described, content, path)
-    if described.positive not in described.classes:
-        raise ArtifactError(
-            f"{path}: positive = '{described.positive}' is none of its classes; {REMEDY}"
-        )
-    return described
+    return checked(_Described, content, path)
 
 
 def read_dataset(folder: Path) -> Dataset:
     """Return what dataset.json says; raise ArtifactError if it is missing or broken."""
-    return _read_described(folder).dataset
+    return _read_described(folder).dataset(folder / DATASET)
 
 
 def read_samples_table(folder: Path) -> pd.DataFrame:
@@ -241,9 +245,8 @@ def open_samples(folder: Path) -> Samples:
     lidar = _map_array(folder / "lidar.npy", np.float32, (count, None, None))
     _check_file(folder, _ANGLES, described)
     angles = read_npz(folder / _ANGLES, ("azimuth", "zenith"))
-    return Samples(
-        rgb, lidar, angles["azimuth"], angles["zenith"], table, described.dataset, folder
-    )
+    dataset = described.dataset(folder / DATASET)
+    return Samples(rgb, lidar, angles["azimuth"], angles["zenith"], table, dataset, folder)
 
 
 def _map_array(path: Path, dtype: npt.DTypeLike, shape: tuple[int | None, ...]) -> Any:

@@ -15,7 +15,7 @@ from fusebench.inputs.corruption import Condition, corrupted, corruption_of
 from fusebench.inputs.inputs import Inputs, PartInputs, maps_bytes
 from fusebench.models.base import Fusion, build, predict
 from fusebench.models.description import load_seed
-from fusebench.prediction.predict import KeptModels
+from fusebench.prediction.predict import BATCH, KeptModels
 from fusebench.prediction.predictions import PartPredictions
 from fusebench.samples.manifest import Manifest
 from fusebench.samples.samples import Samples
@@ -23,9 +23,6 @@ from fusebench.stress.selection import CLEAN, conditions, selected
 from fusebench.stress.stored import StressPredictions, write_stress
 
 Logits = npt.NDArray[np.float32]
-
-# As stage predict: larger batches are slower.
-_BATCH = 32
 
 
 def stress_fusion(
@@ -89,7 +86,7 @@ def _logits(
             continue
         inputs = _inputs(kept, rows, condition)
         for model, of_seed in zip(seen.values(), made, strict=True):
-            of_seed.append(predict(model, inputs, _BATCH).cpu().numpy())
+            of_seed.append(predict(model, inputs, BATCH).cpu().numpy())
     return made
 
 
