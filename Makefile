@@ -168,12 +168,12 @@ current: setup  ## whether dvc.lock belongs to the code and params beside it
 
 # Universal: one lock for every platform and Python; without the index, so that it names no host.
 LOCK = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
-EXTRAS = --extra export --extra notebook --extra parquet
+EXTRAS = --extra export --extra notebook --extra parquet --extra s3 --extra ssh --extra trackers
 lock: setup-dev  ## pin the newest versions that work together
 	$(LOCK) --upgrade pyproject.toml -o requirements.txt
 	$(LOCK) --upgrade pyproject.toml $(EXTRAS) -c requirements.txt -o requirements-extras.txt
 	$(LOCK) --upgrade pyproject.toml $(EXTRAS) --group dev -c requirements-extras.txt -o requirements-dev.txt
-	$(LOCK) --upgrade --group setup -o requirements-setup.txt
+	$(LOCK) --upgrade --group setup -c requirements.txt -o requirements-setup.txt
 
 clean-work:  ## drop finished seeds and training states, which another run would take up
 	rm -rf .work
