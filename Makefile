@@ -1,48 +1,37 @@
-# Every target sets itself up; setting up does nothing when nothing changed.
+# Every target sets itself up; setting up does nothing when nothing changed. Without make, `poe` does
+# the same by the same names: docs/platforms.md.
 
 PYTHON ?= python3
 BIN := .venv/bin
 # dvc runs `python` from the PATH: the project's own comes first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup setup-extras setup-dev mend init repro report export verdict plan confirm train-all calibration interactions learning-curve robust tune notebook zoo bench bench-scale study test test-quick test-all check current lock clean clean-work
+.PHONY: help setup setup-extras setup-dev mend init repro report export remote track comment verdict plan confirm train-all calibration interactions learning-curve robust tune notebook zoo bench bench-scale study test test-quick test-all check current lock clean clean-work
 .DEFAULT_GOAL := help
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
-setup: $(BIN)/.runs  ## make .venv with what the pipeline needs
-setup-extras: $(BIN)/.extras  ## … and what export, the notebook and Parquet need
-setup-dev: $(BIN)/.develops  ## … and what tests and checks need
+# What is more than a command, for both.
+TASKS := $(dir $(lastword $(MAKEFILE_LIST)))src/tasks.py
+
+setup: $(BIN)/python  ## make .venv with what the pipeline needs
+	@$(BIN)/python $(TASKS) setup
+
+setup-extras: $(BIN)/python  ## … and what export, the notebook and Parquet need
+	@$(BIN)/python $(TASKS) setup extras
+
+setup-dev: $(BIN)/python  ## … and what tests and checks need
+	@$(BIN)/python $(TASKS) setup dev
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit("error: $(PYTHON) is Python %d.%d; 3.11 or newer is needed (make PYTHON=python3.12 …)" % sys.version_info[:2] if sys.version_info < (3, 11) else 0)'
 	@rm -rf .venv
 	@if command -v uv >/dev/null; then uv venv -q --seed --python "$$(command -v $(PYTHON))" .venv; else $(PYTHON) -m venv .venv; fi
 
-# uv where it is on the machine; else uv from the lock; else plain pip.
-define install
-	@echo "installing $(1) into .venv (about 6 GB with torch; once)"
-	@if command -v uv >/dev/null || $(BIN)/python -m pip install -q --require-hashes -r requirements-setup.txt; \
-	then uv pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r $(1); \
-	else $(BIN)/python -m pip install -q --require-hashes -r $(1); fi
-endef
-
-$(BIN)/.runs: requirements.txt requirements-setup.txt | $(BIN)/python
-	$(call install,requirements.txt)
-	@touch $@
-
-$(BIN)/.extras: requirements-extras.txt $(BIN)/.runs
-	$(call install,requirements-extras.txt)
-	@touch $@
-
-$(BIN)/.develops: requirements-dev.txt $(BIN)/.runs
-	$(call install,requirements-dev.txt)
-	@touch $@
-
 # A killed DVC may leave this file empty; every later one then says only that it cannot read it.
 define unlocked
-	@! test -f .dvc/tmp/rwlock || test -s .dvc/tmp/rwlock || { echo "error: .dvc/tmp/rwlock: left empty by a DVC that was killed, and stops every other; if none works in this folder, rm .dvc/tmp/rwlock, or make mend"; exit 1; }
+	@python $(TASKS) unlocked
 endef
 
 repro: setup  ## run the pipeline: how good each fusion is, from three seeds; make verdict adds which differ
@@ -62,17 +51,25 @@ init: setup  ## look at your data and write the params that fit: DATA=zip, folde
 report: setup  ## write plots/report.html: all that was found as one page that opens without a network
 	$(call unlocked)
 	@dvc repro report
-	@printf '%s: %s MB\n' "$(CURDIR)/plots/report.html" "$$(wc -c < plots/report.html | awk '{printf "%.1f", $$1 / 1e6}')"
+	@python $(TASKS) size plots/report.html
 
 export: setup-extras  ## write a trained fusion as one file, checked, with a card: FUSION=concat FORMAT=onnx or torch; SEED=0 OUT=folder
 	@test -n "$(call given,FUSION)" && test -n "$(call given,FORMAT)" || { echo "error: make export FUSION=… FORMAT=…: must name a fusion that was trained, and onnx or torch"; exit 1; }
 	@python src/export.py "$(call given,FUSION)" $(call option,FORMAT,--format) $(call option,SEED,--seed) $(call option,OUT,--output)
 
+track: setup-extras  ## tell a tracker of the results that are here and that it was not told: TRACKER=mlflow AGAIN=1
+	@python src/track.py $(call option,TRACKER,--tracker) $(if $(call given,AGAIN),$${AGAIN:+--again})
+
+remote: setup  ## share results through a folder or server: URL=folder, ssh://user@host/path or s3://bucket/path; NAME=… ENDPOINT=… PROFILE=… LOCAL=1
+	@python src/remote.py $(call option,NAME,--name) $(call option,ENDPOINT,--endpoint) $(call option,PROFILE,--profile) $(call option,WAIT,--wait) $(if $(call given,LOCAL),$${LOCAL:+--local}) $(if $(call given,URL),$${URL:+-- "$$URL"})
+
+comment: setup  ## write what your change makes of the results, for a pull request: BASE=main; OUT=file PICTURES=folder or address
+	@test -n "$(call given,BASE)" || { echo "error: make comment BASE=…: must name a revision of git, such as main"; exit 1; }
+	@python src/comment.py --base="$(call given,BASE)" $(call option,OUT,--output) $(call option,PICTURES,--pictures)
+
 # Both run out of the way, in a folder of its own; the workspace stays as it is.
 define experiment
-	$(call unlocked)
-	@git config user.email >/dev/null || { echo "error: DVC keeps experiments as commits: first git config user.name … and git config user.email …"; exit 1; }
-	@dvc exp remove -q $(1) 2>/dev/null || true
+	@python $(TASKS) experiment $(1)
 endef
 
 verdict: setup  ## train ten seeds of each fusion: which ones differ, exported to metrics/verdict
@@ -164,16 +161,10 @@ check: setup-dev  ## ruff and mypy
 	@mypy
 
 current: setup  ## whether dvc.lock belongs to the code and params beside it
-	@dvc repro --allow-missing --dry | tail -1 | grep "up to date" || { echo "error: dvc.lock is not that of this code: run dvc repro and commit"; exit 1; }
+	@python $(TASKS) current
 
-# Universal: one lock for every platform and Python; without the index, so that it names no host.
-LOCK = uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
-EXTRAS = --extra export --extra notebook --extra parquet --extra s3 --extra ssh --extra trackers
 lock: setup-dev  ## pin the newest versions that work together
-	$(LOCK) --upgrade pyproject.toml -o requirements.txt
-	$(LOCK) --upgrade pyproject.toml $(EXTRAS) -c requirements.txt -o requirements-extras.txt
-	$(LOCK) --upgrade pyproject.toml $(EXTRAS) --group dev -c requirements-extras.txt -o requirements-dev.txt
-	$(LOCK) --upgrade --group setup -c requirements.txt -o requirements-setup.txt
+	@python $(TASKS) lock
 
 clean-work:  ## drop finished seeds and training states, which another run would take up
 	rm -rf .work

@@ -47,7 +47,7 @@ def write(root: Path) -> None:
     for document in DOCUMENTS:
         text = filled(root, document)
         with replace_file(root / document) as aside:
-            aside.write_text(text, "utf-8")
+            aside.write_text(text, "utf-8", newline="\n")
 
 
 def filled(root: Path, document: str) -> str:

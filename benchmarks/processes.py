@@ -5,15 +5,20 @@ peak memory begins with that of the process it came from.
 """
 
 import os
+import platform
 import re
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TextIO
+
+import psutil
 
 from fusebench.errors import FusebenchError
 
@@ -51,8 +56,19 @@ def last_line(text: str) -> str:
 
 
 def run_measured(command: Sequence[str], folder: Path) -> CompletedRun:
-    """Run a command in `folder` and measure it; what it prints is captured, not shown."""
-    with TemporaryFile("w+") as output, TemporaryFile("w+") as errors:
+    """Run a command in `folder` and measure it; what it prints is captured, not shown.
+
+    Raises
+    ------
+    BenchmarkError
+        The system does not tell what a process that has ended took (Windows).
+    """
+    if not hasattr(os, "wait4"):
+        raise BenchmarkError(
+            f"{platform.system()}: does not tell the peak memory of a process that has ended; "
+            "stages are measured on Linux and macOS alone"
+        )
+    with _text_file() as output, _text_file() as errors:
         began = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603
             command, cwd=folder, stdin=subprocess.DEVNULL, stdout=output, stderr=errors
@@ -69,6 +85,10 @@ def run_measured(command: Sequence[str], folder: Path) -> CompletedRun:
         process.returncode = os.waitstatus_to_exitcode(status)
         texts = [_content(file) for file in (output, errors)]
     return CompletedRun(process.returncode, seconds, usage.ru_maxrss * _MAXRSS_BYTES / 1e6, *texts)
+
+
+def _text_file() -> IO[str]:
+    return TemporaryFile("w+", encoding="utf-8", errors="replace")
 
 
 def _content(file: IO[str]) -> str:
@@ -99,6 +119,20 @@ def process_tree(pid: int) -> list[int]:
         tree.append(waiting.pop())
         waiting += children.get(tree[-1], [])
     return tree
+
+
+def end_tree(pid: int) -> None:
+    """End a process that was started in a group of its own, and all that it started, at once."""
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+        return
+    # Windows has no such groups.
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        for member in (*process.children(recursive=True), process):
+            with suppress(psutil.NoSuchProcess):
+                member.kill()
 
 
 def proportional_mb(pid: int) -> float | None:

@@ -1,9 +1,7 @@
 """Runs each implementation in a process of its own, an epoch whenever it is asked for one."""
 
 import json
-import os
 import select
-import signal
 import subprocess
 import sys
 import time
@@ -14,7 +12,13 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any, Self, cast
 
 from benchmarks.implementations.spec import Spec
-from benchmarks.processes import BenchmarkError, environment, last_line, proportional_mb
+from benchmarks.processes import (
+    BenchmarkError,
+    end_tree,
+    environment,
+    last_line,
+    proportional_mb,
+)
 from fusebench.processor import PORTABLE_ENVIRONMENT
 
 _SAMPLING_SECONDS = 0.02
@@ -49,8 +53,7 @@ class Worker:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        end_tree(self.pid)
         self._process.wait()
         for pipe in (self._requests, self._replies):
             with suppress(BrokenPipeError):
@@ -94,14 +97,18 @@ class Worker:
 
     def memory(self) -> dict[str, float | str]:
         """Run one epoch; return the largest memory use meanwhile, in MB (10⁶ bytes)."""
-        peak = proportional_mb(self.pid) or 0.0
+        peak = proportional_mb(self.pid)
         self.begin_epoch()
-        while not select.select([self._replies], [], [], _SAMPLING_SECONDS)[0]:
+        # Where the system does not tell, there is nothing to see meanwhile.
+        while peak is not None and not self._has_replied():
             peak = max(peak, proportional_mb(self.pid) or 0.0)
         self.end_epoch()
         if self.spec.device == "cpu" and peak:
             return {"peak_mb": round(peak, 1), "measured": "process and its loader workers (PSS)"}
         return self._ask("memory")
+
+    def _has_replied(self) -> bool:
+        return bool(select.select([self._replies], [], [], _SAMPLING_SECONDS)[0])
 
     def _ask(self, do: str, **arguments: Any) -> dict[str, Any]:
         self._send(do, **arguments)

@@ -1,10 +1,10 @@
 """Stage check: python src/check.py checked
 
-Refuses a params.yaml or a file of sensors with a wrong value before any other stage works, and a
-file of weights that is not of the stem. What becomes of the samples under them, stage check_inputs
-says. Writes the settings that each fusion is trained with (`train` with its override, `lidar`, and
-`model` with the digest of the weights) to checked/settings/, features that are off left out. So a
-key that is new in params.yaml, off, trains nothing again.
+Refuses a params.yaml or a file of sensors with a wrong value before any other stage works, a file
+of weights that is not of the stem, and a tracker that is not installed. What becomes of the samples
+under them, stage check_inputs says. Writes the settings that each fusion is trained with (`train`
+with its override, `lidar`, and `model` with the digest of the weights) to checked/settings/,
+features that are off left out. So a key that is new in params.yaml, off, trains nothing again.
 """
 
 from pathlib import Path
@@ -24,8 +24,10 @@ def main() -> None:
     from fusebench.models.registry import FUSIONS
     from fusebench.params import Params
     from fusebench.samples.sensors import Sensors
+    from fusebench.tracking.tracker import check_tracker
 
     params = load(PARAMS_FILE, Params)
+    check_tracker(params.runtime.tracker)
     sensors = load(Path(params.data.sensors), Sensors)
     params.model.check_size(sensors.camera.image_size, params.data.sensors)
     files = params.checked_files()

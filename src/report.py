@@ -19,10 +19,13 @@ def main() -> None:
     from fusebench.config import PARAMS_FILE, load_keys
     from fusebench.models.registry import FusionParams
     from fusebench.page.page import write_page
+    from fusebench.tracking.workspace import tell_comparison
 
     fusions = load_keys(PARAMS_FILE, FusionParams).fusions
     size = write_page(Path(), fusions, arguments.page)
-    print(f"{arguments.page}: {size / 1e6:.2f} MB")
+    print(f"{arguments.page}: {size / 1e6:.2f} MB", flush=True)
+    # The last stage: all that there is to tell is there.
+    tell_comparison()
 
 
 if __name__ == "__main__":

@@ -52,6 +52,8 @@ def _train(
     from fusebench.samples.manifest import read_manifest
     from fusebench.samples.samples import open_samples
     from fusebench.stages import place
+    from fusebench.tracking.live import told
+    from fusebench.tracking.session import Session
     from fusebench.training.kept import KeptSeeds
     from fusebench.training.recipe import Recipe, Training, loaded_code
     from fusebench.training.train import OutputPaths, same_code, train_fusion
@@ -81,9 +83,14 @@ def _train(
     )
     # Without what may come: the moving line has no room for it.
     place_alone = where.partition(",")[0]
-    with Progress(runtime.progress, len(train.seeds), place=place_alone) as progress:
+    shown = Progress(runtime.progress, len(train.seeds), place=place_alone)
+    paths = OutputPaths.of(fusion)
+    with (
+        Session(runtime.tracker, fusion) as session,
+        shown,
+        told(session, training, paths, shown) as progress,
+    ):
         kept = KeptSeeds.of(runtime, progress.note, partial(same_code, fusion, corruptions, code))
-        paths = OutputPaths.of(fusion)
         train_fusion(training, progress, paths, kept, trainer_of(runtime, workers))
 
 

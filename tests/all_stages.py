@@ -52,6 +52,8 @@ def conditions() -> dict[str, Any]:
         "umask": umask,
         "openmp": os.environ.get("OMP_NUM_THREADS"),
         "folder": Path.cwd().name,
+        # See tests/windows.
+        "line end": os.linesep,
     }
 
 

@@ -181,6 +181,7 @@ def cpu() -> Iterator[Device]:
             work_limit=5,
             memory_budget="auto",
             stacked=False,
+            tracker="none",
         )
     )
     torch.use_deterministic_algorithms(False)

@@ -1,6 +1,5 @@
 """A copy of this project in a temporary folder, with a small archive, for runs of the real DVC."""
 
-import fcntl
 import gc
 import json
 import os
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from fusebench.system import open_locked
 
 ROOT = Path(__file__).parent.parent
 
@@ -177,8 +178,7 @@ def reproduced_project(shared: Path, root: Path) -> tuple[Project, str]:
     """
     shared.mkdir(exist_ok=True)
     printed, made = shared / "printed.txt", shared / "made"
-    with (shared / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with open_locked(shared / "lock", wait=lambda: None):
         if not printed.exists():
             shutil.rmtree(made, ignore_errors=True)
             project = make_project(made)

@@ -5,9 +5,7 @@ import inspect
 import io
 import json
 import os
-import pty
 import re
-import resource
 import signal
 import subprocess
 import sys
@@ -367,7 +365,7 @@ def test_an_error_is_red_on_a_terminal(terminal: Terminal, monkeypatch: pytest.M
 def test_a_real_terminal_gets_colours_unless_no_color_is_set(
     no_color: bool, tmp_path: Path
 ) -> None:
-    main, side = pty.openpty()
+    main, side = pytest.importorskip("pty").openpty()
     kept = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
     done = subprocess.run(
         [sys.executable, SOURCE / "show.py", "table"], cwd=tmp_path, check=False, timeout=60,
@@ -680,6 +678,8 @@ def test_full_disk_is_told_with_the_file_that_was_written(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # A limit on the size of files stands for a full disk: the write itself fails.
+    resource = pytest.importorskip("resource")
+
     def stage() -> None:
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))

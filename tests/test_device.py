@@ -2,7 +2,6 @@ import contextlib
 import json
 import os
 import platform
-import resource
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -67,7 +66,7 @@ def capable_of(monkeypatch: pytest.MonkeyPatch, **capabilities: bool) -> None:
 def params(device: str = "cpu", threads: int | str = 1, *, portable: bool = False) -> RuntimeParams:
     content = {"device": device, "threads": threads, "portable": portable, "progress": "off",
                "workers": 1, "save_every": 10, "work_limit": 5,
-               "memory_budget": "auto", "stacked": False}  # fmt: skip
+               "memory_budget": "auto", "stacked": False, "tracker": "none"}  # fmt: skip
     return validate(RuntimeParams, content, "params.yaml", ("runtime",))
 
 
@@ -375,6 +374,7 @@ def test_cpu_memory_is_the_peak_of_the_process_in_megabytes(
 ) -> None:
     # Linux counts in KiB, macOS in bytes.
     usage = SimpleNamespace(ru_maxrss=200_000)
+    resource = pytest.importorskip("resource")
     monkeypatch.setattr(resource, "getrusage", lambda who: usage if who == 0 else None)
     monkeypatch.setattr(sys, "platform", system)
     measured = peak_memory(CPU)

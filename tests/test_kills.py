@@ -23,6 +23,8 @@ from fusebench.files import dvc_digest
 from fusebench.models.registry import FUSIONS
 
 pytestmark = pytest.mark.slow
+if not hasattr(os, "killpg"):
+    pytest.skip("this system has no groups of processes", allow_module_level=True)
 
 # Long enough to be killed in, short enough to come to an end.
 EPOCHS = 24

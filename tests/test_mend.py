@@ -231,8 +231,12 @@ def checkout(tmp_path: Path) -> Path:
         os.utime(tmp_path / name, (0, 0))
     tools = tmp_path / ".venv/bin"
     tools.mkdir(parents=True)
-    for name in ("python", "dvc"):
-        (tools / name).write_text(f"#!/bin/sh\necho {name} ran\n", "utf-8")
+    (tmp_path / "src").mkdir()
+    shutil.copy(ROOT / "src/tasks.py", tmp_path / "src")
+    # What looks at the folder first does run.
+    looks = f'case $1 in *src/tasks.py) exec "{sys.executable}" "$@";; esac\n'
+    for name, first in (("python", looks), ("dvc", "")):
+        (tools / name).write_text(f"#!/bin/sh\n{first}echo {name} ran\n", "utf-8")
         (tools / name).chmod(0o755)
     (tools / ".runs").touch()
     (tools / ".develops").touch()

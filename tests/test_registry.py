@@ -11,6 +11,7 @@ from tests.project import ROOT
 
 from fusebench.data.layout import Layout
 from fusebench.data.settings import LAYOUTS
+from fusebench.device import TRACKERS
 from fusebench.errors import ParamsError
 from fusebench.export.format import FORMATS, Format
 from fusebench.inputs.corruption import CORRUPTIONS, Corruption
@@ -18,9 +19,11 @@ from fusebench.models.base import Fusion
 from fusebench.models.registry import FUSIONS
 from fusebench.registry import Registry
 from fusebench.synthetic.task import TASKS, Task
+from fusebench.tracking.tracker import Tracker
 
 KINDS: dict[Registry, type] = {
     FUSIONS: Fusion, CORRUPTIONS: Corruption, TASKS: Task, LAYOUTS: Layout, FORMATS: Format,
+    TRACKERS: Tracker,
 }  # fmt: skip
 each_registry = pytest.mark.parametrize("known", KINDS, ids=lambda known: known.word)
 
@@ -35,7 +38,7 @@ def each(pairs: list[tuple[Registry, str]]) -> pytest.MarkDecorator:
 def test_every_registry_of_the_library_is_held_to_what_is_said_here() -> None:
     sources = (path.read_text("utf-8") for path in (ROOT / "src/fusebench").rglob("*.py"))
     made = [name for text in sources for name in re.findall(r"^(\w+) = Registry\(", text, re.M)]
-    assert sorted(made) == ["CORRUPTIONS", "FORMATS", "FUSIONS", "LAYOUTS", "TASKS"]
+    assert sorted(made) == ["CORRUPTIONS", "FORMATS", "FUSIONS", "LAYOUTS", "TASKS", "TRACKERS"]
 
 
 @each([(known, name) for known in KINDS for name in known.names()])

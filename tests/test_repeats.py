@@ -6,7 +6,6 @@ Each run has a folder of its own, so nothing is taken from a cache or from kept 
 import hashlib
 import json
 import os
-import pty
 import shutil
 import subprocess
 import sys
@@ -100,7 +99,7 @@ def _run_in_pipe(command: list[str], **options: Any) -> tuple[int, str]:
 
 
 def _run_in_terminal(command: list[str], **options: Any) -> tuple[int, str]:
-    screen, terminal = pty.openpty()
+    screen, terminal = pytest.importorskip("pty").openpty()
     shown = bytearray()
 
     def read() -> None:
@@ -163,6 +162,8 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Conditions().run(tmp_path_factory.mktemp("first"), SMALLER)
 
 
+# What Windows lacks and does otherwise, see there. The second is of the copied project.
+WINDOWS = {"PYTHONPATH": f"{ROOT / 'tests/windows'}{os.pathsep}src"}
 FAR = {"TZ": "<+1245>-12:45", "SOURCE_DATE_EPOCH": "86400"}
 # A user's own settings of matplotlib, which it looks for in the working directory, too.
 LOOKS = "axes.facecolor: 202020\nlines.linestyle: :\nsvg.id: mine\npdf.compression: 0\n"
@@ -181,12 +182,13 @@ OTHER = {
     "folder": Conditions(folder="my data/größe – 測定/ein Ordner"),
     "archive": Conditions(reorder=True),
     "looks": Conditions(looks=LOOKS),
+    "windows": Conditions(environment=WINDOWS),
 }  # fmt: skip
 ALL = Conditions(
     folder="my data/größe – 測定/ein Ordner",
     environment={
         "LC_ALL": "C", "TERM": "xterm-256color", "COLUMNS": "50", "PYTHONHASHSEED": "4242",
-        "OMP_NUM_THREADS": "3", **FAR,
+        "OMP_NUM_THREADS": "3", **FAR, **WINDOWS,
     },
     umask=0o077, terminal=True, reorder=True, looks=LOOKS,
 )  # fmt: skip
@@ -196,6 +198,7 @@ def test_nothing_around_a_run_changes_a_byte_of_it(clean: Project, tmp_path: Pat
     again = ALL.run(tmp_path, PARAMS)
     seen = Conditions.seen(again)
     assert (seen["terminal"], seen["umask"], seen["time"]) == (True, 0o077, ["+1245", -45900])
+    assert seen["line end"] == "\r\n"
     assert digests(again, reordered=True) == digests(clean.root, reordered=True)
 
 

@@ -6,24 +6,25 @@ process left is removed by the next process that writes the same output.
 """
 
 import errno
-import fcntl
 import os
 import re
-import secrets
 import shutil
-import signal
+import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
+from fusebench import system
 from fusebench.errors import BusyError
 
 # Named in .gitignore and .dvcignore, so that what a killed run leaves is never taken for a result.
 _SUFFIX = ".partial"
 _CLAIM = re.compile(r"\..+\.partial")
 _OLD, _LOCK = "old", "lock"
+# Seconds between two looks at a folder that another process just makes or removes.
+_MOMENT = 0.01
 
 
 @contextmanager
@@ -118,83 +119,119 @@ def _claimed(path: Path) -> Iterator[Path]:
         yield path
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    own = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}")
     claim = path.with_name(f".{path.name}{_SUFFIX}")
-    own.mkdir()
-    try:
-        with lock(own) as held:
-            held.write(str(os.getpid()))
-            held.flush()
-            # In one step from nobody's to this process's: a folder moves over no other that holds
-            # something, and this one has been locked before it came there.
-            while not _moved(own, claim):
-                _remove_remains(claim, path)
-            try:
-                yield claim / path.name
-            finally:
-                shutil.rmtree(claim, ignore_errors=True)
-    finally:
-        shutil.rmtree(own, ignore_errors=True)
-
-
-def _moved(source: Path, target: Path) -> bool:
-    """Move a folder, unless there is one that is not empty."""
-    try:
-        os.replace(source, target)
-    except OSError as error:
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            return False
-        raise
-    return True
-
-
-def _remove_remains(claim: Path, output: Path) -> None:
-    """Remove what a dead process left aside; raise BusyError if a live one writes the output."""
-    try:
-        with lock(claim):
-            # First out of the way, in one step: a part of it would look like another claim.
-            gone = claim.with_name(f".{output.name}.{os.getpid()}-{secrets.token_hex(4)}{_SUFFIX}")
-            os.replace(claim, gone)
-            shutil.rmtree(gone, ignore_errors=True)
-    except FileNotFoundError:
-        # Its process is just removing it.
-        time.sleep(0.01)
-    except BlockingIOError:
-        holder = (claim / _LOCK).read_text("utf-8")
-        raise BusyError(
-            f"{output}: is being written by another run (process {holder}); wait for it, or end "
-            f"it with 'kill {holder}'"
-        ) from None
+    with _owned(claim, path):
+        yield claim / path.name
 
 
 @contextmanager
-def lock(folder: Path, wait: Callable[[], None] | None = None) -> Iterator[TextIO]:
-    """Hold the lock of a folder: a file in it. The system drops it with this process.
+def _owned(claim: Path, output: Path) -> Iterator[None]:
+    """Have a folder aside alone: it is made, and empty; at the end it goes."""
+    with _taken(claim, output) as held:
+        try:
+            with _named_errors(output):
+                held.truncate(0)
+                held.write(f" {os.getpid()}".encode())
+            # What a dead process left.
+            _empty(claim)
+            yield
+        finally:
+            if system.is_in_place(held):
+                _empty(claim)
+                if system.WINDOWS:
+                    # Another process that has the file by now keeps it: it is open.
+                    held.close()
+                _remove_emptied(claim)
 
-    Parameters
-    ----------
-    wait : callable, optional
-        Called before this waits for another process that has the lock.
+
+def _taken(claim: Path, output: Path) -> BinaryIO:
+    """Return the locked file of a folder aside; raise BusyError if a live process has it."""
+    while True:
+        with suppress(FileExistsError):
+            system.patiently(claim.mkdir)
+        try:
+            file = system.open_locked(claim / _LOCK)
+        except FileNotFoundError:
+            # Its process is just removing it, unless this is no folder.
+            if _is_something_else(claim):
+                raise
+        except BlockingIOError:
+            if holder := _holder(claim):
+                raise BusyError(
+                    f"{output}: is being written by another run (process {holder}); wait for it, "
+                    f"or end it with '{system.KILL} {holder}'"
+                ) from None
+        else:
+            # Who had it may have removed the file: nobody else would find this lock.
+            if system.is_in_place(file):
+                return file
+            file.close()
+        time.sleep(_MOMENT)
+
+
+def _is_something_else(claim: Path) -> bool:
+    try:
+        return not stat.S_ISDIR(claim.lstat().st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _holder(claim: Path) -> str:
+    """Return the number of the process that has a folder aside; "" until it has said so."""
+    try:
+        with (claim / _LOCK).open("rb", buffering=0) as file:
+            # Windows lets nobody read what is locked, the first byte.
+            file.seek(1)
+            return file.read().decode("ascii")
+    except OSError:
+        return ""
+
+
+def remove(folder: Path) -> None:
+    """Remove a folder that no process has locked, with all in it.
 
     Raises
     ------
     BlockingIOError
-        Another process has it, and there is no `wait`.
-    FileNotFoundError
-        There is no such folder.
+        Another process has its lock.
     """
+    with lock(folder):
+        if not system.WINDOWS:
+            # In one step: nobody is to find half of it.
+            gone = folder.with_name(f"{folder.name}.gone")
+            os.replace(folder, gone)
+            shutil.rmtree(gone)
+            return
+        _empty(folder)
+    _remove_emptied(folder)
+
+
+def _empty(folder: Path) -> None:
+    """Remove all in a folder but its lock."""
+    for path in folder.iterdir():
+        if path.name == _LOCK:
+            continue
+        for file in (path, *path.rglob("*")) if system.WINDOWS else ():
+            system.make_removable(file)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                path.unlink()
+
+
+def _remove_emptied(folder: Path) -> None:
+    """Remove a folder that holds nothing but its lock, where the system lets this process."""
+    with suppress(OSError):
+        (folder / _LOCK).unlink()
+        folder.rmdir()
+
+
+@contextmanager
+def lock(folder: Path, wait: Callable[[], None] | None = None) -> Iterator[BinaryIO]:
+    """Hold the lock of a folder: a file in it; parameters and errors as `system.open_locked`."""
     # A file, and one to write: on some network file systems a folder's lock is each machine's own.
-    with (folder / _LOCK).open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if wait is None:
-                raise
-            wait()
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError as error:
-            error.filename = str(folder / _LOCK)
-            raise
+    with system.open_locked(folder / _LOCK, wait) as file:
         yield file
 
 
@@ -202,11 +239,12 @@ def _put_in_place(pairs: Sequence[tuple[Path, Path]]) -> None:
     """Put what is aside in the places of the outputs, or leave the old ones where they were."""
     if len(pairs) == 1 and pairs[0][0].is_file():
         # A file takes the place of another in one step; a folder cannot.
-        os.replace(*pairs[0])
+        system.make_removable(pairs[0][1])
+        system.move(*pairs[0])
     else:
         _exchange(pairs)
     for _, output in pairs:
-        _sync(output.parent)
+        system.sync(output.parent)
 
 
 def _exchange(pairs: Sequence[tuple[Path, Path]]) -> None:
@@ -216,43 +254,21 @@ def _exchange(pairs: Sequence[tuple[Path, Path]]) -> None:
         *pairs,
     ]
     done: list[tuple[Path, Path]] = []
-    with _undisturbed():
+    with system.undisturbed():
         try:
             for source, target in moves:
-                os.replace(source, target)
+                system.move(source, target)
                 done.append((source, target))
         except BaseException:
             for source, target in reversed(done):
-                os.replace(target, source)
+                system.move(target, source)
             raise
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Let Ctrl-C and a polite kill come after this, which takes no time."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _sync_below(path: Path) -> None:
     for file in path.rglob("*"):
-        _sync(file)
-    _sync(path)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        # Some network file systems cannot do so with a folder.
-        if error.errno != errno.EINVAL or not path.is_dir():
-            raise
-    finally:
-        os.close(descriptor)
+        system.sync(file)
+    system.sync(path)
 
 
 @contextmanager

@@ -27,6 +27,8 @@ _COLOURS = {
     r"(?i:\bwarning:|\bstale:)": "yellow",
     r"\bCollapsed\b": "yellow",
 }
+# The second is Ctrl-Break, of Windows alone.
+_POLITE = [number for number in signal.Signals if number.name in ("SIGTERM", "SIGBREAK")]
 # What torch begins with where the main memory is full; it raises a RuntimeError.
 _ALLOCATOR = "DefaultCPUAllocator"
 # What DVC writes in the workspace and git tracks; an experiment's `-S` writes params.yaml, too.
@@ -74,7 +76,8 @@ def run(stage: Callable[[], None]) -> NoReturn:
     the user's keeps its traceback.
     """
     # A polite kill takes the same way out as Ctrl-C: what was written aside is removed.
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in _POLITE:
+        signal.signal(number, _interrupt)
     _prepare_streams()
     guard.end_with_dvc()
     try:
@@ -189,7 +192,7 @@ def _out_of_memory(error: Exception) -> str:
 
 def _fail(message: str) -> NoReturn:
     # A second Ctrl-C while this ends would be a traceback.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, *_POLITE):
         signal.signal(number, signal.SIG_IGN)
     _end_output()
     try:

@@ -9,10 +9,11 @@ import platform
 import re
 import sys
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from fusebench.config import Section
 from fusebench.errors import DeviceError
@@ -25,6 +26,7 @@ from fusebench.processor import (
     processor_name,
     thread_count,
 )
+from fusebench.registry import Registry
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
 Precision = Literal["fp32", "bf16"]
 """The number format of convolutions and linear layers; weights, optimiser and logits are fp32."""
 WantedPrecision = Literal["auto", "fp32", "bf16"]
+
+TRACKERS = Registry("trackers", "tracker", ("none",))
+"""Who may be told of runs; what each of them is, is in tracking/tracker.py."""
 
 # Of free memory, what maps of samples may take where params.yaml says "auto".
 _MOST_OF_FREE = 0.7
@@ -62,6 +67,7 @@ class RuntimeParams(Section):
     work_limit: float = Field(ge=0, le=1e6)
     memory_budget: Literal["auto"] | Annotated[float, Field(ge=0, le=1e6)]
     stacked: bool
+    tracker: Annotated[str, AfterValidator(partial(TRACKERS.checked, more=("none",)))]
 
     @field_validator("device")
     @classmethod

@@ -4,7 +4,6 @@ What such a stage makes would be in vain: DVC records an output only after the s
 """
 
 import os
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
+
+from fusebench import system
 
 # Between two looks.
 _SECONDS = 0.5
@@ -37,7 +38,8 @@ def dvc_commands() -> Iterator[list[str]]:
 
 def is_dvc(words: list[str]) -> bool:
     """Tell whether a command line is DVC's: "dvc repro", or "python -m dvc repro"."""
-    names = [Path(word).name for word in words[:3]]
+    # On Windows "python.exe" and "dvc.exe".
+    names = [Path(word).name.lower().removesuffix(".exe") for word in words[:3]]
     if names and names[0].startswith("python"):
         return names[1:2] == ["dvc"] or names[1:] == ["-m", "dvc"]
     return names[:1] == ["dvc"]
@@ -56,7 +58,7 @@ def _watch(started: psutil.Process) -> None:
     while _alive(started):
         time.sleep(_SECONDS)
     _gone.set()
-    os.kill(os.getpid(), signal.SIGTERM)
+    system.end_politely()
 
 
 def _alive(process: psutil.Process) -> bool:

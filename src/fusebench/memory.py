@@ -2,11 +2,16 @@
 
 import ctypes
 import platform
-import resource
 import sys
 from pathlib import Path
 
 import psutil
+
+try:
+    import resource
+except ImportError:
+    # On Windows psutil tells.
+    resource = None  # type: ignore[assignment]
 
 _CGROUPS, _OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 # Names and values of glibc's malloc.h.
@@ -68,6 +73,8 @@ def _left_in(group: Path) -> int:
 
 def peak_resident() -> int:
     """Return the largest resident set of this process so far, in bytes."""
+    if resource is None:
+        return int(psutil.Process().memory_info().peak_wset)
     # Linux counts in KiB, macOS in bytes.
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -7,6 +7,7 @@ is damaged goes; what DVC misses it can make anew. Files of `dvc add` are the us
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -181,9 +182,11 @@ def _dvc(*arguments: str) -> str:
 
 def _run(needed: bool, *command: str) -> str:
     """Return what a command printed; raise ArtifactError if it failed and is needed."""
+    # Names of files are UTF-8 to git, and to DVC where it is told so.
     done = subprocess.run(  # noqa: S603
-        command, check=False, capture_output=True, text=True
-    )
+        command, check=False, capture_output=True, encoding="utf-8", errors="surrogateescape",
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},
+    )  # fmt: skip
     if done.returncode and needed:
         lines = [line for line in done.stderr.splitlines() if line]
         reason = lines[0].removeprefix("ERROR: ") if lines else f"exit code {done.returncode}"

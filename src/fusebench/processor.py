@@ -7,8 +7,10 @@ docs/portable.md says what was tried and what follows which variable.
 import os
 import platform
 import re
+import subprocess
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -48,7 +50,29 @@ def _cpuinfo() -> dict[str, str]:
 
 def processor_name() -> str:
     """Return the model of the processor, as its maker calls it."""
-    return _cpuinfo().get("model name") or platform.processor() or platform.machine()
+    name = _cpuinfo().get("model name") or _name_elsewhere()
+    return name or platform.processor() or platform.machine()
+
+
+@cache
+def _name_elsewhere() -> str:
+    """Return what macOS or Windows calls the processor; "" where they do not say."""
+    try:
+        if sys.platform == "darwin":
+            asked = ["/usr/sbin/sysctl", "-n", "machdep.cpu.brand_string"]
+            return subprocess.run(  # noqa: S603
+                asked, check=True, capture_output=True, encoding="utf-8"
+            ).stdout.strip()
+        if sys.platform == "win32":
+            import winreg
+
+            place = r"HARDWARE\DESCRIPTION\System\CentralProcessor\0"
+            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, place) as key:
+                return str(winreg.QueryValueEx(key, "ProcessorNameString")[0]).strip()
+    except (OSError, subprocess.CalledProcessError):
+        # The architecture is named in its place.
+        pass
+    return ""
 
 
 def processor_kind() -> str:

@@ -58,9 +58,15 @@ class Registry:
                 )
         return found
 
-    def checked(self, name: str) -> str:
-        """Return a name, or raise ValueError with those allowed: the check of a params field."""
-        known = self.names()
+    def checked(self, name: str, more: Collection[str] = ()) -> str:
+        """Return a name, or raise ValueError with those allowed: the check of a params field.
+
+        Parameters
+        ----------
+        more : collection of str
+            Words that are allowed, too.
+        """
+        known = [*more, *self.names()]
         if name not in known:
             nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
             raise ValueError(

@@ -33,7 +33,7 @@ Read = Callable[[Path], bytes]
 _LOCK = Path("dvc.lock")
 _CHECKED = "checked/"
 # What is shown beside the table and pictures of stage compare.
-_ALONE = ("metrics/headline.json", "plots/samples.png", str(robustness_files.SUMMARY))
+_ALONE = ("metrics/headline.json", "plots/samples.png", robustness_files.SUMMARY.as_posix())
 
 
 @dataclass(frozen=True)
@@ -98,9 +98,9 @@ def stale(read: Read) -> Stale:
         rows = {name: reason for name in state.names if (reason := state.reason(name, made))}
         files = {path: reason for path in _ALONE if (reason := state.behind_file(path))}
         if reason := _behind_interaction(read, sources):
-            files[str(INTERACTION)] = reason
+            files[INTERACTION.as_posix()] = reason
         if _is_another(read, robustness_files.SUMMARY, sources.get("robustness")):
-            files[str(TABLE)] = f"{robustness_files.SUMMARY} is another now"
+            files[TABLE.as_posix()] = f"{robustness_files.SUMMARY} is another now"
     except (ArtifactError, ParamsError) as error:
         return Stale(unknown=_place_and_value(error))
     gone = [name for name in made if name not in state.names]

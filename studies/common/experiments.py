@@ -191,8 +191,9 @@ def _remove(experiment: Experiment) -> None:
 def _said(*arguments: str) -> str:
     """Return what DVC prints."""
     done = subprocess.run(  # noqa: S603
-        [sys.executable, "-m", "dvc", *arguments], env=_environment(), check=False,
-        stdout=subprocess.PIPE, encoding="utf-8",
+        [sys.executable, "-m", "dvc", *arguments], check=False,
+        env=_environment() | {"PYTHONIOENCODING": "utf-8"}, stdout=subprocess.PIPE,
+        encoding="utf-8",
     )  # fmt: skip
     if done.returncode:
         raise StudyError(f"dvc {' '.join(arguments)}: failed, as it says above")

@@ -4,7 +4,6 @@
 """
 
 import io
-import resource
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,6 +39,7 @@ from tests.reliability import Tally, counting
 
 from fusebench.data.extract import extract
 from fusebench.errors import ArchiveError
+from fusebench.memory import peak_resident
 from fusebench.samples.samples import open_samples
 
 QUICK, THOROUGH = 40, 10_000
@@ -320,7 +320,7 @@ THOROUGHLY = pytest.param(THOROUGH, marks=[pytest.mark.thorough, pytest.mark.slo
 def test_any_archive_is_read_rightly_or_refused(
     family: Callable[..., None], cases: int, tally: Tally
 ) -> None:
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_resident()
     run = settings(
         deadline=None, max_examples=-(-cases // len(FAMILIES)), derandomize=True, database=None,
         suppress_health_check=list(HealthCheck),
@@ -334,8 +334,7 @@ def test_any_archive_is_read_rightly_or_refused(
             family(**drawn)
 
         each()
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert (after - before) * 1024 < MOST_MEMORY
+    assert peak_resident() - before < MOST_MEMORY
 
 
 @pytest.mark.parametrize("base", range(len(whole())))

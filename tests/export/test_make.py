@@ -1,4 +1,4 @@
-"""`make export` and `make init`: what is named on the command line goes to the script, as it is."""
+"""`make export`, `init`, `remote`: what the command line names goes to the script as it is."""
 
 import os
 import shutil
@@ -47,6 +47,13 @@ def test_what_is_named_goes_to_the_script(make: Make) -> None:
             "<--dry-run>"]
     )  # fmt: skip
     assert make("init", "DATA=x", "LAYOUT=", "DRY=") == (0, ["<src/init.py>", "<x>"])
+    assert make("remote", "URL=-my shelf", "NAME=a", "WAIT=5", "LOCAL=1") == (
+        0, ["<src/remote.py>", "<--name=a>", "<--wait=5>", "<--local>", "<-->", "<-my shelf>"]
+    )  # fmt: skip
+    assert make("remote", "URL=s3://b", "ENDPOINT=http://x", "PROFILE=p") == (
+        0, ["<src/remote.py>", "<--endpoint=http://x>", "<--profile=p>", "<-->", "<s3://b>"]
+    )  # fmt: skip
+    assert make("remote", "URL=", "LOCAL=") == (0, ["<src/remote.py>"])
 
 
 @pytest.mark.parametrize(
@@ -64,11 +71,17 @@ def test_a_value_is_no_shell_text(text: str, make: Make, tmp_path: Path) -> None
         code, said = make("export", *(f"{key}={value}" for key, value in values.items()))
         assert code == 0
         assert any(passed in line for line in said)
+    for name in ("URL", "NAME", "ENDPOINT", "PROFILE", "WAIT"):
+        code, said = make("remote", f"{name}={text}")
+        assert code == 0
+        assert any(passed in line for line in said)
     assert not (tmp_path / "run").exists()
 
 
 def test_variables_of_the_environment_do_not_count(make: Make) -> None:
     others = {"SEED": "7", "OUT": "out", "LAYOUT": "us", "SENSORS": "none", "DRY": "1"}
+    of_remote = {"URL": "/srv", "NAME": "me", "ENDPOINT": "x", "PROFILE": "x", "LOCAL": "1"}
+    assert make("remote", **of_remote, WAIT="1") == (0, ["<src/remote.py>"])
     assert make("export", "FUSION=add", "FORMAT=onnx", **others) == (
         0, ["<src/export.py>", "<add>", "<--format=onnx>"]
     )  # fmt: skip

@@ -1,5 +1,4 @@
 import pickle
-import resource
 from pathlib import Path
 
 import pytest
@@ -82,6 +81,7 @@ def test_full_disk_while_saving_is_named_and_the_older_file_stays(tmp_path: Path
     # A limit on the size of files stands for a full disk: writing fails half-way.
     path, state = tmp_path / "seed_0.safetensors", built().state_dict()
     path.write_text("older")
+    resource = pytest.importorskip("resource")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
     try:

@@ -135,6 +135,7 @@ def test_what_is_here_is_what_a_training_here_would_record() -> None:
             work_limit=5,
             memory_budget="auto",
             stacked=False,
+            tracker="none",
         )
     )
     recorded = environment(device, "fp32")

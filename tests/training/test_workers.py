@@ -55,6 +55,7 @@ RUNTIME = RuntimeParams(
     work_limit=5,
     memory_budget="auto",
     stacked=False,
+    tracker="none",
 )
 Make = Callable[..., Training]
 

@@ -137,7 +137,7 @@ def _of_arrays(
             table[sensor] = [
                 write(folder, f"{sensor}/{number}", array) for number, array in enumerate(arrays)
             ]
-        pd.DataFrame(table).to_csv(folder / _TABLE, index=False)
+        pd.DataFrame(table).to_csv(folder / _TABLE, index=False, lineterminator="\n")
 
         def of_arrays(line: str) -> str:
             # Without the place that nobody knows, and how a file would be mended.

@@ -145,7 +145,7 @@ class Proposal:
             write_table(pairs, holdout.pairs)
             write_table(best, holdout.best)
             write_table(metrics, metrics_table(self.test, holdout))
-            text.write_text(confirmation.markdown(), "utf-8")
+            text.write_text(confirmation.markdown(), "utf-8", newline="\n")
         return confirmation
 
     def _record(self, tell: Callable[[str], None]) -> Opening:

@@ -18,7 +18,10 @@ from fusebench.errors import ArchiveError, one_line
 # inode and device.
 _STATE = np.dtype([("size", "i8"), ("time", "i8"), ("inode", "u8"), ("device", "u8")])
 # A pipe would wait for somebody who writes into it, a link lead out of the folder.
-_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+# Windows has neither, and reads text unless it is told not to.
+_FLAGS = os.O_RDONLY
+for _name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+    _FLAGS |= getattr(os, _name, 0)
 
 
 class Tree(Container):
@@ -152,4 +155,6 @@ class Tree(Container):
 
 
 def _state(found: os.stat_result) -> tuple[int, int, int, int]:
-    return found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev
+    # On Windows they may have 128 bits.
+    inode, device = (number % 2**64 for number in (found.st_ino, found.st_dev))
+    return found.st_size, found.st_mtime_ns, inode, device

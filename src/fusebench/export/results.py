@@ -142,7 +142,7 @@ def _best(fusion: str, findings: Findings, state: Stale) -> tuple[Best | None, s
 
 def _kept(fusion: str, findings: Findings, state: Stale) -> tuple[Kept | None, str]:
     for path in (SUMMARY, TABLE):
-        if why := state.files.get(str(path)):
+        if why := state.files.get(path.as_posix()):
             return None, f"{path}: {why}"
     if findings.robustness is None:
         return None, f"{SUMMARY}: no such file"

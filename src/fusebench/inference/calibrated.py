@@ -65,7 +65,7 @@ def _of_others(root: Path, fusion: str, read: Callable[[Path], bytes]) -> str:
         return f"{_LOCK} has no predictions of the models that are in {models}"
     if measured is None or measured != made.get(predictions):
         return f"made from other predictions than those of these models, by {SOURCES}"
-    if made.get(str(PROBABILITIES)) != md5_of(content):
+    if made.get(PROBABILITIES.as_posix()) != md5_of(content):
         return f"is not what {_LOCK} says stage compare made"
     return ""
 

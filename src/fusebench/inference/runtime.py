@@ -7,7 +7,7 @@ from fusebench.device import Device, RuntimeParams, prepare
 
 DEFAULT = RuntimeParams(
     device="auto", threads="auto", workers="auto", portable=False, progress="auto", save_every=10,
-    work_limit=5, memory_budget="auto", stacked=False,
+    work_limit=5, memory_budget="auto", stacked=False, tracker="none",
 )  # fmt: skip
 """Section `runtime` as params.yaml comes."""
 

@@ -97,7 +97,7 @@ def _write(texts: dict[Path, str], sensors: Path) -> None:
     sensors.parent.mkdir(parents=True, exist_ok=True)
     with replace_outputs(files=list(texts)) as asides:
         for aside, text in zip(asides, texts.values(), strict=True):
-            aside.write_text(text, "utf-8")
+            aside.write_text(text, "utf-8", newline="\n")
 
 
 def _lines(proposal: Proposal, problems: list[str], file: Path, *, write: bool) -> list[str]:

@@ -105,8 +105,9 @@ def look(path: Path, params: DataParams, layout: str | None = None) -> Seen:
         recognised = recognised._replace(classes=tuple(best.pairs.classes))
         container.check_limits(best.members())
         seen = Seen(
-            str(archive), name, recognised, lost, type(best), kind, _table(best), best.unmatched,
-            best.passed_over, list(best.bad), best.synthetic, angles=stored_angles(best),
+            archive.as_posix(), name, recognised, lost, type(best), kind, _table(best),
+            best.unmatched, best.passed_over, list(best.bad), best.synthetic,
+            angles=stored_angles(best),
         )  # fmt: skip
         _open(best, seen)
         container.check_unchanged()

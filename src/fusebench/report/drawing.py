@@ -96,5 +96,7 @@ def write(figure: Figure, path: Path, form: str) -> None:
         "svg": ("Creator", "Date", "Format", "Type"),
     }  # fmt: skip
     # What names parts of an SVG is random without a salt.
-    with plain({"pdf.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "fusebench"}):
-        figure.savefig(path, format=form, dpi=DPI, metadata=dict.fromkeys(absent[form]))
+    style = plain({"pdf.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "fusebench"})
+    # An open file: by its name, an SVG would be written with the line ends of the system.
+    with style, path.open("wb") as file:
+        figure.savefig(file, format=form, dpi=DPI, metadata=dict.fromkeys(absent[form]))

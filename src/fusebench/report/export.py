@@ -59,7 +59,7 @@ def export(read: Callable[[Path], bytes], folder: Path) -> None:
         findings = Findings.read(read)
         if findings.interaction:
             (aside / INTERACTION.name).write_bytes(read(INTERACTION))
-        (aside / "verdict.md").write_text(verdict_page(findings), "utf-8")
+        (aside / "verdict.md").write_text(verdict_page(findings), "utf-8", newline="\n")
 
 
 def is_exported(folder: Path) -> bool:

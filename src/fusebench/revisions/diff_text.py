@@ -22,6 +22,14 @@ _WIDTHS = (12, 22, 18)
 
 def diff_text(difference: Diff) -> str:
     """Return all that a diff says, in lines of at most 100 columns."""
+    text = [_wrapped(line) for line in diff_head(difference)]
+    tests = len(difference.changes)
+    text += ["\n".join(["", *_block(change, tests)]) for change in difference.changes]
+    return "\n".join(text)
+
+
+def diff_head(difference: Diff) -> list[str]:
+    """Return what is compared, what of it has no partner, and what is the same, a sentence each."""
     lines = [f"Test part, before: {difference.before}, after: {difference.after}."]
     lines += [
         f"Only in {side}, without a partner: fusions {', '.join(names)}."
@@ -34,10 +42,7 @@ def diff_text(difference: Diff) -> str:
     ]
     if difference.same:
         lines.append(f"The same predictions before and after: {', '.join(difference.same)}.")
-    text = [_wrapped(line) for line in lines]
-    tests = len(difference.changes)
-    text += ["\n".join(["", *_block(change, tests)]) for change in difference.changes]
-    return "\n".join(text)
+    return lines
 
 
 def _wrapped(line: str, indent: str = "") -> str:

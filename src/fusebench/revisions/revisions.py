@@ -1,5 +1,6 @@
 """Files and predictions as they were in a commit or in an experiment, through DVC."""
 
+import errno
 import shlex
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -13,10 +14,14 @@ from fusebench.errors import ArtifactError
 from fusebench.files import reader as reader_of
 from fusebench.models.registry import FusionParams
 from fusebench.prediction.predictions import FusionPredictions, read_predictions
+from fusebench.remotes.place import without_secret
+from fusebench.remotes.reasons import reason
+from fusebench.remotes.settings import FOLDER, Remote, Settings
 
 # DVC, too, calls the folder as it is so.
 WORKSPACE = "workspace"
 PREDICTIONS = Path("predictions")
+_NAME = "default-of-the-workspace"
 
 
 def read_text(path: Path, rev: str, root: Path = Path()) -> str:
@@ -59,18 +64,28 @@ def reader(rev: str, root: Path = Path()) -> Callable[[Path], bytes]:
     def read(path: Path) -> bytes:
         try:
             with _opened(root, commit) as files:
-                return bytes(files.read_bytes(str(path)))
+                return bytes(files.read_bytes(path.as_posix()))
         except FileNotFoundError:
             raise ArtifactError(f"{path}: not in '{rev}'") from None
 
     return read
 
 
-def _opened(root: Path, rev: str) -> closing[Any]:
-    """Open the files of a revision; what is left open holds files of git until it is collected."""
+def _opened(root: Path, rev: str, remote: Remote | None = None) -> closing[Any]:
+    """Open the files of a revision; what is left open holds files of git until it is collected.
+
+    The revision's own remote, which may have been another or none, is not asked. What git keeps is
+    read without any: DVC would want the package that the remote needs.
+    """
     from dvc.api import DVCFileSystem
 
-    return closing(DVCFileSystem(str(root), rev=rev))
+    # Under a name that is no other remote's: DVC mixes the options of those that share one.
+    remotes: dict[str, Any] = {_NAME: {"url": str((root / FOLDER / "cache").resolve())}}
+    if remote is not None:
+        refers = remote.url.startswith("remote://")
+        remotes = {**(remote.remotes if refers else {}), _NAME: remote.remotes[remote.name]}
+    config = {"core": {"remote": _NAME}, "remote": remotes}
+    return closing(DVCFileSystem(str(root), rev=rev, config=config))
 
 
 def read_fusions(
@@ -122,21 +137,55 @@ def _fusions(rev: str, root: Path) -> list[str]:
 
 
 def _copy(folders: Sequence[Path], rev: str, root: Path, target: Path) -> None:
-    """Copy folders out of DVC's cache, or a remote, to the same paths in `target`."""
+    """Copy folders out of DVC's cache, or the remote, to the same paths in `target`."""
     from dvc.exceptions import DvcException
     from dvc_data.index import DataIndexDirError
 
+    missing = []
     with _opened(root, rev) as kept:
         for path in folders:
             # An output that was never made is known too, but as no folder.
-            if not kept.isdir(str(path)):
+            if not kept.isdir(path.as_posix()):
                 raise ArtifactError(
                     f"{path}: not in dvc.lock of '{rev}', committed without 'dvc repro'"
                 )
             try:
-                kept.get(str(path), str(target / path), recursive=True)
+                kept.get(path.as_posix(), str(target / path), recursive=True)
             except (DataIndexDirError, DvcException, FileNotFoundError):
-                raise ArtifactError(_remedy(path, rev, kept.repo)) from None
+                missing.append(path)
+        remote = Settings(root).remote() if missing else None
+        if missing and remote is None:
+            raise ArtifactError(_remedy(missing[0], rev, kept.repo))
+    if remote is None:
+        return
+    with _opened(root, rev, remote) as asked:
+        for path in missing:
+            try:
+                asked.get(path.as_posix(), str(target / path), recursive=True)
+            except Exception as error:
+                said = _not_given(path, rev, remote, error)
+                if said is None and not isinstance(
+                    error, DataIndexDirError | DvcException | FileNotFoundError
+                ):
+                    raise
+                raise ArtifactError(said or _remedy(path, rev, asked.repo)) from None
+
+
+def _not_given(path: Path, rev: str, remote: Remote, error: Exception) -> str | None:
+    """Say why a remote does not give an output; None if it has been asked and does not have it."""
+    why = None if _of_disk(error, remote) else reason(error)
+    if why is None:
+        return None
+    place = f"'{remote.name}' ({without_secret(remote.url)})"
+    return f"{path} of '{rev}': not in DVC's cache, and remote {place} does not give it: {why}"
+
+
+def _of_disk(error: Exception, remote: Remote) -> bool:
+    """Tell whether an error is of this machine's disk, where that is not the remote's."""
+    if not isinstance(error, OSError):
+        return False
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return full or not str(error.filename or remote.url).startswith(remote.url)
 
 
 def _remedy(path: Path, rev: str, repo: Any) -> str:

@@ -14,7 +14,6 @@ The digest is that of the file's content, so that a damaged one is passed over.
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -23,7 +22,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
 
-from fusebench.aside import lock, replace_file
+from fusebench.aside import lock, remove, replace_file
 from fusebench.device import RuntimeParams
 from fusebench.files import write_json
 from fusebench.sealed import digest_of
@@ -156,16 +155,7 @@ class KeptSeeds:
             with suppress(OSError):
                 total += sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
                 if total > self.limit:
-                    _remove(folder)
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder that no process works on; raise BlockingIOError if one does."""
-    with lock(folder):
-        # In one step: nobody is to find half of it.
-        gone = folder.with_name(f"{folder.name}.gone")
-        os.replace(folder, gone)
-        shutil.rmtree(gone)
+                    remove(folder)
 
 
 class KeptSeed:

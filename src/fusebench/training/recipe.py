@@ -203,7 +203,7 @@ class Training:
 
 def _text(rows: pd.DataFrame) -> str:
     """Return samples without their positions in the arrays, which decide nothing."""
-    text: str = rows.drop(columns="row").to_csv(index=False)
+    text: str = rows.drop(columns="row").to_csv(index=False, lineterminator="\n")
     return text
 
 

@@ -7,7 +7,6 @@ ends.
 
 import math
 import multiprocessing
-import os
 import pickle
 import signal
 import threading
@@ -19,6 +18,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
+from fusebench import system
 from fusebench.device import RuntimeParams, prepare
 from fusebench.errors import TrainingError
 from fusebench.inputs.corruption import corruption_of
@@ -60,6 +60,9 @@ def work(pipe: Connection) -> None:
     """Train what is heard of, until told to end, or the other end is gone."""
     try:
         signal.signal(signal.SIGTERM, _interrupt)
+        if system.WINDOWS:
+            # A terminal sends Ctrl-C to all; elsewhere it is blocked from the start.
+            signal.signal(signal.SIGINT, _go_on)
         threading.Thread(target=_end_with_parent, daemon=True).start()
         try:
             _train_or_tell(_Relay(pipe))
@@ -94,7 +97,7 @@ def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None  # noqa: S101
     parent.join()
-    os.kill(os.getpid(), signal.SIGTERM)
+    system.end_politely()
 
 
 def _train(relay: "_Relay") -> None:

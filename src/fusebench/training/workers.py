@@ -15,6 +15,7 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from typing import Any
 
+from fusebench import system
 from fusebench.device import Device, RuntimeParams
 from fusebench.errors import TrainingError
 from fusebench.processor import usable_cores
@@ -136,7 +137,12 @@ class _Worker:
 
     def end(self) -> None:
         """Tell the worker to end, if it was started."""
-        if self._process.pid is not None:
+        if self._process.pid is None:
+            return
+        if system.WINDOWS:
+            # There terminate() lets it remove nothing. It misses the pipe within a batch.
+            self.pipe.close()
+        else:
             self._process.terminate()
 
     def join(self) -> None:
@@ -152,6 +158,10 @@ class _Worker:
 @contextmanager
 def _deaf_to_ctrl_c() -> Iterator[None]:
     """Start processes that Ctrl-C passes by: a terminal sends it to all, and this one ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        # The worker begins with letting it pass by.
+        yield
+        return
     # It is started with the first worker, and would unblock the signal.
     resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

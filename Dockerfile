@@ -1,0 +1,46 @@
+# The project with its environment; docs/containers.md says more.
+#   docker build -t fusebench .                           for a processor
+#   docker build -t fusebench --build-arg DEVICE=cuda .   for NVIDIA's GPUs
+FROM python:3.11.14-slim-bookworm AS tools
+
+# Of these two, any version that Debian has will do; it keeps no old ones to pin.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends git make \
+    && rm -rf /var/lib/apt/lists/*
+
+# Files in a mounted folder belong to the user of this number.
+ARG USER_ID=1000
+RUN useradd --create-home --uid "$USER_ID" fusebench \
+    && install --directory --owner=fusebench /project /opt/venv
+USER $USER_ID
+WORKDIR /project
+
+FROM tools AS project
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+ENV PATH="/opt/venv/bin:$PATH" UV_NO_CACHE=1
+
+# Outside the project's folder, so that a checkout may be mounted there.
+COPY --chown=fusebench requirements.txt requirements-setup.txt ./
+RUN python -m venv /opt/venv \
+    && ln -s /opt/venv .venv \
+    && pip install --quiet --no-cache-dir --require-hashes -r requirements-setup.txt
+
+# The lock pins the torch that brings NVIDIA's libraries. For a processor, all else comes from the
+# lock with its hashes, and torch and torchvision come from torch's own index: the locked versions,
+# but WITHOUT A HASH, since the lock knows only those of the package index. The empty file tells make
+# that nothing is left to install.
+ARG DEVICE=cpu
+RUN case "$DEVICE" in \
+    cuda) uv pip install --quiet --python /opt/venv --compile-bytecode --require-hashes -r requirements.txt ;; \
+    cpu) awk '/^[a-z]/ { kept = !/^(torch|torchvision|triton)==|^(nvidia|cuda)-/ } kept' requirements.txt > /tmp/others.txt \
+        && uv pip install --quiet --python /opt/venv --compile-bytecode --no-deps --require-hashes -r /tmp/others.txt \
+        && grep -oE '^(torch|torchvision)==[^ ]+' requirements.txt \
+            | xargs uv pip install --quiet --python /opt/venv --compile-bytecode --no-deps --torch-backend cpu ;; \
+    *) echo "error: DEVICE=$DEVICE: must be cpu or cuda" >&2; exit 1 ;; \
+    esac \
+    && touch .venv/bin/.runs
+
+# With .git, which DVC needs and results name their commit by.
+COPY --chown=fusebench . .
+CMD ["make", "help"]

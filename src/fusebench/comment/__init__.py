@@ -1,0 +1,1 @@
+"""What a change makes of the results, as a comment on a pull request."""

@@ -1,0 +1,143 @@
+"""What a change makes of the results, fusion by fusion, and what it changes of the params."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from fusebench.comment.markup import block, code, items, table, text
+from fusebench.comment.results import Revision, reason
+from fusebench.comment.sections import Section
+from fusebench.config import PARAMS_FILE, parse, shown, validate
+from fusebench.errors import ArtifactError, FusebenchError, ParamsError
+from fusebench.evaluation.metrics import METRICS
+from fusebench.recorded import check_files
+from fusebench.report.settings import CompareParams
+from fusebench.report.verdict import State, sentence, state
+from fusebench.revisions.diff import Change, Diff, Side, diff
+from fusebench.revisions.diff_text import diff_head, diff_text
+from fusebench.revisions.revisions import PREDICTIONS, WORKSPACE, read_fusions
+from fusebench.stale import stale_predictions
+
+# How many changed params stand in a comment as they are; more are folded.
+_FEW = 12
+_SHOWN = {
+    State.BETTER: "better",
+    State.WORSE: "worse",
+    State.UNDECIDED: "no difference",
+    State.SATURATED: "no difference",
+    State.TOO_FEW_SEEDS: "too few seeds to tell",
+}
+
+
+def against_sections(before: Revision, after: Revision) -> Iterator[Section]:
+    """Yield what `python src/show.py diff` finds, or why nothing can be compared."""
+    name, heading = "changes of results", f"### Against {code(before.name)}"
+    try:
+        difference = _difference(before, after)
+    except ArtifactError as error:
+        said = f"Not compared with {code(before.name)}: {text(reason(error))}."
+        yield Section(name, f"{heading}\n\n{said}")
+        return
+    lines = [
+        f"{side.name}: {line}"
+        for side in (before, after)
+        for line in stale_predictions(side.read).lines()
+    ]
+    yield Section(name, "\n\n".join([heading, *_said(difference, lines)]))
+    if difference.changes:
+        whole = "Every metric before and after, with intervals"
+        yield Section(whole, block(diff_text(difference)), folded=True)
+
+
+def _difference(before: Revision, after: Revision) -> Diff:
+    params = _compare_params(after)
+    new = Side(after.name, _predictions(after.name))
+    return diff(Side(before.name, _predictions(before.name)), new, params)
+
+
+def _compare_params(of: Revision) -> CompareParams:
+    content = parse(of.read(PARAMS_FILE), str(PARAMS_FILE))
+    if "compare" not in content:
+        raise ParamsError(f"{PARAMS_FILE}: key 'compare' is missing")
+    return validate(CompareParams, content["compare"], str(PARAMS_FILE), ("compare",))
+
+
+def _predictions(rev: str) -> dict[str, Any]:
+    if rev == WORKSPACE:
+        # What lies there may have been changed since; a revision's comes by its digest.
+        check_files([PREDICTIONS])
+    return dict(read_fusions(rev))
+
+
+def _said(difference: Diff, lines: Sequence[str]) -> Iterator[str]:
+    """Yield paragraphs: what became of each fusion, what has no partner, what is stale."""
+    changes, head = difference.changes, diff_head(difference)[1:]
+    if not changes:
+        but = ", but that is stale" if lines else ""
+        yield f"**No result changed**: what both sides have was predicted alike, to the bit{but}."
+        yield items([*lines, *head])
+        return
+    yield _table(changes)
+    over = f" after Holm's correction over {len(changes)}" if len(changes) > 1 else ""
+    yield (
+        "Each fusion against itself on test, paired by seed and sample. *Better* and *worse* are "
+        f"shown of fusions trained again (95 %{over}); what is not shown may be so all the same."
+    )
+    sentences = [sentence(change.pair, len(changes)) for change in changes]
+    yield items([*sentences, *head, *lines])
+
+
+def _table(changes: Sequence[Change]) -> str:
+    metric = METRICS[changes[0].pair.metric]
+    unit = f" ({metric.unit})" if metric.unit else ""
+    head = ("fusion", "seeds", "samples", f"{metric.label}{unit} before", "after", "change")
+    rows = []
+    for change in changes:
+        before, after = change.metrics[metric.name]
+        figures = (f"{value:.{metric.digits}f}" for value in (before, after))
+        rows.append(
+            (text(change.fusion), str(change.pair.seeds), str(change.samples), *figures,
+             f"{after - before:+.{metric.digits}f}", _SHOWN[state(change.pair)])
+        )  # fmt: skip
+    return table((*head, "shown"), rows, "lrrrrrl")
+
+
+def params_sections(before: Revision, after: Revision, words: str) -> Iterator[Section]:
+    """Yield which params are not the same in two revisions.
+
+    Parameters
+    ----------
+    words : str
+        What that is called: the beginning of a sentence.
+    """
+    name = "changes of params"
+    try:
+        old, new = _params(before), _params(after)
+    except FusebenchError as error:
+        yield Section(name, f"{words}: not known ({text(error)}).")
+        return
+    changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    if not changed:
+        yield Section(name, f"{words}: none.")
+        return
+    rows = [[text(of) for of in (key, old.get(key, "–"), new.get(key, "–"))] for key in changed]
+    shown_rows = table(("param", "before", "after"), rows, "lll")
+    if len(changed) <= _FEW:
+        yield Section(name, f"{words}:\n\n{shown_rows}")
+    else:
+        yield Section(name, f"{words}: {len(changed)}.")
+        yield Section(f"The {len(changed)} params", shown_rows, folded=True)
+
+
+def _params(of: Revision) -> dict[str, str]:
+    return _flat(parse(of.read(PARAMS_FILE), f"{PARAMS_FILE} of '{of.name}'"))
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Return the values of params by dotted keys, as text."""
+    flat: dict[str, str] = {}
+    for key, value in content.items():
+        if isinstance(value, Mapping) and value:
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = shown(value)
+    return flat

@@ -1,0 +1,59 @@
+"""Markdown for a comment on GitHub or GitLab: names that anybody may choose are shown, not obeyed.
+
+A name of a branch, a fusion or a class may hold what Markdown or HTML reads as its own, or what a
+host turns into a call of a person, of an issue or of another project.
+"""
+
+import re
+from collections.abc import Sequence
+
+from fusebench.errors import one_line
+
+# Neither host finds a call where it stands; it has no width.
+BREAK = "\u200b"
+# A sentence may be long; a name is not.
+_LONGEST, _LONGEST_NAME = 10_000, 200
+# What Markdown reads, and HTML, which Markdown passes on.
+_OWN = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
+# Before a word: people, issues, merge requests, labels and so on; addresses become links.
+_CALLS = re.compile(r"([@#!~%&$^])(?=\w)|\b(GH-)(?=\d)|(:)(?=//)|\b(www)(?=\.)", re.IGNORECASE)
+_PLAIN = re.compile(r"[A-Za-z0-9 /-]")
+
+
+def text(words: object) -> str:
+    """Return words on one line, which Markdown shows letter by letter and which call nobody."""
+    escaped = _OWN.sub(r"\\\1", one_line(str(words), _LONGEST))
+    return _CALLS.sub(lambda found: f"{found[0]}{BREAK}", escaped)
+
+
+def code(name: object) -> str:
+    """Return a name as code, where hosts find no call; each odd letter is written by its number."""
+    letters = (
+        letter if _PLAIN.fullmatch(letter) else f"&#{ord(letter)};"
+        for letter in one_line(str(name), _LONGEST_NAME)
+    )
+    return f"<code>{''.join(letters)}</code>"
+
+
+def block(lines: str) -> str:
+    """Return lines as they are, in a block of code whose fence is in none of them."""
+    longest = max((len(run) for run in re.findall(r"`+", lines)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}text\n{lines}\n{fence}"
+
+
+def items(sentences: Sequence[str]) -> str:
+    """Return sentences, which are escaped here, as a list."""
+    return "\n".join(f"- {text(sentence)}" for sentence in sentences)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> str:
+    """Return a table of Markdown cells.
+
+    Parameters
+    ----------
+    align : str
+        "l" or "r" per column.
+    """
+    rule = ["--:" if side == "r" else ":--" for side in align]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rows))

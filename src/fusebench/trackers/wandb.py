@@ -1,0 +1,138 @@
+"""Weights & Biases: online where somebody is logged in, else a folder that `wandb sync` uploads."""
+
+import netrc
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from fusebench.tracking.run import Lines, Run, Table
+from fusebench.tracking.tracker import LOCAL, PROJECT, Told, Tracker
+
+_SERVER = "https://api.wandb.ai"
+# Where the environment says nothing of it: no report of errors goes to its maker.
+_DEFAULTS = {"WANDB_ERROR_REPORTING": "false"}
+# Below tracking/: wandb names a folder of its own there.
+_OWN = "wandb"
+
+
+class WandB(Tracker):
+    """WANDB_MODE, WANDB_PROJECT and the others of its variables, or tracking/wandb/."""
+
+    packages = ("wandb",)
+
+    @classmethod
+    def destination(cls) -> str:
+        """Return the server or folder, and the project."""
+        mode = _mode()
+        folder = Path(os.environ.get("WANDB_DIR") or LOCAL) / _OWN
+        place = _server() if mode == "online" else f"{folder} ({mode})"
+        return f"{place}, project {_project()}"
+
+    def open(self, run: Run, *, again: bool) -> Told:
+        """Begin a run, or go on with the one of its id."""
+        folder = self.root / (os.environ.get("WANDB_DIR") or LOCAL)
+        folder.mkdir(parents=True, exist_ok=True)
+        # What artifacts are made of, which wandb would keep in the home folder.
+        defaults = _DEFAULTS | {
+            name: str((folder / _OWN / part).resolve())
+            for name, part in (("WANDB_DATA_DIR", "data"), ("WANDB_CACHE_DIR", "cache"),
+                               ("WANDB_ARTIFACT_DIR", "artifacts"))
+        }  # fmt: skip
+        for name, text in defaults.items():
+            os.environ.setdefault(name, text)
+        import wandb
+
+        name = run.id
+        if again:
+            for old in (folder / _OWN).glob(f"offline-run-*-{run.id}"):
+                shutil.rmtree(old)
+            if _mode() == "online":
+                # A server takes the id of no run that it had.
+                name = f"{run.id}-{int(time.time())}"
+        opened = wandb.init(
+            id=name, name=run.name, group=run.group, job_type=run.kind, config=dict(run.params),
+            tags=[f"{tag}:{text}"[:64] for tag, text in run.tags.items()], resume="allow",
+            project=_project(), mode=_mode(), dir=str(folder.resolve()), reinit="create_new",
+            settings=wandb.Settings(
+                console="off", silent=True, disable_code=True, disable_git=True,
+                x_disable_stats=True, x_disable_meta=True, x_save_requirements=False,
+            ),
+        )  # fmt: skip
+        # What is told late is drawn where it belongs.
+        opened.define_metric("epoch")
+        opened.define_metric("*", step_metric="epoch")
+        return _Told(opened, run)
+
+
+def _project() -> str:
+    return os.environ.get("WANDB_PROJECT") or PROJECT
+
+
+def _server() -> str:
+    address = urlsplit(os.environ.get("WANDB_BASE_URL") or _SERVER)
+    return f"{address.scheme}://{(address.hostname or '')}"
+
+
+def _mode() -> Any:
+    """Return the mode: that of the environment, or by whether somebody is logged in."""
+    if mode := os.environ.get("WANDB_MODE"):
+        return mode
+    if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
+        return "online"
+    host = urlsplit(os.environ.get("WANDB_BASE_URL") or _SERVER).hostname or ""
+    for path in (os.environ.get("NETRC"), "~/.netrc", "~/_netrc"):
+        with suppress(OSError, netrc.NetrcParseError):
+            if path and netrc.netrc(Path(path).expanduser()).authenticators(host):
+                return "online"
+    return "offline"
+
+
+class _Told(Told):
+    def __init__(self, opened: Any, run: Run) -> None:
+        self._opened, self._run = opened, run
+
+    def epoch(self, epoch: int, figures: Mapping[str, float]) -> None:
+        # A step that is behind would not be taken; `epoch` says where it is drawn.
+        step = epoch if epoch >= self._opened.step else None
+        self._opened.log(dict(figures), step=step)
+
+    def figures(self, figures: Mapping[str, float]) -> None:
+        self._opened.summary.update(dict(figures))
+
+    def table(self, name: str, table: Table) -> None:
+        import wandb
+
+        rows = [list(row) for row in table.rows]
+        self._opened.log({name: wandb.Table(columns=list(table.columns), data=rows)})
+
+    def charts(self, charts: Mapping[str, Lines]) -> None:
+        from wandb import plot
+
+        for name, lines in charts.items():
+            xs = [[epoch for epoch, _ in points] for points in lines.values()]
+            ys = [[value for _, value in points] for points in lines.values()]
+            drawn = plot.line_series(xs, ys, keys=list(lines), title=name, xname="epoch")
+            self._opened.log({f"charts/{name}": drawn})
+
+    def pictures(self, pictures: Mapping[str, Path]) -> None:
+        import wandb
+
+        if pictures:
+            self._opened.log({name: wandb.Image(str(path)) for name, path in pictures.items()})
+
+    def files(self, files: Mapping[str, Path]) -> None:
+        import wandb
+
+        kind = "model" if self._run.kind == "training" else "report"
+        artifact = wandb.Artifact(f"{self._run.name.replace(' ', '-')}-{self._run.id[:8]}", kind)
+        for name, path in files.items():
+            artifact.add_file(str(path), name)
+        self._opened.log_artifact(artifact)
+
+    def close(self, *, finished: bool) -> None:
+        self._opened.finish(exit_code=0 if finished else 1)

@@ -1,0 +1,19 @@
+"""Which runs belong together: those of an experiment of DVC, or of a commit."""
+
+import os
+import re
+from pathlib import Path
+
+from fusebench.page.checkout import commit_of
+
+
+def group_and_tags() -> tuple[str, dict[str, str]]:
+    """Return the name of the group, and tags that say which code it was."""
+    commit = commit_of(Path())
+    group = os.environ.get("DVC_EXP_NAME") or commit.name[:7] or "no-commit"
+    return group, {"commit": commit.words}
+
+
+def as_folder(group: str) -> str:
+    """Return the name of a folder for a group, whose name may hold a slash."""
+    return re.sub(r"[^\w.-]", "-", group)

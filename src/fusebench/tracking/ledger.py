@@ -1,0 +1,79 @@
+"""What a tracker was told, so that it is told once: .work/tracking/told/<tracker>-<place>/<run id>.
+
+A line is added when something was told. It is made anew from nothing, should it be lost: then the
+same runs are told again, under the same ids.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fusebench.sealed import digest_of
+from fusebench.tracking.journal import append
+
+FOLDER = Path(".work/tracking")
+
+
+@dataclass
+class Entry:
+    """What was told of a run.
+
+    Attributes
+    ----------
+    group : str
+        The one that it was begun under; empty: it was not.
+    ended : str
+        Digest of what was told to have come of it; empty: it was not.
+    """
+
+    group: str = ""
+    epochs: set[int] = field(default_factory=set)
+    ended: str = ""
+
+
+class Ledger:
+    """What was told to one tracker at one place.
+
+    Parameters
+    ----------
+    root : Path
+        The main checkout.
+    destination : str
+        As `Tracker.destination`.
+    """
+
+    def __init__(self, root: Path, tracker: str, destination: str) -> None:
+        place = digest_of(destination.encode())[:16]
+        self.folder = root / FOLDER / "told" / f"{tracker}-{place}"
+
+    def entry(self, run: str) -> Entry:
+        """Return what was told of a run."""
+        entry = Entry()
+        try:
+            lines = (self.folder / run).read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return entry
+        for line in lines:
+            try:
+                said = json.loads(line)
+            except ValueError:
+                # Cut by a kill, or a full disk: as if it had not been told.
+                continue
+            entry.group = said.get("group", entry.group)
+            entry.epochs |= {said["epoch"]} if "epoch" in said else set()
+            entry.ended = said.get("ended", entry.ended)
+        return entry
+
+    def add(self, run: str, **said: Any) -> None:
+        """Add what was told: `group`, `epoch` or `ended`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / run
+        if path.exists() and not path.read_bytes().endswith(b"\n"):
+            with path.open("ab") as file:
+                file.write(b"\n")
+        append(path, said)
+
+    def forget(self, run: str) -> None:
+        """Take a run as one that was never told of."""
+        (self.folder / run).unlink(missing_ok=True)

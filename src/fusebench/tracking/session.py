@@ -1,0 +1,149 @@
+"""A telling, as the process that trains sees it: events are appended to a file, nothing else.
+
+Whatever goes wrong is one line at its end: no error of a tracker is one of the training's.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+from fusebench import cli
+from fusebench.errors import one_line
+from fusebench.tracking.journal import append
+from fusebench.tracking.ledger import FOLDER
+from fusebench.tracking.process import JOURNAL, LOG, Process
+from fusebench.tracking.run import CLOSE, Event
+from fusebench.tracking.tracker import tracker_class
+
+SECONDS = 30.0
+"""What a tracker may take, after training has ended, to hear of what it was not told yet."""
+# Folders of failed tellings that are kept, for their logs.
+_KEPT = 20
+COMMAND = "python src/track.py"
+
+
+def main_checkout() -> Path:
+    """Return the main checkout, also in an experiment that has a folder of its own."""
+    return Path(os.environ.get("DVC_ROOT", ""))
+
+
+class Session:
+    """One telling; to be used in a `with`, at whose end the tracker has been told, or has failed.
+
+    Parameters
+    ----------
+    tracker : str
+        A tracker, or "none", which is told nothing.
+    what : str
+        What is told, for names of folders.
+    """
+
+    def __init__(self, tracker: str, what: str) -> None:
+        self.tracker, self._what = tracker, what
+        self.root = main_checkout()
+        self._folder: Path | None = None
+        self._process: Process | None = None
+        # Why the tracker is not told all, or "".
+        self.trouble = ""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is a tracker."""
+        return self.tracker != "none"
+
+    @property
+    def log(self) -> str:
+        """Where the log is; empty where none could be made."""
+        return "" if self._folder is None else os.path.relpath(self._folder / LOG)
+
+    def __enter__(self) -> Self:
+        if self.wanted:
+            with self.harmless():
+                print(self.line(), flush=True)
+                self._begin()
+        return self
+
+    def line(self) -> str:
+        """Say where runs go."""
+        return f"tracker {self.tracker}: {tracker_class(self.tracker).destination()}"
+
+    def _begin(self) -> None:
+        parent = self.root / FOLDER / "tellings"
+        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{self._what}-{os.getpid()}"
+        self._folder = parent / f"{self.tracker}-{name}"
+        self._folder.mkdir(parents=True)
+        (self._folder / JOURNAL).touch()
+        self._process = Process(self.tracker, self._folder, self.root)
+
+    def tell(self, event: Event) -> None:
+        """Append an event; after trouble, nothing."""
+        if self._folder is not None and self._process is not None and not self.trouble:
+            append(self._folder / JOURNAL, event)
+
+    def tell_all(self, events: Iterable[Event], seconds: float) -> str:
+        """Tell events and wait for the tracker; return why it was not told all, or "".
+
+        Not for use in a `with`.
+
+        Parameters
+        ----------
+        seconds : float
+            How long it may be without a word.
+        """
+        self._begin()
+        for event in (*events, CLOSE):
+            self.tell(event)
+        assert self._process is not None and self._folder is not None  # noqa: S101, PT018
+        trouble = self._process.wait(seconds, since_a_word=True)
+        if not trouble:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        prune(self.root)
+        return trouble
+
+    @contextmanager
+    def harmless(self) -> Iterator[None]:
+        """Keep what goes wrong for the line at the end."""
+        try:
+            yield
+        except Exception as error:
+            self.trouble = self.trouble or one_line(f"{type(error).__name__}: {error}")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if not self.wanted:
+            return
+        with self.harmless():
+            self._finish(interrupted=kind is not None and not issubclass(kind, Exception))
+        if self.trouble:
+            log = f"; its log is {self.log}" if self.log else ""
+            cli.show(
+                f"warning: tracker {self.tracker}: {self.trouble}{log}; {COMMAND} tells it later"
+            )
+
+    def _finish(self, *, interrupted: bool) -> None:
+        if self._process is None:
+            return
+        if not interrupted:
+            with self.harmless():
+                self.tell(CLOSE)
+        if interrupted or self.trouble:
+            # Who asks to end is not kept waiting; what was heard is told all the same.
+            self._process.leave()
+            return
+        self.trouble = self._process.wait(SECONDS)
+        if not self.trouble and self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        prune(self.root)
+
+
+def prune(root: Path) -> None:
+    """Remove all but the latest folders of tellings."""
+    folders: dict[Path, float] = {}
+    for folder in (root / FOLDER / "tellings").glob("*"):
+        with suppress(OSError):
+            folders[folder] = folder.stat().st_mtime
+    for folder in sorted(folders, key=folders.__getitem__, reverse=True)[_KEPT:]:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,85 @@
+"""Tells a tracker what events say, in their order, each once."""
+
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from fusebench.tracking.ledger import Ledger
+from fusebench.tracking.run import Event, Outcome, Run
+from fusebench.tracking.tracker import Told, Tracker, tracker_class
+
+
+class Teller:
+    """Tells one tracker.
+
+    Parameters
+    ----------
+    name : str
+        Of the tracker.
+    root : Path
+        The main checkout.
+    """
+
+    def __init__(self, name: str, root: Path) -> None:
+        self._name, self._root = name, root
+        self._ledger = Ledger(root, name, tracker_class(name).destination())
+        self._runs: dict[str, Run] = {}
+        self._told: dict[str, Told] = {}
+
+    @cached_property
+    def _tracker(self) -> Tracker:
+        return tracker_class(self._name)(self._root)
+
+    def take(self, event: Event) -> None:
+        """Tell what an event says, unless it was told before."""
+        match event["event"]:
+            case "begin":
+                self._begin(Run.of(event), again=event["again"])
+            case "epoch":
+                self._epoch(event)
+            case "end":
+                self._end(event["run"], Outcome.of(event))
+
+    def close(self) -> None:
+        """End the runs of which nothing more will be told, as not finished."""
+        for name in list(self._told):
+            self._told.pop(name).close(finished=False)
+
+    def _begin(self, run: Run, *, again: bool) -> None:
+        if again:
+            self._ledger.forget(run.id)
+        entry = self._ledger.entry(run.id)
+        # Where folders are named by groups, it goes on in the one where it began.
+        self._runs[run.id] = replace(run, group=entry.group or run.group)
+        if not entry.ended:
+            self._open(run.id, again=again)
+
+    def _open(self, run: str, *, again: bool = False) -> Told:
+        if run not in self._told:
+            of = self._runs[run]
+            self._told[run] = self._tracker.open(of, again=again)
+            self._ledger.add(run, group=of.group)
+            print(f"opened: {of.name}", flush=True)
+        return self._told[run]
+
+    def _epoch(self, event: Event) -> None:
+        run, epoch = event["run"], event["epoch"]
+        if epoch in self._ledger.entry(run).epochs:
+            return
+        self._open(run).epoch(epoch, event["figures"])
+        self._ledger.add(run, epoch=epoch)
+        print(f"told: {self._runs[run].name}, epoch {epoch}", flush=True)
+
+    def _end(self, run: str, outcome: Outcome) -> None:
+        if self._ledger.entry(run).ended == outcome.digest:
+            return
+        told = self._open(run)
+        told.figures(outcome.figures)
+        for name, table in outcome.tables.items():
+            told.table(name, table)
+        told.charts(outcome.charts)
+        told.pictures(outcome.pictures)
+        told.files(outcome.files)
+        self._told.pop(run).close(finished=True)
+        self._ledger.add(run, ended=outcome.digest)
+        print(f"told: {self._runs[run].name}, and what came of it", flush=True)

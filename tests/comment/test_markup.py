@@ -1,0 +1,73 @@
+"""Names in Markdown: whatever they hold, they are shown letter by letter and call nobody."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.comment.rendered import rendered
+
+from fusebench.comment.markup import BREAK, block, code, items, table, text
+from fusebench.errors import one_line
+
+# What either host turns into a call or a link, as it stands in what is shown.
+CALLS = re.compile(r"[@#!~%&$^]\w|\bGH-\d|://|\bwww\.", re.IGNORECASE)
+HOSTILE = [
+    "@somebody", "a|b", "`x`", "``", "<script>alert(1)</script>", "</code>", "<!-- x", "-->",
+    "#12", "!12", "owner/name#1", "GH-12", "**b**", "_i_", "[x](http://a.b)", "![x](y)",
+    "https://a.b", "www.a.b", "a@b.c", "&lt;", "&#64;x", "\\", "\\|", "~~x~~", "$x$", "%1",
+    "line\nbreak", "/close", "</details>", "\u202eback", "\ufeff", "# h", "- i", "1. x", "+ x",
+    "---", "    x", "\t",
+]  # fmt: skip
+names = st.sampled_from(HOSTILE) | st.text(
+    st.sampled_from("ab1 @#!~%&$^|`*_<>[]()\\:/.-+=\n\"'") | st.characters(), max_size=40
+)
+
+
+@given(names)
+def test_text_is_shown_letter_by_letter_and_calls_nobody(name: str) -> None:
+    seen = rendered(f"It is {text(name)} so.")
+    assert seen.tags == ["p"]
+    # Markdown makes one space of several, and none at the ends of a line; that is no harm.
+    assert seen.text.replace(BREAK, "").split() == f"It is {one_line(name)} so.".split()
+    assert not CALLS.search(seen.text)
+
+
+@given(names)
+def test_code_is_shown_letter_by_letter_and_is_one_element(name: str) -> None:
+    seen = rendered(f"It is {code(name)} so.")
+    assert seen.tags == ["p", "code"]
+    assert seen.text.split() == f"It is {one_line(name, 200)} so.".split()
+    # Nothing in it is what Markdown, or a host that reads it, takes for its own.
+    assert not set("@`*_|[]") & set(code(name))
+
+
+@given(st.lists(st.tuples(names, names), min_size=1, max_size=4))
+def test_a_table_keeps_its_cells(rows: list[tuple[str, str]]) -> None:
+    escaped = [[text(cell) for cell in row] for row in rows]
+    seen = rendered(table(("a", "b"), escaped, "lr"))
+    cells = [[" ".join(cell.replace(BREAK, "").split()) for cell in row] for row in seen.rows]
+    assert cells == [["a", "b"], *[[" ".join(one_line(of).split()) for of in row] for row in rows]]
+    assert {*seen.tags} == {"table", "thead", "tbody", "tr", "th", "td"}
+
+
+@given(st.lists(names, min_size=1, max_size=4))
+def test_an_item_is_one_item(sentences: list[str]) -> None:
+    said = [f"x {sentence}" for sentence in sentences]
+    seen = rendered(items(said))
+    assert seen.tags.count("li") == len(said)
+    assert {*seen.tags} <= {"ul", "li", "p"}
+    # GitLab obeys a line that begins with a stroke.
+    assert not any(line.startswith("/") for line in items(said).splitlines())
+
+
+@pytest.mark.parametrize("lines", ["plain", "```\nnot the end\n```", "`````", "<b>\n\n@x"])
+def test_a_block_ends_where_it_ends(lines: str) -> None:
+    seen = rendered(f"{block(lines)}\n\nafter")
+    assert seen.tags == ["pre", "code", "p"]
+    assert seen.text.strip() == f"{lines}\n\nafter"
+
+
+def test_a_long_sentence_is_whole_and_a_long_name_is_cut() -> None:
+    assert text("word " * 1000) == "word " * 1000
+    assert len(code("x" * 10_000)) < 300

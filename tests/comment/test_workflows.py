@@ -1,0 +1,275 @@
+"""The workflows of GitHub and GitLab, as far as they can be checked without a host."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.comment.workflows import GITHUB, GITLAB, github_commands, gitlab_commands, read, step
+from tests.project import ROOT
+
+from fusebench.comment.sections import MARKER
+
+COMMANDS = [*github_commands(), *gitlab_commands()]
+# What whoever opens a pull request may write as they like.
+UNTRUSTED = re.compile(r"title|body|head\.ref|head_ref|label|message|author|name|email")
+COMMENT = f"{MARKER}\n\nWhat it says: \"quoted\", 'too', $HOME and `x`.\n"
+
+
+def _check(*arguments: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", *arguments], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_githubs_workflow_fits_its_schema_and_each_job_ends_by_itself() -> None:
+    _check("--builtin-schema", "vendor.github-workflows", str(GITHUB))
+    _check("--builtin-schema", "custom.github-workflows-require-timeout", str(GITHUB))
+
+
+def test_gitlabs_fits_its_schema() -> None:
+    schema = ["--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci"]
+    _check(*schema, str(GITLAB))
+
+
+@pytest.mark.parametrize(("job", "command"), COMMANDS)
+def test_no_expression_stands_in_a_command(job: str, command: str) -> None:
+    assert job
+    assert "${{" not in command
+
+
+def test_no_expression_anywhere_reads_what_a_stranger_writes() -> None:
+    expressions = re.findall(r"\$\{\{(.*?)\}\}", GITHUB.read_text("utf-8"), re.DOTALL)
+    assert len(expressions) > 5
+    for expression in expressions:
+        # Names of what there is, not what is in it.
+        words = expression.replace("event_name", "").replace("full_name", "")
+        assert not UNTRUSTED.search(words), expression
+
+
+@pytest.mark.parametrize(("job", "command"), COMMANDS)
+def test_what_a_command_names_is_there(job: str, command: str) -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for target in re.findall(r"\bmake ([a-z-]+)", command):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), (job, target)
+    for path in re.findall(r"(?:^|\s)((?:\.ci|src)/\S+)", command):
+        assert (ROOT / path).is_file(), (job, path)
+    if command.startswith(".ci/"):
+        assert os.access(ROOT / command.split()[0], os.X_OK)
+
+
+def test_both_hosts_run_the_same_checks_and_the_same_comment() -> None:
+    for commands in (dict_of(github_commands()), dict_of(gitlab_commands())):
+        checks = " ".join(commands["checks"])
+        for target in ("setup-dev", "check", "current", "test-quick", "test"):
+            assert re.search(rf"make {target}\b", checks)
+        assert sum(line.startswith(".ci/comment ") for line in commands["results"]) == 1
+    run = (ROOT / ".ci/run").read_text("utf-8")
+    assert set(re.findall(r"^make (\w+)$", run, re.MULTILINE)) == {"check", "current", "test"}
+
+
+def dict_of(commands: Iterator[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return the commands by their job."""
+    jobs: dict[str, list[str]] = {}
+    for job, command in commands:
+        jobs.setdefault(job, []).append(command)
+    return jobs
+
+
+def test_githubs_workflow_may_do_no_more_than_it_needs() -> None:
+    workflow = read(GITHUB)
+    assert workflow["permissions"] == {"contents": "read"}
+    assert {*workflow["on"]} == {"pull_request", "push", "workflow_dispatch"}
+    jobs = workflow["jobs"]
+    writing = [name for name, job in jobs.items() if "permissions" in job]
+    assert writing == ["comment"]
+    assert jobs["comment"]["permissions"] == {"pull-requests": "write"}
+    # What may write runs no code of the pull request, and is not run for a fork's.
+    assert not any("checkout" in of.get("uses", "") for of in jobs["comment"]["steps"])
+    assert "head.repo.full_name == github.repository" in jobs["comment"]["if"]
+    for job in jobs.values():
+        for of in job["steps"]:
+            if "uses" in of:
+                assert re.fullmatch(r"(actions|astral-sh)/[a-z-]+@v\d+", of["uses"])
+            if "checkout" in of.get("uses", ""):
+                assert of["with"]["persist-credentials"] is False
+                assert of["with"]["fetch-depth"] == 0
+    secrets = [name for name, job in jobs.items() if "secrets." in json.dumps(job)]
+    assert secrets == ["results"]
+
+
+def test_gitlabs_token_is_optional_and_for_one_job() -> None:
+    jobs = {name: json.dumps(job) for name, job in read(GITLAB).items()}
+    assert [name for name, job in jobs.items() if "FUSEBENCH_TOKEN" in job] == ["note"]
+    (rule,) = read(GITLAB)["note"]["rules"]
+    assert rule["if"].endswith("&& $FUSEBENCH_TOKEN")
+
+
+# --- GitHub's comment, with a gh that only writes down what it is asked ---
+
+GH = """#!/usr/bin/env python3
+import json, os, pathlib, sys
+log = pathlib.Path(os.environ["LOG"])
+asked = [*json.loads(log.read_text()), sys.argv[1:]] if log.exists() else [sys.argv[1:]]
+log.write_text(json.dumps(asked))
+if "--paginate" in sys.argv:
+    print(os.environ["THERE"], end="")
+"""
+
+
+def _put_on_github(root: Path, there: str) -> list[list[str]]:
+    """Run the workflow's command where `gh` finds some comments; return what it was asked."""
+    (root / "bin").mkdir()
+    (root / "bin/gh").write_text(GH, "utf-8")
+    (root / "bin/gh").chmod(0o755)
+    (root / "comment").mkdir()
+    (root / "comment/comment.md").write_text(COMMENT, "utf-8")
+    command = step(read(GITHUB), "comment", "put the comment in place of the last one")["run"]
+    given = {
+        "PATH": f"{root / 'bin'}:{os.environ['PATH']}", "GITHUB_REPOSITORY": "somebody/project",
+        "NUMBER": "7", "LOG": str(root / "log.json"), "THERE": there,
+    }  # fmt: skip
+    # As GitHub runs what says `shell: bash`.
+    shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", command]
+    subprocess.run(shell, cwd=root, env=os.environ | given, check=True)
+    asked: list[list[str]] = json.loads((root / "log.json").read_text("utf-8"))
+    return asked
+
+
+def test_the_first_comment_is_made(tmp_path: Path) -> None:
+    looked, put = _put_on_github(tmp_path, "")
+    assert looked[:3] == ["api", "--paginate", "repos/somebody/project/issues/7/comments"]
+    assert MARKER in looked[-1]
+    assert put == [
+        "api", "--silent", "--method", "POST", "repos/somebody/project/issues/7/comments",
+        "--field", "body=@comment/comment.md",
+    ]  # fmt: skip
+
+
+def test_the_next_comment_takes_the_place_of_the_last(tmp_path: Path) -> None:
+    _, put = _put_on_github(tmp_path, "11\n12\n")
+    assert put[3:5] == ["PATCH", "repos/somebody/project/issues/comments/12"]
+
+
+# --- GitLab's, against a server that answers as GitLab does ---
+
+
+class GitLab(HTTPServer):
+    """The notes of one merge request, two on a page."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.notes: list[dict[str, Any]] = []
+        self.asked: list[str] = []
+
+
+class Answer(BaseHTTPRequestHandler):
+    """What GitLab answers."""
+
+    server: GitLab
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        if path.endswith("/user"):
+            self._answer({"id": 5})
+            return
+        page = int(re.findall(r"\bpage=(\d+)", query)[0])
+        shown = self.server.notes[2 * page - 2 : 2 * page]
+        more = str(page + 1) if len(self.server.notes) > 2 * page else ""
+        self._answer(shown, more)
+
+    def do_POST(self) -> None:
+        self.server.notes.append({"id": 90, "author": {"id": 5}, "body": self._body()})
+        self._answer(self.server.notes[-1])
+
+    def do_PUT(self) -> None:
+        number = int(self.path.rpartition("/")[2])
+        (note,) = (each for each in self.server.notes if each["id"] == number)
+        note["body"] = self._body()
+        self._answer(note)
+
+    def _body(self) -> str:
+        length = int(self.headers["Content-Length"])
+        return str(json.loads(self.rfile.read(length))["body"])
+
+    def _answer(self, content: Any, more: str = "") -> None:
+        self.server.asked.append(f"{self.command} {self.path.partition('?')[0]}")
+        allowed = self.headers["PRIVATE-TOKEN"] == "a-token"
+        self.send_response(200 if allowed else 401)
+        self.send_header("X-Next-Page", more)
+        self.end_headers()
+        self.wfile.write(json.dumps(content if allowed else {"message": "no"}).encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def gitlab() -> Iterator[GitLab]:
+    """A server on this machine, which ends with the test."""
+    with GitLab() as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def _put_on_gitlab(
+    root: Path, server: GitLab, **other: str
+) -> subprocess.CompletedProcess[str]:  # fmt: skip
+    (root / ".work/comment").mkdir(parents=True, exist_ok=True)
+    (root / ".work/comment/comment.md").write_text(COMMENT, "utf-8")
+    (command,) = read(GITLAB)["note"]["script"]
+    given = {
+        "CI_API_V4_URL": f"http://127.0.0.1:{server.server_port}/api/v4", "CI_PROJECT_ID": "3",
+        "CI_MERGE_REQUEST_IID": "7", "FUSEBENCH_TOKEN": "a-token",
+    }  # fmt: skip
+    arguments = command.replace("python .ci", f"{sys.executable} {ROOT}/.ci").split()
+    # A proxy of this machine is not to be asked for itself.
+    environment = os.environ | given | {"no_proxy": "127.0.0.1"} | other
+    return subprocess.run(arguments, cwd=root, env=environment, capture_output=True, text=True)
+
+
+NOTES = "/api/v4/projects/3/merge_requests/7/notes"
+
+
+def test_a_note_is_made_and_then_replaced(gitlab: GitLab, tmp_path: Path) -> None:
+    # One of somebody else, who quotes it, and one of its own that is another.
+    gitlab.notes = [
+        {"id": 1, "author": {"id": 4}, "body": COMMENT},
+        {"id": 2, "author": {"id": 5}, "body": f"Not at its beginning: {MARKER}"},
+        {"id": 3, "author": {"id": 4}, "body": "Fine."},
+    ]
+    done = _put_on_gitlab(tmp_path, gitlab)
+    assert (done.returncode, done.stdout) == (0, "comment 90 was made\n")
+    assert gitlab.notes[-1]["body"] == COMMENT
+    assert gitlab.asked == ["GET /api/v4/user", f"GET {NOTES}", f"GET {NOTES}", f"POST {NOTES}"]
+    gitlab.notes[-1]["body"] = f"{MARKER}\nof before"
+    done = _put_on_gitlab(tmp_path, gitlab)
+    assert (done.returncode, done.stdout) == (0, "comment 90 was replaced\n")
+    assert [note["body"] for note in gitlab.notes].count(COMMENT) == 2
+    assert len(gitlab.notes) == 4
+
+
+def test_a_token_that_gitlab_refuses_is_one_line_without_it(gitlab: GitLab, tmp_path: Path) -> None:
+    done = _put_on_gitlab(tmp_path, gitlab, FUSEBENCH_TOKEN="a-wrong-one")  # noqa: S106
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: 3, merge request 7: HTTP Error 401")
+    assert len(done.stderr.splitlines()) == 1
+    assert "a-wrong-one" not in done.stderr
+    assert gitlab.notes == []
+
+
+def test_an_address_that_is_none_is_one_line(gitlab: GitLab, tmp_path: Path) -> None:
+    done = _put_on_gitlab(tmp_path, gitlab, CI_API_V4_URL="file:///etc")
+    assert done.stderr == "error: CI_API_V4_URL: must begin with https://\n"
+    assert done.returncode == 1

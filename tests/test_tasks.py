@@ -1,0 +1,375 @@
+"""What `make` does, `poe` does by the same names, without a shell; and what both have in common."""
+
+import itertools
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.project import ROOT
+
+import tasks
+
+MAKEFILE = (ROOT / "Makefile").read_text("utf-8").replace("\\\n", " ")
+POE: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["poe"]
+TASKS: dict[str, Any] = POE["tasks"]
+(_PHONY,) = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)
+TARGETS = _PHONY.split()
+# These neither set up nor run anything of the project's.
+ALONE = {"help", "clean", "clean-work"}
+# Python's own programs, which only say what they are given.
+PROGRAMS = ("python", "dvc", "ruff", "mypy")
+
+
+def recipe(target: str) -> str:
+    """Return what the Makefile has for a target, its macros filled in."""
+    (text,) = re.findall(rf"^{target}:[^\n]*\n((?:\t[^\n]*\n)*)", MAKEFILE, re.MULTILINE)
+    return str(text)
+
+
+def variables(target: str) -> set[str]:
+    """Return the variables of make's command line that a target takes."""
+    called = re.findall(r"\$\(call (?:given|option),([A-Z]+)", recipe(target))
+    asked = re.findall(r"\$\((?:if|or) \$\(([A-Z]+)\)", recipe(target))
+    plain = re.findall(r"\$\(([A-Z]+)\)", recipe(target))
+    return {*called, *asked, *plain} - {"TASKS", "PYTEST", "BIN", "ZOO"}
+
+
+def options(target: str) -> dict[str, dict[str, Any]]:
+    """Return what a task takes, by the names of make's variables."""
+    return {each["name"].strip("_").upper(): each for each in TASKS[target].get("args", ())}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the Makefile and pyproject.toml, where programs only say what they are given.
+
+    In brackets; so a word may hold anything.
+    """
+    root = tmp_path_factory.mktemp("tasks")
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, root)
+    tools = root / ".venv/bin"
+    tools.mkdir(parents=True)
+    (root / ".venv/lib/python3/site-packages").mkdir(parents=True)
+    (tools / "activate").touch()
+    for name in PROGRAMS:
+        (tools / name).write_text(f"#!/bin/sh\nprintf '<%s>' {name} \"$@\"; echo\n", "utf-8")
+        (tools / name).chmod(0o755)
+    return root
+
+
+def said(root: Path, *command: str) -> list[str]:
+    """Run make or poe; return what the programs were given."""
+    # Where make runs these tests, it would hand its own options and variables to this one.
+    alone = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
+    }
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, env=alone)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.replace("<./src/", "<src/").splitlines()
+
+
+def poe(root: Path, *arguments: str) -> list[str]:
+    return said(root, sys.executable, "-m", "poethepoet", "-C", str(root), *arguments)
+
+
+# --- One command line each ---
+
+
+def test_each_target_is_a_task_and_each_task_a_target() -> None:
+    assert set(TASKS) == set(TARGETS)
+    assert all(task["help"] for task in TASKS.values())
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_task_takes_what_its_target_takes(target: str) -> None:
+    assert set(options(target)) == variables(target)
+    for name, each in options(target).items():
+        assert each["options"] == [f"--{name.lower()}"]
+        assert each["help"]
+        # No variable of the environment has such a name, or sets it.
+        assert each["name"] == f"_{name.lower()}"
+
+
+@pytest.mark.parametrize("target", [name for name in TARGETS if name not in ALONE])
+def test_a_task_runs_what_its_target_runs(target: str, root: Path) -> None:
+    taken = options(target)
+    needed = {name for name, each in taken.items() if each.get("required")}
+    for names in {frozenset(needed), frozenset(taken)}:
+        named, words = [], []
+        for name in sorted(names):
+            flag, several = taken[name].get("type") == "boolean", taken[name].get("multiple")
+            value = "1" if flag else "one two" if several else f"a-{name}"
+            named.append(f"{name}={value}")
+            words += [f"--{name.lower()}", *([] if flag else value.split())]
+        by_make = said(root, "make", "--no-print-directory", target, *named)
+        assert poe(root, target, *words) == by_make
+        assert by_make[0].startswith("<python><src/tasks.py><setup>")
+
+
+@pytest.mark.parametrize("target", ["clean", "clean-work"])
+def test_what_a_target_removes_its_task_removes(target: str, root: Path) -> None:
+    (removed,) = re.findall(r"^\trm -rf (.*)$", recipe(target), re.MULTILINE)
+    words = "".join(f"<{word}>" for word in removed.split())
+    assert poe(root, target) == [f"<python><src/tasks.py><remove>{words}"]
+
+
+def test_no_task_needs_a_shell() -> None:
+    def commands(task: dict[str, Any]) -> list[str]:
+        steps = task.get("sequence", [task])
+        # Of these kinds alone: "shell" and "script" are others.
+        assert all(set(step) & {"cmd", "sequence", "shell", "script", "expr"} == {"cmd"}
+                   for step in steps)  # fmt: skip
+        return [step["cmd"] for step in steps]
+
+    texts = [text for task in TASKS.values() for text in commands(task)]
+    for text in texts:
+        # What is quoted is a word of its own; "${name:+…}" is poe's.
+        assert not re.search(r"[;&|<>`]|\$\(", text), text
+    assert {text.split()[0] for text in texts} == {*PROGRAMS, "poe"}
+
+
+@pytest.mark.parametrize("text", ['"; touch run; "', "`touch run`", "$(touch run)", "* ?", "a\\b"])
+def test_a_value_is_one_word_whatever_it_holds(text: str, root: Path) -> None:
+    _, ran = poe(root, "init", "--data", text, "--layout", text)
+    assert ran == f"<python><src/init.py><{text}><--layout={text}>"
+    assert not (root / "run").exists()
+
+
+def test_what_must_be_named_is_asked_for_before_anything_runs(root: Path) -> None:
+    command = [sys.executable, "-m", "poethepoet", "-C", str(root), "export", "--fusion", "add"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "the following arguments are required: --format" in done.stderr
+
+
+def test_help_names_all_tasks(root: Path) -> None:
+    listed = said(root, sys.executable, "-m", "poethepoet", "-C", str(root), "--help")
+    assert {line.split()[0] for line in listed if line.startswith("  ")} >= set(TASKS)
+    assert TASKS["help"]["cmd"] == "poe --help"
+
+
+# --- What both have in common ---
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout with locks, and an environment that is older than they are."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("", "-setup", "-extras", "-dev"):
+        (tmp_path / f"requirements{name}.txt").touch()
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    return tmp_path
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands that are run; none does anything, and all succeed."""
+    commands: list[list[str]] = []
+
+    def run(words: list[str], **_: object) -> "subprocess.CompletedProcess[str]":
+        commands.append(words)
+        return subprocess.CompletedProcess(words, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}" if name != "none" else None)
+    return commands
+
+
+def installed(commands: list[list[str]]) -> list[list[str]]:
+    """Return the locks that each command installs."""
+    return [
+        [after for word, after in itertools.pairwise(words) if word == "-r"] for words in commands
+    ]
+
+
+def older(path: Path, seconds: float) -> None:
+    """Let a file be older than it is."""
+    at = path.stat().st_mtime - seconds
+    os.utime(path, (at, at))
+
+
+def test_what_is_installed_is_not_installed_again(checkout: Path, ran: list[list[str]]) -> None:
+    assert checkout.is_dir()
+    tasks.setup("dev")
+    assert installed(ran) == [
+        ["requirements.txt"], ["requirements-dev.txt", "requirements-setup.txt"]
+    ]  # fmt: skip
+    assert all("--require-hashes" in words for words in ran)
+    tasks.setup("dev")
+    tasks.setup("run")
+    assert len(ran) == 2
+    tasks.setup("extras")
+    assert installed(ran[2:]) == [["requirements-extras.txt"]]
+
+
+@pytest.mark.parametrize(
+    ("changed", "again"),
+    [
+        ("requirements.txt", ["requirements.txt", "requirements-extras.txt"]),
+        ("requirements-setup.txt", ["requirements.txt", "requirements-extras.txt"]),
+        ("requirements-extras.txt", ["requirements-extras.txt"]),
+        ("requirements-dev.txt", []),
+    ],
+)
+def test_a_changed_lock_is_installed_and_what_comes_after_it(
+    changed: str, again: list[str], checkout: Path, ran: list[list[str]]
+) -> None:
+    tasks.setup("extras")
+    ran.clear()
+    for path in (*checkout.glob("*.txt"), *(checkout / ".venv/bin").iterdir()):
+        older(path, 60)
+    for order, name in enumerate((".extras", ".runs")):
+        older(checkout / f".venv/bin/{name}", -3 + order)
+    (checkout / changed).touch()
+    tasks.setup("extras")
+    assert [locks[0] for locks in installed(ran)] == again
+
+
+def test_a_lock_that_cannot_be_installed_is_tried_again(
+    checkout: Path, ran: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ran == []
+    monkeypatch.setattr(subprocess, "run", lambda words, **_: subprocess.CompletedProcess(words, 3))
+    with pytest.raises(SystemExit) as ended:
+        tasks.setup("run")
+    assert ended.value.code == 3
+    assert list((checkout / ".venv/bin").iterdir()) == []
+
+
+def test_without_uv_the_one_of_the_lock_is_used_else_pip(
+    checkout: Path, ran: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert checkout.is_dir()
+    there = {"uv": False}
+
+    def which(name: str) -> str | None:
+        return None if name == "uv" and not there["uv"] else name
+
+    def install_uv(words: list[str], **_: object) -> "subprocess.CompletedProcess[str]":
+        ran.append(words)
+        there["uv"] = True
+        return subprocess.CompletedProcess(words, 0)
+
+    monkeypatch.setattr(shutil, "which", which)
+    monkeypatch.setattr(subprocess, "run", install_uv)
+    tasks.setup("run")
+    assert installed(ran) == [["requirements-setup.txt"], ["requirements.txt"]]
+    assert [words[0] for words in ran] == [".venv/bin/python", "uv"]
+    there["uv"] = False
+    ran.clear()
+    (checkout / ".venv/bin/.runs").unlink()
+
+    def no_uv(words: list[str], **_: object) -> "subprocess.CompletedProcess[str]":
+        ran.append(words)
+        return subprocess.CompletedProcess(words, "requirements-setup.txt" in words)
+
+    monkeypatch.setattr(subprocess, "run", no_uv)
+    tasks.setup("run")
+    assert installed(ran) == [["requirements-setup.txt"], ["requirements.txt"]]
+    assert [words[0] for words in ran] == [".venv/bin/python"] * 2
+
+
+def test_an_experiment_needs_somebody_to_commit_as(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+
+    def run(words: list[str], **_: object) -> "subprocess.CompletedProcess[str]":
+        asked.append(words)
+        return subprocess.CompletedProcess(words, 1)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(SystemExit):
+        tasks.experiment("zoo")
+    assert capsys.readouterr().out.startswith("error: DVC keeps experiments as commits: first git")
+    assert asked == [["git", "config", "user.email"]]
+    # One of that name need not be there.
+    monkeypatch.setattr(
+        subprocess, "run",
+        lambda words, **_: subprocess.CompletedProcess(words, words[0] == "dvc"),
+    )  # fmt: skip
+    tasks.experiment("zoo")
+    (checkout / ".dvc/tmp").mkdir(parents=True)
+    (checkout / ".dvc/tmp/rwlock").touch()
+    with pytest.raises(SystemExit):
+        tasks.experiment("zoo")
+    assert "error: .dvc/tmp/rwlock: left empty by a DVC" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("code", "printed", "ends"),
+    [
+        (0, "a stage\nData and pipelines are up to date.\n", False),
+        (0, "Running stage 'check'\nUse `dvc push` …\n", True),
+        (1, "Data and pipelines are up to date.\n", True),
+        (0, "", True),
+    ],
+)
+def test_current_is_what_dvc_says_last(
+    code: int, printed: str, ends: bool, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    done = subprocess.CompletedProcess(["dvc"], code, printed)
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    if ends:
+        with pytest.raises(SystemExit):
+            tasks.current()
+        said = "error: dvc.lock is not that of this code: run dvc repro and commit\n"
+    else:
+        tasks.current()
+        said = "Data and pipelines are up to date.\n"
+    assert capsys.readouterr().out == said
+
+
+def test_each_lock_keeps_to_those_before_it(ran: list[list[str]]) -> None:
+    tasks.lock()
+    written: list[str] = []
+    for words in ran:
+        assert {"--generate-hashes", "--no-emit-index-url", "--universal"} <= set(words)
+        kept = [after for word, after in itertools.pairwise(words) if word == "-c"]
+        assert set(kept) <= set(written)
+        assert kept or not written
+        written.append(words[words.index("-o") + 1])
+    assert written == ["requirements.txt", "requirements-extras.txt", "requirements-dev.txt",
+                       "requirements-setup.txt"]  # fmt: skip
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
+        "optional-dependencies"
+    ]
+    assert set(tasks._EXTRAS) <= set(extras)
+
+
+def test_what_is_removed_is_gone_and_a_link_leads_to_nothing_that_is(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept/file").touch()
+    (tmp_path / "link").symlink_to("kept")
+    (tmp_path / "folder/below").mkdir(parents=True)
+    tasks.remove([tmp_path / name for name in ("link", "folder", "none")])
+    assert [path.name for path in tmp_path.rglob("*")] == ["kept", "file"]
+
+
+def test_windows_keeps_the_environment_that_runs_this(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(tasks, "_WINDOWS", True)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / ".venv/Scripts/python.exe"))
+    for name in (".venv", "other"):
+        (tmp_path / name).mkdir()
+    tasks.remove([tmp_path / ".venv", tmp_path / "other"])
+    assert [path.name for path in tmp_path.iterdir()] == [".venv"]
+    assert "this runs in it; remove it when this has ended" in capsys.readouterr().out
+
+
+def test_a_program_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        tasks._program("no-such-program")
+    assert capsys.readouterr().out == "error: no-such-program: no such program\n"

@@ -1,0 +1,358 @@
+"""A tracker that fails: the process that trains appends to a file, and says one line at the end."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.project import ROOT
+from tests.tracking.made_up import EPOCHS, package, training, weights
+from tests.tracking.readers import read_dvclive
+
+from fusebench.errors import ParamsError
+from fusebench.tracking import session as sessions
+from fusebench.tracking.journal import append, follow
+from fusebench.tracking.ledger import Ledger
+from fusebench.tracking.run import CLOSE, Event, Table, Value, flat
+from fusebench.tracking.session import Session
+from fusebench.tracking.tracker import check_tracker, tracker_class
+
+RUN = training()
+
+
+def tell(folder: Path, tracker: str = "dvclive") -> Session:
+    """Tell a tracker of a training that ends; whatever it does, nothing is raised here."""
+    with Session(tracker, "add") as session:
+        for event in (RUN.begin(), RUN.epoch(1, EPOCHS[1]), RUN.end(weights(folder))):
+            session.tell(event)
+    return session
+
+
+def processes_below() -> list[psutil.Process]:
+    return [each for each in psutil.Process().children() if "fusebench.tracking" in str(each)]
+
+
+# --- A tracker that fails ---
+
+WRONG = {
+    "raises": ("raise RuntimeError('no such project')", "RuntimeError: no such project"),
+    "is not installed": ("import a_package_that_is_missing", "ModuleNotFoundError: No module "),
+    "ends hard": ("os._exit(7)", "its process ended with exit code 7"),
+    "is killed": ("os.kill(os.getpid(), signal.SIGKILL)", "its process ended with SIGKILL"),
+    "hangs": ("time.sleep(600)", "not done after 4 s"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", WRONG)
+def test_a_tracker_that_fails_is_one_line(
+    how: str,
+    checkout: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    wrong, reason = WRONG[how]
+    monkeypatch.setenv("PYTHONPATH", package(tmp_path / "packages", wrong))
+    if how == "hangs":
+        monkeypatch.setattr(sessions, "SECONDS", 4)
+    session = tell(tmp_path)
+    first, last = capsys.readouterr().out.splitlines()
+    assert first == "tracker dvclive: tracking/dvclive"
+    assert last.startswith(f"warning: tracker dvclive: {reason}")
+    assert last.endswith(f"; its log is {session.log}; python src/track.py tells it later")
+    assert (checkout / session.log).is_file()
+    # It was not told, and is told once more when asked.
+    ledger = Ledger(checkout, "dvclive", tracker_class("dvclive").destination())
+    assert ledger.entry(RUN.id).ended == ""
+    assert not processes_below()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("checkout")
+def test_a_server_that_is_not_there_is_given_up_soon(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{free.getsockname()[1]}")
+    monkeypatch.setattr(sessions, "SECONDS", 120)
+    tell(tmp_path, "mlflow")
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said.startswith("warning: tracker mlflow: MlflowException: API request to ")
+    assert "Connection refused" in said
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("checkout")
+def test_a_server_that_does_not_answer_is_not_waited_for(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sessions, "SECONDS", 6)
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        tell(tmp_path, "mlflow")
+    said = capsys.readouterr().out.splitlines()[-1]
+    assert said.startswith("warning: tracker mlflow: not done after 6 s; ")
+    assert not processes_below()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("checkout")
+def test_ctrl_c_ends_the_wait_and_not_the_training(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", package(tmp_path / "packages", "time.sleep(600)"))
+    monkeypatch.setattr(sessions, "SECONDS", 300)
+
+    def interrupted(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupted)
+    tell(tmp_path)
+    assert "warning: tracker dvclive: interrupted; " in capsys.readouterr().out
+    assert not processes_below()
+
+
+# --- A disk that is full, a folder that is in the way ---
+
+
+def test_a_full_disk_is_one_line(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Session("dvclive", "add") as session:
+        (journal,) = checkout.rglob("journal.jsonl")
+        journal.unlink()
+        journal.symlink_to("/dev/full")
+        for event in (RUN.begin(), RUN.epoch(1, EPOCHS[1])):
+            with session.harmless():
+                session.tell(event)
+    assert "warning: tracker dvclive: OSError: [Errno 28]" in capsys.readouterr().out
+
+
+def test_a_journal_that_cannot_be_made_is_one_line(
+    checkout: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (checkout / ".work").write_text("in the way")
+    tell(tmp_path)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("warning: tracker dvclive: NotADirectoryError: ")
+    assert last.endswith("; python src/track.py tells it later")
+
+
+# --- An end before the end ---
+
+
+@contextmanager
+def _script(checkout: Path, last: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a process that tells the beginning of a training, then does something else."""
+    text = f"""
+import os, signal, sys, time
+sys.path[:0] = {[str(ROOT), str(ROOT / "src")]!r}
+from tests.tracking.test_session import EPOCHS, RUN, Session
+with Session("dvclive", "add") as session:
+    session.tell(RUN.begin())
+    session.tell(RUN.epoch(1, EPOCHS[1]))
+    print(session._process._process.pid, flush=True)
+    {last}
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", text], cwd=checkout, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_training_that_is_ended_leaves_no_process_and_loses_no_epoch(
+    number: signal.Signals, checkout: Path
+) -> None:
+    with _script(checkout, "time.sleep(600)") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("tracker dvclive: ")
+        teller = psutil.Process(int(process.stdout.readline()))
+        process.send_signal(number)
+        process.wait(60)
+    # It tells what it has heard, then it ends by itself.
+    psutil.wait_procs([teller], timeout=120)
+    assert not teller.is_running()
+    assert read_dvclive(checkout)[RUN.name].epochs["loss"] == [(1, 0.75)]
+
+
+@pytest.mark.slow
+def test_a_training_that_fails_tells_what_it_has(checkout: Path) -> None:
+    def fail() -> None:
+        with Session("dvclive", "add") as session:
+            session.tell(RUN.begin())
+            session.tell(RUN.epoch(1, EPOCHS[1]))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert read_dvclive(checkout)[RUN.name].epochs["loss"] == [(1, 0.75)]
+
+
+# --- What the process is, and what it leaves ---
+
+
+@pytest.mark.slow
+def test_the_process_has_one_thread_no_gpu_and_is_no_stage(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = tmp_path / "seen.json"
+    at_once = f"import json, os; open({str(seen)!r}, 'w').write(json.dumps(dict(os.environ)))"
+    monkeypatch.setenv("PYTHONPATH", package(tmp_path / "packages", "pass", at_once))
+    for name in ("DVC_STAGE", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("DVC_ROOT", str(checkout))
+    before, threads = dict(os.environ), threading.active_count()
+    assert tell(tmp_path).trouble == ""
+    assert (dict(os.environ), threading.active_count()) == (before, threads)
+    environment = json.loads(seen.read_text())
+    assert (environment["OMP_NUM_THREADS"], environment["CUDA_VISIBLE_DEVICES"]) == ("1", "")
+    assert not [name for name in environment if name.startswith("DVC_")]
+    # All was told: neither journal nor log is left.
+    assert not list(checkout.rglob("journal.jsonl"))
+
+
+def test_logs_of_the_latest_tellings_are_kept(checkout: Path) -> None:
+    for number in range(25):
+        folder = checkout / f".work/tracking/tellings/{number}"
+        folder.mkdir(parents=True)
+        os.utime(folder, (number, number))
+    sessions.prune(checkout)
+    kept = {int(path.name) for path in (checkout / ".work/tracking/tellings").iterdir()}
+    assert kept == {*range(5, 25)}
+
+
+def test_without_a_tracker_nothing_is_written_or_said(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Session("none", "add") as session:
+        session.tell(RUN.begin())
+    assert capsys.readouterr().out == ""
+    assert not list(checkout.iterdir())
+
+
+def test_a_missing_package_is_refused_with_what_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("none", "wandb"):
+        check_tracker(name)
+    monkeypatch.setattr(tracker_class("wandb"), "packages", ("wandb", "no_such_package"))
+    with pytest.raises(ParamsError) as caught:
+        check_tracker("wandb")
+    assert str(caught.value) == (
+        "params.yaml: runtime.tracker = 'wandb': needs no_such_package, not installed here; 'make "
+        "setup-extras' installs it (without make: pip install '.[trackers]')"
+    )
+
+
+# --- Journal and ledger ---
+
+
+@given(st.lists(st.dictionaries(st.text(), st.text()), max_size=5), st.data())
+def test_what_is_appended_is_followed_whatever_is_read_at_a_time(
+    events: list[Event], data: st.DataObject
+) -> None:
+    with pytest.MonkeyPatch.context() as patch, _temporary() as folder:
+        path, ended = folder / "journal", threading.Event()
+        path.touch()
+        for event in events:
+            append(path, event)
+        content = path.read_bytes()
+        cut = data.draw(st.integers(0, len(content)))
+        path.write_bytes(content[:cut])
+
+        def wait(_seconds: float) -> None:
+            path.write_bytes(content)
+            ended.set()
+
+        patch.setattr(ended, "wait", wait)
+        # The rest comes while it is followed.
+        assert list(follow(path, ended)) == events
+
+
+@contextmanager
+def _temporary() -> Iterator[Path]:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=8), st.data())
+def test_a_cut_ledger_forgets_its_last_line_at_most(epochs: list[int], data: st.DataObject) -> None:
+    with _temporary() as root:
+        ledger = Ledger(root, "dvclive", "somewhere")
+        ledger.add("run", group="abc")
+        for epoch in epochs:
+            ledger.add("run", epoch=epoch)
+        path = ledger.folder / "run"
+        content = path.read_bytes()
+        last = content.rstrip(b"\n").rfind(b"\n") + 1
+        path.write_bytes(content[: data.draw(st.integers(last, len(content)))])
+        assert ledger.entry("run").epochs in ({*epochs}, {*epochs[:-1]})
+        ledger.add("run", ended="digest")
+        assert ledger.entry("run").ended == "digest"
+        assert ledger.entry("run").epochs >= {*epochs[:-1]}
+
+
+def test_each_place_has_a_ledger_of_its_own(tmp_path: Path) -> None:
+    Ledger(tmp_path, "mlflow", "here").add("run", ended="digest")
+    assert Ledger(tmp_path, "mlflow", "there").entry("run").ended == ""
+    assert Ledger(tmp_path, "wandb", "here").entry("run").ended == ""
+
+
+def test_the_close_of_a_journal_is_an_event(tmp_path: Path) -> None:
+    append(tmp_path / "journal", CLOSE)
+    assert next(follow(tmp_path / "journal", threading.Event())) == CLOSE
+
+
+# --- Params and tables ---
+
+LEAVES = st.one_of(st.booleans(), st.integers(), st.text(), st.none(), st.lists(st.integers()))
+KEYS = st.text("abc", min_size=1)
+
+
+@given(
+    st.recursive(
+        st.dictionaries(KEYS, LEAVES), lambda inner: st.dictionaries(KEYS, inner), max_leaves=5
+    )
+)
+def test_params_are_told_by_dotted_names(params: dict[str, object]) -> None:
+    def leaf(name: str) -> object:
+        value: object = params
+        for part in name.split("."):
+            assert isinstance(value, dict)
+            value = value[part]
+        return value
+
+    for name, value in flat(params).items():
+        found = leaf(name)
+        if isinstance(found, list):
+            assert json.loads(str(value)) == found
+        else:
+            assert value == ("" if found is None else found)
+
+
+def test_a_table_in_markdown_keeps_its_columns() -> None:
+    rows: list[list[Value | None]] = [["a|b", 1], ["two\nlines", None]]
+    assert Table(("name", "n"), rows).markdown().splitlines() == [
+        "| name | n |", "| --- | --- |", "| a\\|b | 1 |", "| two lines |  |",
+    ]  # fmt: skip

@@ -1,0 +1,212 @@
+"""python src/track.py, and stage report's telling: what the workspace holds, once."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from tests import in_process
+from tests.project import ROOT
+from tests.tracking.conftest import enter
+from tests.tracking.made_up import package
+from tests.tracking.readers import READERS, read_dvclive, read_mlflow
+
+pytestmark = pytest.mark.slow
+TRAININGS = [f"{fusion} seed {seed}" for fusion in in_process.FUSIONS for seed in (0, 1)]
+EIGHT = [
+    "Model", "Strategy", "Validation Loss", "F1 Score", "Parameters", "Time (s/epoch)",
+    "Memory (MB)", "Accuracy",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with results, as it is before stage report. Read-only: copy it."""
+    folder = tmp_path_factory.mktemp("results")
+    with pytest.MonkeyPatch.context() as patch:
+        root = enter(folder, patch)
+        in_process.make(root)
+        assert [in_process.run(stage) for stage in ("headline", "gallery")] == [0, 0]
+        in_process.write_lock()
+    return root
+
+
+@pytest.fixture
+def workspace(results: Path, checkout: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """A copy of it, to work in."""
+    shutil.copytree(results, checkout, symlinks=True, dirs_exist_ok=True)
+    capsys.readouterr()
+    return checkout
+
+
+def set_tracker(root: Path, tracker: str) -> None:
+    content = yaml.safe_load((root / "params.yaml").read_text("utf-8"))
+    content["runtime"]["tracker"] = tracker
+    (root / "params.yaml").write_text(yaml.safe_dump(content), "utf-8")
+
+
+def name_of_comparison(root: Path) -> str:
+    sources: dict[str, Any] = json.loads((root / "metrics/sources.json").read_text())
+    return f"comparison {sources['fingerprint']}"
+
+
+def test_all_that_is_here_is_told_once(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    set_tracker(workspace, "dvclive")
+    names = [*TRAININGS, name_of_comparison(workspace)]
+    assert in_process.run("track") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "tracker dvclive: tracking/dvclive", *[f"told: {name}" for name in names]
+    ]  # fmt: skip
+    assert sorted(read_dvclive(workspace)) == sorted(names)
+    assert in_process.run("track") == 0
+    assert capsys.readouterr().out.splitlines()[1] == (
+        "nothing to tell; 5 runs were told before; --again tells them anew"
+    )
+    assert in_process.run("track", "--again") == 0
+    assert capsys.readouterr().out.splitlines()[1:] == [f"told: {name}" for name in names]
+    assert sorted(read_dvclive(workspace)) == sorted(names)
+
+
+def test_what_a_training_told_is_not_told_again(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_tracker(workspace, "dvclive")
+    # As DVC does before a stage; the script is not to find what is left of the one before.
+    shutil.rmtree(workspace / "models/add")
+    assert in_process.run("train", "add") == 0
+    in_process.write_lock()
+    capsys.readouterr()
+    assert in_process.run("track") == 0
+    told = {line.removeprefix("told: ") for line in capsys.readouterr().out.splitlines()[1:]}
+    assert told == {*TRAININGS[2:], name_of_comparison(workspace)}
+    # It is told the same, whether live or afterwards.
+    live, kept = (read_dvclive(workspace)[name] for name in ("add seed 0", "hadamard seed 0"))
+    assert live.params.keys() == kept.params.keys()
+    assert live.epochs.keys() == kept.epochs.keys()
+    assert live.figures.keys() == kept.figures.keys()
+    assert live.files.keys() == kept.files.keys()
+
+
+def test_stage_report_tells_the_notebooks_table_and_charts(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_tracker(workspace, "dvclive")
+    (workspace / ".dvc/plots").unlink()
+    shutil.copytree(ROOT / ".dvc/plots", workspace / ".dvc/plots")
+    assert in_process.run("report") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "tracker dvclive: tracking/dvclive"
+    (name, found), *others = read_dvclive(workspace).items()
+    assert (name, others) == (name_of_comparison(workspace), [])
+    comparison = pd.read_csv(workspace / "metrics/comparison.csv")
+    table = found.tables["fusion_comparison"]
+    assert list(table.columns) == EIGHT == list(comparison.columns[:8])
+    told = pd.DataFrame(table.rows, columns=EIGHT)
+    pd.testing.assert_frame_equal(told, comparison[EIGHT], check_dtype=False, rtol=1e-12)
+    for fusion in in_process.FUSIONS:
+        records = pd.read_csv(workspace / f"plots/training/{fusion}.csv")
+        for chart, column in (("accuracy", "accuracy"), ("loss", "train_loss")):
+            means = records.groupby("epoch")[column].mean()
+            (epoch, mean), *others = found.epochs[f"{chart}/{fusion}"]
+            assert (epoch, others, means.index.tolist()) == (1, [], [1])
+            assert mean == pytest.approx(means[1])
+    assert found.charts == {"accuracy", "loss"}
+    assert found.pictures == {path.stem for path in (workspace / "plots").glob("*.png")}
+    assert {*found.files} == {"comparison.md", "report.html"}
+    assert found.params["train.epochs"] == "1"
+    headline = json.loads((workspace / "metrics/headline.json").read_text())
+    assert headline.items() <= found.figures.items()
+    assert in_process.run("track") == 0
+    assert name_of_comparison(workspace) not in capsys.readouterr().out
+
+
+def test_a_real_mlflow_server_is_told_of_all(
+    workspace: Path, mlflow_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", mlflow_server)
+    assert in_process.run("track", "--tracker", "mlflow") == 0
+    found = read_mlflow(workspace, mlflow_server)
+    assert {*found} >= {*TRAININGS, name_of_comparison(workspace)}
+    assert list(found[name_of_comparison(workspace)].tables["fusion_comparison"].columns) == EIGHT
+
+
+def test_what_is_stale_is_named_and_not_told(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = yaml.safe_load((workspace / "dvc.lock").read_text())
+    lock["stages"]["train@add"]["deps"] = [{"path": "checked/settings/add.json", "md5": "0" * 32}]
+    (workspace / "dvc.lock").write_text(yaml.safe_dump(lock))
+    sources = json.loads((workspace / "metrics/sources.json").read_text())
+    sources["compare"]["primary"] = "nll"
+    (workspace / "metrics/sources.json").write_text(json.dumps(sources))
+    assert in_process.run("track", "--tracker", "dvclive") == 0
+    _, first, second, *others = capsys.readouterr().out.splitlines()
+    assert first == (
+        "Stale, not told: models/add: trained with other train, override, lidar or model than "
+        "those of params.yaml."
+    )
+    assert second.startswith("The comparison is not told. Stale: pairs and verdict: ")
+    assert others == [f"told: {name}" for name in TRAININGS[2:]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "params.yaml: runtime.tracker = 'none': nobody to tell; must be one of ['dvclive', "),
+        (["--tracker", "none"], "params.yaml: runtime.tracker = 'none': nobody to tell; "),
+        (["--tracker", "wanda"], "'wanda' is no tracker (did you mean 'wandb'?); must be one of "),
+    ],
+)
+@pytest.mark.usefixtures("workspace")
+def test_without_a_tracker_there_is_nobody_to_tell(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert in_process.run("track", *arguments) == 1
+    assert capsys.readouterr().err.startswith(f"error: {said}")
+
+
+def test_a_tracker_that_fails_is_an_error_here(
+    workspace: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    wrong = package(tmp_path / "packages", "raise RuntimeError('no such project')")
+    monkeypatch.setenv("PYTHONPATH", wrong)
+    assert in_process.run("track", "--tracker", "dvclive") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: tracker dvclive: RuntimeError: no such project; its log is ")
+    # Then it does not fail.
+    monkeypatch.delenv("PYTHONPATH")
+    assert in_process.run("track", "--tracker", "dvclive") == 0
+    assert len(READERS["dvclive"](workspace)) == 5
+
+
+def test_what_is_missing_or_changed_is_one_line(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    curve = workspace / "plots/training/add.csv"
+    curve.write_text(curve.read_text().replace("1,1,", "1,2,"))
+    assert in_process.run("track", "--tracker", "dvclive") == 1
+    assert "plots/training/add.csv: is not what dvc.lock says" in capsys.readouterr().err
+    curve.unlink()
+    assert in_process.run("track", "--tracker", "dvclive") == 1
+    assert "plots/training/add.csv: no such file; 'dvc repro' makes it" in capsys.readouterr().err
+
+
+def test_stage_check_refuses_a_tracker_that_there_is_not(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    set_tracker(workspace, "wanda")
+    assert in_process.run("check") == 1
+    assert capsys.readouterr().err == (
+        "error: params.yaml: runtime.tracker: 'wanda' is no tracker (did you mean 'wandb'?); must "
+        "be one of ['none', 'dvclive', 'mlflow', 'tensorboard', 'wandb']\n"
+    )
+    set_tracker(workspace, "wandb")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fusebench.tracking.tracker.find_spec", lambda _name: None)
+        assert in_process.run("check") == 1
+    assert "runtime.tracker = 'wandb': needs wandb, not installed here" in capsys.readouterr().err

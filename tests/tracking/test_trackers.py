@@ -1,0 +1,167 @@
+"""Every tracker is told the same: what it was told is read back as it reads its own."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from tests.tracking.conftest import enter
+from tests.tracking.made_up import (
+    COMPARED_EPOCHS,
+    EPOCHS,
+    TABLE,
+    compared,
+    comparison,
+    training,
+    weights,
+)
+from tests.tracking.readers import READERS, Reading, read_mlflow
+
+from fusebench.device import TRACKERS
+from fusebench.tracking.run import Event, Run
+from fusebench.tracking.session import Session
+from fusebench.tracking.tracker import check_tracker, tracker_class
+
+pytestmark = pytest.mark.slow
+INTERRUPTED, REPLACED, CUT = (training(name) for name in ("interrupted", "replaced", "cut"))
+COMPARED = comparison()
+
+
+class Told(NamedTuple):
+    """What was read back of a tracker."""
+
+    tracker: str
+    runs: dict[str, Reading]
+
+
+def tell(tracker: str, *events: Event) -> None:
+    """Tell a tracker of events, in a process of their own."""
+    session = Session(tracker, "test")
+    assert session.tell_all(events, 120) == "", Path(session.log).read_text()
+
+
+def some_epochs(run: Run, epochs: Iterable[int]) -> list[Event]:
+    return [run.epoch(epoch, EPOCHS[epoch]) for epoch in epochs]
+
+
+@pytest.fixture(scope="module", params=[*TRACKERS.names(), "mlflow server"])
+def told(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Told]:
+    """A tracker that was told of four runs by two processes, one after the other."""
+    name, folder = request.param.partition(" ")[0], tmp_path_factory.mktemp("told")
+    with pytest.MonkeyPatch.context() as patch:
+        root, address = enter(folder, patch), ""
+        if request.param == "mlflow server":
+            address = request.getfixturevalue("mlflow_server")
+            patch.setenv("MLFLOW_TRACKING_URI", address)
+        end = weights(folder)
+        tell(
+            name,
+            INTERRUPTED.begin(), *some_epochs(INTERRUPTED, [1]),
+            REPLACED.begin(), *some_epochs(REPLACED, [1]), REPLACED.end(end),
+            CUT.begin(), *some_epochs(CUT, [1]),
+        )  # fmt: skip
+        # What was told before is said once more, too.
+        tell(
+            name,
+            INTERRUPTED.begin(), *some_epochs(INTERRUPTED, [1, 2]), INTERRUPTED.end(end),
+            INTERRUPTED.end(end),
+            REPLACED.begin(again=True), *some_epochs(REPLACED, [2]), REPLACED.end(end),
+            COMPARED.begin(), *[COMPARED.epoch(*each) for each in COMPARED_EPOCHS.items()],
+            COMPARED.end(compared(folder)),
+        )  # fmt: skip
+        yield Told(name, read_mlflow(root, address) if address else READERS[name](root))
+
+
+def test_there_is_a_reader_for_each_tracker() -> None:
+    assert sorted(READERS) == TRACKERS.names()
+    for name in TRACKERS.names():
+        check_tracker(name)
+
+
+def test_runs_are_told_once_each(told: Told) -> None:
+    assert {*told.runs} == {run.name for run in (INTERRUPTED, REPLACED, CUT, COMPARED)}
+
+
+def test_params_are_the_same_in_each(told: Told) -> None:
+    for run in (INTERRUPTED, REPLACED, CUT, COMPARED):
+        params = {key: str(value) for key, value in run.params.items()}
+        assert told.runs[run.name].params == params
+
+
+def test_a_training_that_was_interrupted_goes_on_in_its_run(told: Told) -> None:
+    run = told.runs[INTERRUPTED.name]
+    for metric in ("epoch", "loss", "val_loss", "accuracy"):
+        values = [(epoch, figures[metric]) for epoch, figures in EPOCHS.items()]
+        assert run.epochs[metric] == values, metric
+
+
+def test_what_came_of_a_training_is_the_same_in_each(told: Told) -> None:
+    run = told.runs[INTERRUPTED.name]
+    assert (run.figures["best_epoch"], run.figures["best_val_loss"]) == (2, 0.125)
+    assert run.files == {"model/seed_0.safetensors": b"weights"}
+
+
+def test_the_comparison_is_the_same_in_each(told: Told) -> None:
+    run = told.runs[COMPARED.name]
+    assert run.figures["test_nll"] == 0.25
+    table = run.tables["fusion_comparison"]
+    assert list(table.columns) == list(TABLE.columns)
+    assert [list(row) for row in table.rows] == [list(row) for row in TABLE.rows]
+    assert run.pictures == {"best"}
+    assert run.files == {"comparison.md": b"# Comparison"}
+
+
+def test_a_chart_has_a_line_per_model_in_each(told: Told) -> None:
+    run = told.runs[COMPARED.name]
+    assert run.epochs["accuracy/add"] == [(1, 62.5), (2, 87.5)]
+    assert run.epochs["accuracy/late"] == [(1, 50.0)]
+    # MLflow's page draws them from these.
+    assert run.charts == (set() if told.tracker == "mlflow" else {"accuracy"})
+
+
+def test_told_again_a_run_takes_the_place_of_the_one_before(told: Told) -> None:
+    assert told.runs[REPLACED.name].epochs["loss"] == [(2, 0.25)]
+
+
+def test_only_a_run_whose_end_was_told_is_called_finished(told: Told) -> None:
+    states = {run.name: told.runs[run.name].status for run in (INTERRUPTED, CUT)}
+    if told.tracker == "mlflow":
+        assert states == {"interrupted": "FINISHED", "cut": "KILLED"}
+    elif told.tracker == "wandb":
+        assert states == {"interrupted": "finished", "cut": "failed"}
+    else:
+        # They know of no such thing.
+        assert {*states.values()} == {""}
+    assert told.runs[CUT.name].epochs["loss"] == [(1, 0.75)]
+
+
+def test_a_run_goes_on_in_the_group_where_it_began(checkout: Path, tmp_path: Path) -> None:
+    first, later = training(group="abc"), training(group="def")
+    tell("dvclive", first.begin(), *some_epochs(first, [1]))
+    tell("dvclive", later.begin(), *some_epochs(later, [2]), later.end(weights(tmp_path)))
+    assert [path.name for path in (checkout / "tracking/dvclive").iterdir()] == ["abc"]
+
+
+def test_two_trainings_of_one_name_and_group_are_two_runs(checkout: Path) -> None:
+    runs = [training(seed) for seed in ("one", "other")]
+    events = [[{**run.begin(), "name": "add seed 0"}, *some_epochs(run, [1])] for run in runs]
+    tell("dvclive", *events[0], *events[1])
+    assert len(list((checkout / "tracking/dvclive/slower").iterdir())) == 2
+
+
+def test_where_runs_go_is_said_without_a_password(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:secret@runs.example/mlflow")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "fusion")
+    destination = tracker_class("mlflow").destination()
+    assert destination == "https://runs.example/mlflow, experiment fusion"
+    wandb = tracker_class("wandb")
+    assert wandb.destination() == "tracking/wandb (offline), project fusebench"
+    monkeypatch.setenv("WANDB_PROJECT", "fusion")
+    (checkout.parent / "home/.netrc").write_text("machine api.wandb.ai login user password secret")
+    assert wandb.destination() == "https://api.wandb.ai, project fusion"
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    assert wandb.destination() == "tracking/wandb (offline), project fusion"

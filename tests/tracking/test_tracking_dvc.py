@@ -1,0 +1,29 @@
+"""Trackers in runs of the real DVC, in the workspace and out of it."""
+
+from tests.project import Project, stages_run
+from tests.tracking.readers import read_dvclive
+
+
+def test_an_experiment_out_of_the_way_is_told_where_the_project_is(clean: Project) -> None:
+    told = ("-S", "runtime.tracker=dvclive", "-S", "train.lr=0.002")
+    output = clean.dvc("exp", "run", "--temp", "--name", "faster", *told, "train@add")
+    assert stages_run(output) == ["check", "train@add"]
+    assert "tracker dvclive: tracking/dvclive" in output
+    assert "warning" not in output
+    # Its group is named by the experiment; the folder is the project's, which git and DVC ignore.
+    (group,) = (clean.root / "tracking/dvclive").iterdir()
+    assert group.name == "faster"
+    runs = read_dvclive(clean.root)
+    assert sorted(runs) == ["add seed 0", "add seed 1"]
+    assert [step for step, _ in runs["add seed 0"].epochs["loss"]] == [1, 2]
+    assert runs["add seed 0"].params["lr"] == "0.002"
+    assert clean.git("status", "--porcelain") == ""
+
+
+def test_another_tracker_trains_nothing_again(clean: Project) -> None:
+    clean.set_params({"runtime.tracker": "tensorboard"})
+    assert stages_run(clean.dvc("repro")) == ["check"]
+    # So nobody was told of these; now the tracker is.
+    output = clean.run("python", "src/track.py").stdout
+    assert output.count("told: ") == 5
+    assert clean.git("status", "--porcelain", "--", ":!params.yaml", ":!dvc.lock") == ""
