@@ -6,7 +6,9 @@ Both run it, in the root of the checkout, so that neither needs a shell. It impo
 
 import argparse
 import os
+import runpy
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -129,6 +131,54 @@ def remove(paths: list[Path]) -> None:
             path.unlink(missing_ok=True)
 
 
+def run(command: list[str]) -> None:
+    """Run a command that has the time to end by itself when it is interrupted.
+
+    poe interrupts what it runs every 0.8 seconds after Ctrl-C, and kills it at the third time. A
+    DVC that is killed may leave its list of busy files empty.
+    """
+    if sys.platform == "win32" and command[0] == "dvc":
+        _run_dvc_on_windows(command)
+    if sys.platform == "win32":
+        # poe sends Ctrl-Break to all that it started; the command hears it, too.
+        signal.signal(signal.SIGBREAK, signal.SIG_IGN)
+        sys.exit(_run(*command))
+    began: list[subprocess.Popen[bytes]] = []
+    heard: list[int] = []
+
+    def pass_on(number: int, _frame: object) -> None:
+        heard.append(number)
+        if len(heard) == 1 and began:
+            tell(number)
+
+    def tell(number: int) -> None:
+        # As a terminal does, to all of them.
+        os.killpg(began[0].pid, number) if number == signal.SIGINT else began[0].send_signal(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, pass_on)
+    # In a group of its own; should this be killed, the command still ends by itself.
+    words = [_program(command[0]), *command[1:]]
+    began.append(subprocess.Popen(words, start_new_session=True))  # noqa: S603
+    if heard:
+        tell(heard[0])
+    code = began[0].wait()
+    sys.exit(code if code >= 0 else 128 - code)
+
+
+def _run_dvc_on_windows(command: list[str]) -> NoReturn:
+    """Run DVC in this process, where Ctrl-Break, which would end it at once, is as Ctrl-C."""
+
+    def interrupt(number: int, _frame: object) -> NoReturn:
+        signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(getattr(signal, "SIGBREAK"), interrupt)  # noqa: B009  (of Windows alone)
+    sys.argv = command
+    runpy.run_module("dvc", run_name="__main__", alter_sys=True)
+    sys.exit(0)
+
+
 def _check(*command: str) -> None:
     """Run a command; end with its exit code where it fails."""
     if code := _run(*command):
@@ -169,6 +219,7 @@ def main() -> None:
         add(act)
     add(setup).add_argument("level", nargs="?", default="run", choices=_LEVELS)
     add(experiment).add_argument("name")
+    add(run).add_argument("command", nargs=argparse.REMAINDER)
     add(size).add_argument("path", type=Path)
     add(remove).add_argument("paths", type=Path, nargs="+")
     arguments = vars(parser.parse_args())

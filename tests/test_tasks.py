@@ -4,14 +4,16 @@ import itertools
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.project import ROOT
+from tests.project import ROOT, hearing_ctrl_c
 
 import tasks
 
@@ -76,7 +78,9 @@ def said(root: Path, *command: str) -> list[str]:
 
 
 def poe(root: Path, *arguments: str) -> list[str]:
-    return said(root, sys.executable, "-m", "poethepoet", "-C", str(root), *arguments)
+    """Run poe; return what the programs were given, whoever runs them."""
+    lines = said(root, sys.executable, "-m", "poethepoet", "-C", str(root), *arguments)
+    return [line.removeprefix("<python><src/tasks.py><run>") for line in lines]
 
 
 # --- One command line each ---
@@ -97,6 +101,7 @@ def test_a_task_takes_what_its_target_takes(target: str) -> None:
         assert each["name"] == f"_{name.lower()}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [name for name in TARGETS if name not in ALONE])
 def test_a_task_runs_what_its_target_runs(target: str, root: Path) -> None:
     taken = options(target)
@@ -132,7 +137,9 @@ def test_no_task_needs_a_shell() -> None:
     for text in texts:
         # What is quoted is a word of its own; "${name:+…}" is poe's.
         assert not re.search(r"[;&|<>`]|\$\(", text), text
-    assert {text.split()[0] for text in texts} == {*PROGRAMS, "poe"}
+        # What takes long, or has something to lose, has the time to end by itself.
+        begins = ("${_run} ", "python src/tasks.py ", "ruff ", "poe --help")
+        assert text.startswith(begins) or text == "mypy", text
 
 
 @pytest.mark.parametrize("text", ['"; touch run; "', "`touch run`", "$(touch run)", "* ?", "a\\b"])
@@ -303,6 +310,120 @@ def test_an_experiment_needs_somebody_to_commit_as(
     with pytest.raises(SystemExit):
         tasks.experiment("zoo")
     assert "error: .dvc/tmp/rwlock: left empty by a DVC" in capsys.readouterr().out
+
+
+# What takes 3 seconds to end when it is interrupted, and counts how often it is.
+SLOW_TO_END = """import signal, sys, time
+from pathlib import Path
+def hear(number, _):
+    with Path("heard").open("a") as file:
+        file.write(f"{signal.Signals(number).name} ")
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, hear)
+print("working", flush=True)
+while not Path("heard").exists():
+    time.sleep(0.01)
+time.sleep(3)
+Path("ended").touch()
+sys.exit(7)
+"""
+
+
+def begun(root: Path, *command: str) -> "subprocess.Popen[str]":
+    """Start what runs `SLOW_TO_END`; return it when that works."""
+    with hearing_ctrl_c():
+        process = subprocess.Popen(
+            command, cwd=root, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "working\n"
+    return process
+
+
+@pytest.mark.slow
+def test_what_poe_interrupts_has_the_time_to_end(tmp_path: Path) -> None:
+    tools = tmp_path / ".venv/bin"
+    tools.mkdir(parents=True)
+    (tmp_path / ".venv/lib/python3/site-packages").mkdir(parents=True)
+    (tools / "activate").touch()
+    for name in ("pyproject.toml", "src/tasks.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    # What poe does before has nothing to do.
+    (tools / "python").write_text(
+        f'#!/bin/sh\ncase "$2" in run) exec "{sys.executable}" "$@";; esac\n', "utf-8"
+    )
+    (tools / "dvc").write_text(f'#!/bin/sh\nexec "{sys.executable}" slow.py\n', "utf-8")
+    for path in (tools / "python", tools / "dvc"):
+        path.chmod(0o755)
+    (tmp_path / "slow.py").write_text(SLOW_TO_END, "utf-8")
+    with begun(tmp_path, sys.executable, "-m", "poethepoet", "repro") as process:
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=30)
+    wait_for(tmp_path / "ended")
+    assert (tmp_path / "heard").read_text() == "SIGINT "
+
+
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 20
+    while not path.exists():
+        assert time.monotonic() < deadline, path
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_run_hears_the_first_signal_and_its_exit_code_counts(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    (tmp_path / "slow.py").write_text(SLOW_TO_END, "utf-8")
+    run = [sys.executable, str(ROOT / "src/tasks.py"), "run", sys.executable, "slow.py"]
+    with begun(tmp_path, *run) as process:
+        for _ in range(3):
+            process.send_signal(number)
+            time.sleep(0.1)
+        assert process.wait(20) == 7
+    assert (tmp_path / "heard").read_text() == f"{number.name} "
+    assert (tmp_path / "ended").exists()
+
+
+def test_what_is_run_gets_the_words_as_they_are() -> None:
+    code = "import sys; print(sys.argv[1:], sys.stdin.read())"
+    words = ["-S", "a b", "--temp", "--help", ""]
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "src/tasks.py"), "run", sys.executable, "-c", code, *words],
+        input="asked", capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.stdout, done.returncode) == (f"{words} asked\n", 0)
+
+
+def test_on_windows_ctrl_break_interrupts_dvc_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+
+    def module(name: str, **_: object) -> None:
+        assert name == "dvc"
+        ran.append(sys.argv)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGUSR1)
+        # It is ending.
+        signal.raise_signal(signal.SIGUSR1)
+
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(sys, "argv", ["src/tasks.py"])
+    monkeypatch.setattr(signal, "SIGBREAK", signal.SIGUSR1, raising=False)
+    monkeypatch.setattr("runpy.run_module", module)
+    before = signal.getsignal(signal.SIGUSR1)
+    try:
+        with pytest.raises(SystemExit):
+            tasks.run(["dvc", "repro"])
+        assert ran == [["dvc", "repro"]]
+        monkeypatch.setattr(tasks, "_run", lambda *words: len(words))
+        with pytest.raises(SystemExit) as ended:
+            tasks.run(["python", "src/show.py"])
+        assert ended.value.code == 2
+        assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 @pytest.mark.parametrize(

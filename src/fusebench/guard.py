@@ -37,11 +37,12 @@ def dvc_commands() -> Iterator[list[str]]:
 
 
 def is_dvc(words: list[str]) -> bool:
-    """Tell whether a command line is DVC's: "dvc repro", or "python -m dvc repro"."""
+    """Tell whether a command line is DVC's: "dvc repro", "python -m dvc", "… tasks.py run dvc"."""
     # On Windows "python.exe" and "dvc.exe".
-    names = [Path(word).name.lower().removesuffix(".exe") for word in words[:3]]
+    names = [Path(word).name.lower().removesuffix(".exe") for word in words[:4]]
     if names and names[0].startswith("python"):
-        return names[1:2] == ["dvc"] or names[1:] == ["-m", "dvc"]
+        called = (["dvc"], ["-m", "dvc"], ["tasks.py", "run", "dvc"])
+        return any(names[1 : 1 + len(each)] == each for each in called)
     return names[:1] == ["dvc"]
 
 

@@ -21,6 +21,8 @@ from tests.tracking.made_up import EPOCHS, package, training, weights
 from tests.tracking.readers import read_dvclive
 
 from fusebench.errors import ParamsError
+from fusebench.page.checkout import Commit
+from fusebench.tracking import group
 from fusebench.tracking import session as sessions
 from fusebench.tracking.journal import append, follow
 from fusebench.tracking.ledger import Ledger
@@ -134,6 +136,7 @@ def test_ctrl_c_ends_the_wait_and_not_the_training(
 # --- A disk that is full, a folder that is in the way ---
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a file that is always full")
 def test_a_full_disk_is_one_line(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Session("dvclive", "add") as session:
         (journal,) = checkout.rglob("journal.jsonl")
@@ -178,7 +181,10 @@ with Session("dvclive", "add") as session:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [getattr(signal, "SIGKILL", signal.SIGTERM), signal.SIGINT],  # Windows lacks one
+)
 def test_a_training_that_is_ended_leaves_no_process_and_loses_no_epoch(
     number: signal.Signals, checkout: Path
 ) -> None:
@@ -324,7 +330,25 @@ def test_the_close_of_a_journal_is_an_event(tmp_path: Path) -> None:
     assert next(follow(tmp_path / "journal", threading.Event())) == CLOSE
 
 
-# --- Params and tables ---
+# --- Groups, params and tables ---
+
+
+def test_runs_of_an_experiment_are_a_group_others_those_of_a_commit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("DVC_EXP_NAME", raising=False)
+    monkeypatch.setattr(group, "commit_of", lambda _root: Commit("0123456789", changed=True))
+    name, tags = group.group_and_tags()
+    assert name == "0123456"
+    assert tags == {"commit": "0123456789, with changes that are not committed"}
+    monkeypatch.setattr(group, "commit_of", lambda _root: Commit())
+    assert group.group_and_tags()[0] == "no-commit"
+    monkeypatch.setenv("DVC_EXP_NAME", "slower")
+    assert group.group_and_tags()[0] == "slower"
+    # It is one folder.
+    assert group.as_folder("feature/../x y") == "feature-..-x-y"
+    assert group.as_folder("..") == "_.."
+
 
 LEAVES = st.one_of(st.booleans(), st.integers(), st.text(), st.none(), st.lists(st.integers()))
 KEYS = st.text("abc", min_size=1)

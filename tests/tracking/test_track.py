@@ -98,8 +98,9 @@ def test_stage_report_tells_the_notebooks_table_and_charts(
     shutil.copytree(ROOT / ".dvc/plots", workspace / ".dvc/plots")
     assert in_process.run("report") == 0
     assert capsys.readouterr().out.splitlines()[-1] == "tracker dvclive: tracking/dvclive"
-    (name, found), *others = read_dvclive(workspace).items()
-    assert (name, others) == (name_of_comparison(workspace), [])
+    readings = read_dvclive(workspace)
+    assert [*readings] == [name_of_comparison(workspace)]
+    found = readings[name_of_comparison(workspace)]
     comparison = pd.read_csv(workspace / "metrics/comparison.csv")
     table = found.tables["fusion_comparison"]
     assert list(table.columns) == EIGHT == list(comparison.columns[:8])

@@ -16,4 +16,5 @@ def group_and_tags() -> tuple[str, dict[str, str]]:
 
 def as_folder(group: str) -> str:
     """Return the name of a folder for a group, whose name may hold a slash."""
-    return re.sub(r"[^\w.-]", "-", group)
+    name = re.sub(r"[^\w.-]", "-", group)
+    return f"_{name}" if name.startswith(".") else name
