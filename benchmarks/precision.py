@@ -23,6 +23,7 @@ from benchmarks.processes import ROOT
 from fusebench.device import Precision
 from fusebench.files import read_json, write_json
 from fusebench.processor import usable_cores
+from fusebench.system import MOST_PROCESSES
 
 SEEDS = tuple(range(10))
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
@@ -103,7 +104,8 @@ def run_study(
     about = {"environment": shared, "settings": settings.values, "code": code_digest()}
     arms = _finished_arms(path, about)
     missing = [arm for arm in arms_of(settings) if arm.name not in arms]
-    with ProcessPoolExecutor(usable_cores(), mp_context=get_context("spawn")) as pool:
+    cores = min(usable_cores(), MOST_PROCESSES)
+    with ProcessPoolExecutor(cores, mp_context=get_context("spawn")) as pool:
         waiting = {pool.submit(measure, arm, settings): arm for arm in missing}
         for done in as_completed(waiting):
             name = waiting[done].name

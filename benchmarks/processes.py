@@ -55,19 +55,35 @@ def last_line(text: str) -> str:
     return re.sub(r"^error:\s*", "", line.strip(), flags=re.IGNORECASE)
 
 
+def check_system() -> None:
+    """Refuse a system that does not tell what a process that has ended took (Windows).
+
+    Raises
+    ------
+    BenchmarkError
+        It is such a system.
+    """
+    if not hasattr(os, "wait4"):
+        raise _refusal()
+
+
+def _refusal() -> BenchmarkError:
+    return BenchmarkError(
+        f"{platform.system()}: does not tell the peak memory of a process that has ended; speed "
+        "is measured on Linux and macOS alone"
+    )
+
+
 def run_measured(command: Sequence[str], folder: Path) -> CompletedRun:
     """Run a command in `folder` and measure it; what it prints is captured, not shown.
 
     Raises
     ------
     BenchmarkError
-        The system does not tell what a process that has ended took (Windows).
+        As `check_system`.
     """
     if not hasattr(os, "wait4"):
-        raise BenchmarkError(
-            f"{platform.system()}: does not tell the peak memory of a process that has ended; "
-            "stages are measured on Linux and macOS alone"
-        )
+        raise _refusal()
     with _text_file() as output, _text_file() as errors:
         began = time.perf_counter()
         process = subprocess.Popen(  # noqa: S603

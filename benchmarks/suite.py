@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.implementations.spec import Spec, calibrations, implementations, side_by_side
 from benchmarks.machine import probe
+from benchmarks.processes import check_system
 from benchmarks.runner import epochs_together, workers
 from benchmarks.stages import measure_data, measure_no_op, measure_startup
 from benchmarks.timing import (
@@ -41,8 +42,9 @@ def measure(plan: Plan, show: Show) -> dict[str, Any]:
     ArtifactError
         There are no samples to train on.
     BenchmarkError
-        A process ended that should not have.
+        A process ended that should not have, or this is no system that tells enough of them.
     """
+    check_system()
     counts = _sample_counts()
     environment = {**probe(), "cores": os.cpu_count()}
     show(f"{environment['machine']}, commit {environment['commit']}")

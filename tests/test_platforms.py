@@ -18,7 +18,9 @@ import pytest
 from tests.project import ROOT
 from tests.windows.sitecustomize import FUNCTIONS, MODULES, SIGNALS
 
+from benchmarks import suite
 from benchmarks.processes import BenchmarkError, end_tree, run_measured
+from benchmarks.timing import Plan
 from fusebench import memory, processor, system
 from fusebench.aside import replace_file
 
@@ -226,8 +228,8 @@ def guarded(tree: ast.Module) -> set[int]:
             for number, step in enumerate(steps):
                 if (
                     isinstance(step, ast.If)
-                    and re.match(r"not hasattr\(", ast.unparse(step.test))
-                    and isinstance(step.body[-1], ast.Return | ast.Raise)
+                    and re.match(r"not hasattr\(|sys.platform == 'win32'$", ast.unparse(step.test))
+                    and re.match(r"return|raise |sys\.exit\(", ast.unparse(step.body[-1]))
                 ):
                     found |= {id(inner) for after in steps[number:] for inner in ast.walk(after)}
     return found
@@ -285,6 +287,8 @@ def test_nothing_of_unix_alone_is_used_without_a_way_round() -> None:
         ("if hasattr(os, 'sync'):\n    os.sync()", []),
         ("def f():\n    if not hasattr(os, 'sync'):\n        return\n    os.sync()", []),
         ("def f():\n    if not hasattr(os, 'sync'):\n        print()\n    os.sync()", ["os.sync"]),
+        ("if sys.platform == 'win32':\n    sys.exit(run())\nos.killpg(1, 2)", []),
+        ("if sys.platform == 'win32':\n    run()\nos.killpg(1, 2)", ["os.killpg"]),
         ("os.open(path, os.O_RDONLY)", []),
     ],
 )
@@ -500,9 +504,13 @@ def test_what_cannot_be_measured_elsewhere_is_said_in_one_line(
     with pytest.raises(BenchmarkError) as caught:
         run_measured([sys.executable, "-c", "raise AssertionError"], tmp_path)
     assert str(caught.value) == (
-        "Windows: does not tell the peak memory of a process that has ended; stages are measured "
+        "Windows: does not tell the peak memory of a process that has ended; speed is measured "
         "on Linux and macOS alone"
     )
+    # Before anything is trained.
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BenchmarkError, match=r"^Windows: does not tell"):
+        suite.measure(Plan(), print)
 
 
 def test_a_process_ends_with_those_that_it_started_where_there_are_no_groups(

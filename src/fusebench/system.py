@@ -8,6 +8,7 @@ import errno
 import os
 import signal
 import stat
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,8 @@ WINDOWS = os.name == "nt"
 """It opens no folder, and neither removes nor moves what is open, or a folder that holds such."""
 KILL = "taskkill /f /pid" if WINDOWS else "kill"
 """What ends a process, by its number."""
+MOST_PROCESSES = 61 if WINDOWS else sys.maxsize
+"""How many processes one can wait for: Windows waits for 63 things, Python needs two."""
 # Seconds between two looks at a file that another program has open, and how many looks.
 _MOMENT, _LOOKS = 0.01, 200
 

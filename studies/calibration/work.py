@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from fusebench.system import MOST_PROCESSES
+
 # Studies simulated by one task: a process takes up the next when it is done.
 _PIECE = 50
 
@@ -53,7 +55,7 @@ def spread(jobs: Sequence[Job], workers: int) -> Iterator[list[list[Any]]]:
         return
     # Not forked: threads of numpy's libraries do not survive that.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(min(workers, MOST_PROCESSES), mp_context=context) as pool:
         waiting = [[pool.submit(job.run, *piece) for piece in job.pieces] for job in jobs]
         for pieces in waiting:
             yield _joined([piece.result() for piece in pieces])

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from fusebench.tracking import session
+
 _OF_TRACKERS = ("DVC_", "DVCLIVE_", "MLFLOW_", "WANDB_", "NETRC", "PYTHONPATH")
 
 
@@ -24,6 +26,8 @@ def enter(folder: Path, patch: pytest.MonkeyPatch) -> Path:
     root.mkdir()
     home.mkdir()
     patch.setenv("HOME", str(home))
+    # Other tests run beside these.
+    patch.setattr(session, "SECONDS", 300)
     patch.chdir(root)
     return root
 

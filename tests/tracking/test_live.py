@@ -41,28 +41,53 @@ NAMES = {
 Train = Callable[..., OutputPaths]
 
 
-@pytest.fixture
-def train(samples: Samples, manifest: Manifest, cpu: Device, checkout: Path) -> Train:
-    """Train two seeds of `add` as the stage does, into a folder; return what was written."""
+@pytest.fixture(scope="module")
+def training(samples: Samples, manifest: Manifest, cpu: Device) -> Training:
+    params = TrainParams.model_validate(SETTINGS)
+    return Training(Recipe("add", params, LIDAR, "fp32"), samples, manifest, cpu, "code")
 
-    def train(
-        tracker: str,
-        folder: str = "out",
-        kept: KeptSeeds = NOTHING_KEPT,
-        trainer: Trainer = one_by_one,
-        shows: Shows | None = None,
-    ) -> OutputPaths:
-        params = TrainParams.model_validate(SETTINGS)
-        training = Training(Recipe("add", params, LIDAR, "fp32"), samples, manifest, cpu, "code")
-        paths, shown = OutputPaths.of("add", checkout / folder), shows or Progress("off", 2)
-        with (
-            Session(tracker, "add") as session,
-            told(session, training, paths, shown) as progress,
-        ):
-            train_fusion(training, progress, paths, kept, trainer)
-        return paths
+
+def trained(
+    training: Training,
+    tracker: str,
+    folder: Path,
+    kept: KeptSeeds = NOTHING_KEPT,
+    trainer: Trainer = one_by_one,
+    shows: Shows | None = None,
+) -> OutputPaths:
+    """Train two seeds of `add` as the stage does, into a folder; return what was written."""
+    paths, shown = OutputPaths.of("add", folder), shows or Progress("off", 2)
+    with Session(tracker, "add") as session, told(session, training, paths, shown) as progress:
+        train_fusion(training, progress, paths, kept, trainer)
+    return paths
+
+
+@pytest.fixture
+def train(training: Training, checkout: Path) -> Train:
+    """Train in the checkout."""
+
+    def train(tracker: str, folder: str = "out", **options: Any) -> OutputPaths:
+        return trained(training, tracker, checkout / folder, **options)
 
     return train
+
+
+def with_state(train: Callable[[], OutputPaths]) -> tuple[dict[str, bytes], list[Any]]:
+    """Train; return what was written, and how random numbers and threads are then."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    torch.manual_seed(0)
+    paths = train()
+    drawn = [random.random(), np.random.rand(), float(torch.rand(()))]  # noqa: NPY002, S311
+    return bits(paths), [*drawn, torch.get_num_threads(), threading.active_count()]
+
+
+@pytest.fixture(scope="module")
+def alone(
+    training: Training, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, bytes], list[Any]]:
+    """The bits without a tracker, and the state after it."""
+    return with_state(lambda: trained(training, "none", tmp_path_factory.mktemp("alone")))
 
 
 def bits(paths: OutputPaths) -> dict[str, bytes]:
@@ -95,32 +120,23 @@ def check(readings: Mapping[str, Reading], paths: OutputPaths) -> None:
 
 @pytest.mark.parametrize("tracker", TRACKERS.names())
 def test_a_tracker_hears_each_epoch_and_changes_no_bit(
-    tracker: str, train: Train, checkout: Path
+    tracker: str, train: Train, alone: tuple[dict[str, bytes], list[Any]], checkout: Path
 ) -> None:
-    def trained(tracker: str) -> tuple[OutputPaths, list[Any]]:
-        """Train; return what was written, and how random numbers, threads, variables are then."""
-        random.seed(0)
-        np.random.seed(0)  # noqa: NPY002
-        torch.manual_seed(0)
-        paths = train(tracker, f"with {tracker}")
-        drawn = [random.random(), np.random.rand(), float(torch.rand(()))]  # noqa: NPY002, S311
-        return paths, [
-            *drawn, torch.get_num_threads(), threading.active_count(), dict(os.environ),
-        ]  # fmt: skip
-
-    alone, state = trained("none")
-    paths, now = trained(tracker)
-    assert now == state
-    assert bits(paths) == bits(alone)
-    check(READERS[tracker](checkout), paths)
+    before = dict(os.environ)
+    assert with_state(lambda: train(tracker)) == alone
+    assert dict(os.environ) == before
+    check(READERS[tracker](checkout), OutputPaths.of("add", checkout / "out"))
 
 
 def test_a_tracker_that_fails_changes_no_bit(
-    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+    train: Train,
+    alone: tuple[dict[str, bytes], list[Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    alone = bits(train("none"))
     monkeypatch.setenv("PYTHONPATH", package(tmp_path / "packages", "os._exit(7)"))
-    assert bits(train("dvclive", "told")) == alone
+    assert with_state(lambda: train("dvclive")) == alone
     assert "warning: tracker dvclive: its process ended with exit code 7" in capsys.readouterr().out
 
 

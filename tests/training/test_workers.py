@@ -159,6 +159,14 @@ def test_a_number_is_taken_as_it_is(wanted: int, seeds: int) -> None:
         assert worker_count(runtime, device, seeds) == min(wanted, seeds)
 
 
+def test_no_more_are_started_than_windows_can_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = RUNTIME.model_copy(update={"workers": 100})
+    device = Device(torch.device("cpu"), "test", 1)
+    assert worker_count(runtime, device, 100) == 100
+    monkeypatch.setattr("fusebench.system.MOST_PROCESSES", 61)
+    assert worker_count(runtime, device, 100) == 61
+
+
 def test_one_worker_is_this_process() -> None:
     assert trainer_of(RUNTIME, 1) is one_by_one
 

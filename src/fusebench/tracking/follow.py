@@ -29,7 +29,7 @@ def main() -> None:
     threading.Thread(target=_end_with_input, args=(ended,), daemon=True).start()
     if hasattr(os, "nice"):
         # Training goes first.
-        os.nice(10)
+        os.nice(5)
     try:
         teller = Teller(name, Path(root))
         for event in follow(Path(folder) / JOURNAL, ended):

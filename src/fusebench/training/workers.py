@@ -33,7 +33,7 @@ def worker_count(runtime: RuntimeParams, device: Device, seeds: int) -> int:
     wanted = runtime.workers
     if wanted == "auto":
         wanted = 1 if device.device.type == "cuda" else usable_cores() // device.threads
-    return max(1, min(wanted, seeds))
+    return max(1, min(wanted, seeds, system.MOST_PROCESSES))
 
 
 def trainer_of(runtime: RuntimeParams, count: int) -> Trainer:
