@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.project import ROOT
 from tests.tracking.made_up import EPOCHS, package, training, weights
@@ -272,6 +272,7 @@ def test_a_missing_package_is_refused_with_what_installs_it(
 # --- Journal and ledger ---
 
 
+@settings(deadline=None)
 @given(st.lists(st.dictionaries(st.text(), st.text()), max_size=5), st.data())
 def test_what_is_appended_is_followed_whatever_is_read_at_a_time(
     events: list[Event], data: st.DataObject
@@ -302,6 +303,7 @@ def _temporary() -> Iterator[Path]:
         yield Path(folder)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=8), st.data())
 def test_a_cut_ledger_forgets_its_last_line_at_most(epochs: list[int], data: st.DataObject) -> None:
     with _temporary() as root:
@@ -354,6 +356,7 @@ LEAVES = st.one_of(st.booleans(), st.integers(), st.text(), st.none(), st.lists(
 KEYS = st.text("abc", min_size=1)
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.dictionaries(KEYS, LEAVES), lambda inner: st.dictionaries(KEYS, inner), max_leaves=5

@@ -2,6 +2,7 @@
 
 import errno
 import shlex
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -153,6 +154,8 @@ def _copy(folders: Sequence[Path], rev: str, root: Path, target: Path) -> None:
                 kept.get(path.as_posix(), str(target / path), recursive=True)
             except (DataIndexDirError, DvcException, FileNotFoundError):
                 missing.append(path)
+                # DVC copies into a folder that is there, and not to its place.
+                shutil.rmtree(target / path, ignore_errors=True)
         remote = Settings(root).remote() if missing else None
         if missing and remote is None:
             raise ArtifactError(_remedy(missing[0], rev, kept.repo))
