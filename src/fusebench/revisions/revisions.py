@@ -41,20 +41,7 @@ def reader(rev: str, root: Path = Path()) -> Callable[[Path], bytes]:
     """
     if rev == WORKSPACE:
         return reader_of(root)
-    # DVC is slow to import, and only what reads revisions needs it.
-    from dvc.exceptions import NotDvcRepoError
-    from dvc.scm import RevError, SCMError
-
-    try:
-        with _opened(root, rev) as files:
-            # Looks the revision up, which DVC puts off until it is needed.
-            commit = files.repo.get_rev()
-    except NotDvcRepoError:
-        raise ArtifactError(f"{root.resolve()}: no repository of git and DVC") from None
-    except (RevError, SCMError):
-        raise ArtifactError(
-            f"'{rev}' is no git revision and no experiment; 'dvc exp list' names the experiments"
-        ) from None
+    commit = _commit(rev, root)
 
     def read(path: Path) -> bytes:
         try:
@@ -66,11 +53,30 @@ def reader(rev: str, root: Path = Path()) -> Callable[[Path], bytes]:
     return read
 
 
-def _opened(root: Path, rev: str) -> closing[Any]:
-    """Open the files of a revision; what is left open holds files of git until it is collected."""
+def _commit(rev: str, root: Path) -> str:
+    """Return the commit of a revision or experiment; raise ArtifactError if there is none."""
+    # DVC is slow to import, and only what reads revisions needs it.
+    from dvc.exceptions import NotDvcRepoError
+    from dvc.repo import Repo
+    from dvc.scm import SCM, RevError, SCMError, resolve_rev
+
+    try:
+        # Not by DVCFileSystem: where it finds no such revision, it leaves files of git open.
+        with closing(SCM(Repo.find_root(str(root)))) as git:
+            return str(resolve_rev(git, rev))
+    except NotDvcRepoError:
+        raise ArtifactError(f"{root.resolve()}: no repository of git and DVC") from None
+    except (RevError, SCMError):
+        raise ArtifactError(
+            f"'{rev}' is no git revision and no experiment; 'dvc exp list' names the experiments"
+        ) from None
+
+
+def _opened(root: Path, commit: str) -> closing[Any]:
+    """Open the files of a commit; what is left open holds files of git until it is collected."""
     from dvc.api import DVCFileSystem
 
-    return closing(DVCFileSystem(str(root), rev=rev))
+    return closing(DVCFileSystem(str(root), rev=commit))
 
 
 def read_fusions(
@@ -126,7 +132,7 @@ def _copy(folders: Sequence[Path], rev: str, root: Path, target: Path) -> None:
     from dvc.exceptions import DvcException
     from dvc_data.index import DataIndexDirError
 
-    with _opened(root, rev) as kept:
+    with _opened(root, _commit(rev, root)) as kept:
         for path in folders:
             # An output that was never made is known too, but as no folder.
             if not kept.isdir(str(path)):
