@@ -18,7 +18,7 @@ TASKS := $(dir $(lastword $(MAKEFILE_LIST)))src/tasks.py
 setup: $(BIN)/python  ## make .venv with what the pipeline needs
 	@$(BIN)/python $(TASKS) setup
 
-setup-extras: $(BIN)/python  ## … and what export, the notebook and Parquet need
+setup-extras: $(BIN)/python  ## … and what export, the notebook, Parquet, trackers, ssh and S3 need
 	@$(BIN)/python $(TASKS) setup extras
 
 setup-dev: $(BIN)/python  ## … and what tests and checks need

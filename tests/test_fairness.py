@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from tests.datasets import sensors_of
 from torch import Tensor, nn
 
 from fusebench.baselines.predict import majority_rule, predict_baseline, threshold_rule
@@ -53,12 +54,14 @@ Rows = list[int]
 @pytest.fixture(scope="module")
 def small(samples: Samples) -> Samples:
     """The small samples, every fourth pixel and cell of them."""
+    sensors = sensors_of(image_size=[16, 16], size=[16, 16])
     return replace(
         samples,
         rgb=samples.rgb[:, ::4, ::4].copy(),
         lidar=samples.lidar[:, ::4, ::4].copy(),
         azimuth=samples.azimuth[::4],
         zenith=samples.zenith[::4],
+        dataset=replace(samples.dataset, sensors=sensors),
         folder=None,
     )
 

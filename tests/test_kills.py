@@ -176,13 +176,18 @@ def recorded(project: Project, fusion: str) -> str:
     return str(next(out["md5"] for out in outs if out["path"] == f"models/{fusion}"))
 
 
+def cached(project: Project, fusion: str) -> Path:
+    """Return the file of DVC's cache that stands for a fusion's models."""
+    md5 = recorded(project, fusion)
+    return project.root / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
+
+
 def forget(project: Project, fusion: str) -> None:
     """Remove a training's results wherever they are kept; DVC then has to run the stage."""
-    md5 = recorded(project, fusion)
-    cache = project.root / ".dvc/cache"
-    (cache / "files/md5" / md5[:2] / md5[2:]).unlink()
+    cached(project, fusion).unlink()
     for folder in (".work/seeds", ".dvc/cache/runs", f"models/{fusion}"):
-        shutil.rmtree(project.root / folder)
+        # A kill may have come before DVC wrote the second.
+        shutil.rmtree(project.root / folder, ignore_errors=True)
 
 
 def kill_again_and_again(
@@ -201,7 +206,7 @@ def kill_again_and_again(
             code = run.end()
             lines += run.lines
         unlock(project)
-        if code == 0:
+        if code == 0 or cached(project, straight.fusion).exists():
             # It was faster than the kill. Begin anew, with other kills to come.
             forget(project, straight.fusion)
     output = project.dvc(*command)
@@ -310,7 +315,7 @@ def wait_for_state(project: Project) -> None:
 
 
 def wait_until(there: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not there():
         assert time.monotonic() < deadline
         time.sleep(0.01)

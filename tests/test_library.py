@@ -1,6 +1,7 @@
 """`import fusebench`: what it offers, what it costs, and that all of it is documented and typed."""
 
 import ast
+import gc
 import inspect
 import json
 import os
@@ -338,6 +339,12 @@ def test_a_folder_is_read_from_anywhere_and_nothing_is_said(
     )
 
 
+def _check_git_is_closed(project: Project) -> None:
+    # On Windows an open file cannot be removed; here Python would warn of it, some time later.
+    opened = [file.path for file in psutil.Process().open_files()]
+    assert not [path for path in opened if Path(path).is_relative_to(project.root / ".git")]
+
+
 def test_a_commit_is_read_as_it_was(clean: Project, results: fusebench.Results) -> None:
     clean.set_params({"split.seed": 3})
     (clean.root / "metrics/comparison.csv").write_text("none", "utf-8")
@@ -350,9 +357,7 @@ def test_a_commit_is_read_as_it_was(clean: Project, results: fusebench.Results) 
     for name in ("comparison", "seeds", "pairs", "best", "cost", "training", "robustness"):
         pd.testing.assert_frame_equal(getattr(found, name), getattr(results, name))
     pd.testing.assert_frame_equal(predictions, results.predictions)
-    # On Windows an open file cannot be removed; here Python would warn of it, some time later.
-    opened = [file.path for file in psutil.Process().open_files()]
-    assert not [path for path in opened if Path(path).is_relative_to(clean.root / ".git")]
+    _check_git_is_closed(clean)
 
 
 def test_stale_results_are_never_shown_without_a_word(clean: Project) -> None:
@@ -405,12 +410,15 @@ def test_what_is_missing_or_broken_is_named_with_its_folder(clean: Project) -> N
 
 
 def test_what_is_no_revision_or_has_no_results_is_refused(clean: Project) -> None:
-    with warnings.catch_warnings(action="ignore"):
+    clean.git("repack", "--quiet", "-d")
+    with warnings.catch_warnings(action="always", record=True) as said:
         with pytest.raises(ArtifactError, match="'nonsense' is no git revision"):
             fusebench.load_results(clean.root, rev="nonsense")
         # The first commit of the small project was made before `dvc repro`.
         with pytest.raises(ArtifactError, match=r"metrics/comparison\.csv: not in 'HEAD~1'"):
             fusebench.load_results(clean.root, rev="HEAD~1")
+        gc.collect()
+    assert not [one for one in said if one.category is ResourceWarning]
 
 
 def test_earlier_results_lack_what_was_not_measured(results: fusebench.Results) -> None:

@@ -110,7 +110,7 @@ def test_of_another_archive_nothing_is_taken_out(
     ask: Callable[[str], list[list[str]]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ask("data/mine.zip") == []
-    assert capsys.readouterr().out.startswith("data.archive is data/mine.zip: its samples are not")
+    assert capsys.readouterr().out.startswith("data/mine.zip: none is taken out here")
     Path("data/demo.zip").unlink()
     assert ask("data/demo.zip") == []
 

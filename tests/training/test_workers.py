@@ -273,7 +273,7 @@ def root(
 
 def wait_for_states(root: Path) -> None:
     """Wait until both seeds have been trained for an epoch."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while len({path.parent for path in (root / ".work/seeds").glob("*/epoch_*")}) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -293,7 +293,7 @@ def test_the_end_of_a_stage_is_that_of_its_workers(how: str, root: Callable[...,
         else:
             process.send_signal(signal.SIGTERM if how == "polite kill" else signal.SIGKILL)
         # Both pipes close when nobody is left who could write to them.
-        out, errors = process.communicate(timeout=30)
+        out, errors = process.communicate(timeout=300)
     assert "2 seeds at a time, each with 1 thread(s)" in out
     if how != "kill":
         assert errors == (
@@ -312,7 +312,7 @@ def test_workers_compute_in_portable_mode(root: Callable[..., Path]) -> None:
         pytest.skip("portable mode needs AVX2 and FMA")
     project = root({"portable": True}, epochs=1)
     with stage(project) as process:
-        assert process.wait(60) == 0
+        assert process.wait(300) == 0
     keys = [json.loads(path.read_text()) for path in project.glob(".work/seeds/*/key.json")]
     assert sorted(key["seed"] for key in keys) == [0, 1]
     for key in keys:

@@ -47,20 +47,7 @@ def reader(rev: str, root: Path = Path()) -> Callable[[Path], bytes]:
     """
     if rev == WORKSPACE:
         return reader_of(root)
-    # DVC is slow to import, and only what reads revisions needs it.
-    from dvc.exceptions import NotDvcRepoError
-    from dvc.scm import RevError, SCMError
-
-    try:
-        with _opened(root, rev) as files:
-            # Looks the revision up, which DVC puts off until it is needed.
-            commit = files.repo.get_rev()
-    except NotDvcRepoError:
-        raise ArtifactError(f"{root.resolve()}: no repository of git and DVC") from None
-    except (RevError, SCMError):
-        raise ArtifactError(
-            f"'{rev}' is no git revision and no experiment; 'dvc exp list' names the experiments"
-        ) from None
+    commit = _commit(rev, root)
 
     def read(path: Path) -> bytes:
         try:
@@ -72,10 +59,29 @@ def reader(rev: str, root: Path = Path()) -> Callable[[Path], bytes]:
     return read
 
 
-def _opened(root: Path, rev: str, remote: Remote | None = None) -> closing[Any]:
-    """Open the files of a revision; what is left open holds files of git until it is collected.
+def _commit(rev: str, root: Path) -> str:
+    """Return the commit of a revision or experiment; raise ArtifactError if there is none."""
+    # DVC is slow to import, and only what reads revisions needs it.
+    from dvc.exceptions import NotDvcRepoError
+    from dvc.repo import Repo
+    from dvc.scm import SCM, RevError, SCMError, resolve_rev
 
-    The revision's own remote, which may have been another or none, is not asked. What git keeps is
+    try:
+        # Not by DVCFileSystem: where it finds no such revision, it leaves files of git open.
+        with closing(SCM(Repo.find_root(str(root)))) as git:
+            return str(resolve_rev(git, rev))
+    except NotDvcRepoError:
+        raise ArtifactError(f"{root.resolve()}: no repository of git and DVC") from None
+    except (RevError, SCMError):
+        raise ArtifactError(
+            f"'{rev}' is no git revision and no experiment; 'dvc exp list' names the experiments"
+        ) from None
+
+
+def _opened(root: Path, commit: str, remote: Remote | None = None) -> closing[Any]:
+    """Open the files of a commit; what is left open holds files of git until it is collected.
+
+    The commit's own remote, which may have been another or none, is not asked. What git keeps is
     read without any: DVC would want the package that the remote needs.
     """
     from dvc.api import DVCFileSystem
@@ -86,7 +92,7 @@ def _opened(root: Path, rev: str, remote: Remote | None = None) -> closing[Any]:
         refers = remote.url.startswith("remote://")
         remotes = {**(remote.remotes if refers else {}), _NAME: remote.remotes[remote.name]}
     config = {"core": {"remote": _NAME}, "remote": remotes}
-    return closing(DVCFileSystem(str(root), rev=rev, config=config))
+    return closing(DVCFileSystem(str(root), rev=commit, config=config))
 
 
 def read_fusions(
@@ -143,7 +149,8 @@ def _copy(folders: Sequence[Path], rev: str, root: Path, target: Path) -> None:
     from dvc_data.index import DataIndexDirError
 
     missing = []
-    with _opened(root, rev) as kept:
+    commit = _commit(rev, root)
+    with _opened(root, commit) as kept:
         for path in folders:
             # An output that was never made is known too, but as no folder.
             if not kept.isdir(path.as_posix()):
@@ -161,7 +168,7 @@ def _copy(folders: Sequence[Path], rev: str, root: Path, target: Path) -> None:
             raise ArtifactError(_remedy(missing[0], rev, kept.repo))
     if remote is None:
         return
-    with _opened(root, rev, remote) as asked:
+    with _opened(root, commit, remote) as asked:
         for path in missing:
             try:
                 asked.get(path.as_posix(), str(target / path), recursive=True)
