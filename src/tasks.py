@@ -6,6 +6,7 @@ Both run it, in the root of the checkout, so that neither needs a shell. It impo
 
 import argparse
 import os
+import re
 import runpy
 import shutil
 import signal
@@ -26,6 +27,7 @@ _LEVELS = {
     "dev": (["requirements-dev.txt", _SETUP], "run", ".develops"),
 }
 _BUSY = Path(".dvc/tmp/rwlock")
+_CONFIGS = (Path(".dvc/config"), Path(".dvc/config.local"))
 # Universal: one lock for every platform and Python; without the index, so that it names no host.
 _LOCK = ("uv", "pip", "compile", "-q", "--universal", "--python-version", "3.11",
          "--generate-hashes", "--no-emit-index-url", "--custom-compile-command", "make lock",
@@ -34,14 +36,29 @@ _EXTRAS = ("export", "notebook", "parquet", "s3", "ssh", "trackers")
 
 
 def setup(level: str) -> None:
-    """Install into .venv what a level needs and what comes before it, unless it is there."""
+    """Install into .venv what a level needs and what comes before it, unless it is there.
+
+    Extras come with `run` where the remote of DVC's config needs one.
+    """
     if sys.version_info < (3, 11):  # noqa: UP036  (poe runs with older ones)
         version = ".".join(map(str, sys.version_info[:2]))
         _fail(f".venv is of Python {version}; 3.11 or newer is needed: make it anew with that")
+    _set_up(level)
+    if level == "run" and _remote_needs_extras():
+        _set_up("extras")
+
+
+def _remote_needs_extras() -> bool:
+    """Tell whether DVC's config names a remote without whose package most of DVC fails."""
+    needs = re.compile(r"^\s*url\s*=\s*(s3|ssh)://", re.MULTILINE)
+    return any(needs.search(path.read_text("utf-8")) for path in _CONFIGS if path.is_file())
+
+
+def _set_up(level: str) -> None:
     locks, before, stamp = _LEVELS[level]
     needed = [*map(Path, locks), Path(_SETUP)]
     if before is not None:
-        setup(before)
+        _set_up(before)
         needed.append(_BIN / _LEVELS[before][2])
     done = _BIN / stamp
     if not done.exists() or done.stat().st_mtime < max(each.stat().st_mtime for each in needed):

@@ -218,6 +218,20 @@ def test_what_is_installed_is_not_installed_again(checkout: Path, ran: list[list
 
 
 @pytest.mark.parametrize(
+    ("url", "extras"), [("s3://bucket/a", True), ("ssh://me@host/a", True), ("/mnt/s3", False)]
+)
+@pytest.mark.parametrize("name", ["config", "config.local"])
+def test_what_the_remote_needs_is_installed_with_the_rest(
+    name: str, url: str, extras: bool, checkout: Path, ran: list[list[str]]
+) -> None:
+    (checkout / ".dvc").mkdir()
+    (checkout / ".dvc" / name).write_text(f"['remote \"storage\"']\n    url = {url}\n", "utf-8")
+    tasks.setup("run")
+    locks = [["requirements.txt"], ["requirements-extras.txt"]]
+    assert installed(ran) == (locks if extras else locks[:1])
+
+
+@pytest.mark.parametrize(
     ("changed", "again"),
     [
         ("requirements.txt", ["requirements.txt", "requirements-extras.txt"]),

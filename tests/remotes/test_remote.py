@@ -127,12 +127,12 @@ def test_a_server_that_is_not_there_is_refused() -> None:
 
 
 def test_a_server_that_never_answers_is_waited_for_as_long_as_is_said() -> None:
-    with servers.mute() as (address, taken):
+    # Of its own accord asyncssh would give up after two minutes, and say something else.
+    with servers.mute() as (address, _):
         url = f"ssh://me@{address}/srv"
-        assert _refusal(url, seconds=6) == (
-            f"URL = '{url}': no answer in 6 s (WAIT=seconds waits longer); nothing was changed"
+        assert _refusal(url, seconds=4) == (
+            f"URL = '{url}': no answer in 4 s (WAIT=seconds waits longer); nothing was changed"
         )
-        assert taken
 
 
 def _free_port() -> int:
