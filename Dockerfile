@@ -28,8 +28,7 @@ RUN python -m venv /opt/venv \
 
 # The lock pins the torch that brings NVIDIA's libraries. For a processor, all else comes from the
 # lock with its hashes, and torch and torchvision come from torch's own index: the locked versions,
-# but WITHOUT A HASH, since the lock knows only those of the package index. The empty file tells make
-# that nothing is left to install.
+# but WITHOUT A HASH, since the lock knows only those of the package index.
 ARG DEVICE=cpu
 RUN case "$DEVICE" in \
     cuda) uv pip install --quiet --python /opt/venv --compile-bytecode --require-hashes -r requirements.txt ;; \
@@ -38,9 +37,10 @@ RUN case "$DEVICE" in \
         && grep -oE '^(torch|torchvision)==[^ ]+' requirements.txt \
             | xargs uv pip install --quiet --python /opt/venv --compile-bytecode --no-deps --torch-backend cpu ;; \
     *) echo "error: DEVICE=$DEVICE: must be cpu or cuda" >&2; exit 1 ;; \
-    esac \
-    && touch .venv/bin/.runs
+    esac
 
 # With .git, which DVC needs and results name their commit by.
 COPY --chown=fusebench . .
+# Newer than the locks, which have the age of the checkout: make has nothing left to install.
+RUN touch .venv/bin/.runs
 CMD ["make", "help"]

@@ -8,10 +8,20 @@ the scope api. It needs nothing but Python.
 import json
 import os
 import sys
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+# The second is this machine itself, where no other sees the token.
+_ALLOWED = ("https://", "http://127.0.0.1:")
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    """Goes nowhere else: the token would go along, also to another host."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """Make an error of it."""
 
 
 def main() -> None:
@@ -23,12 +33,19 @@ def main() -> None:
         token = os.environ["FUSEBENCH_TOKEN"]
     except IndexError:
         sys.exit("error: python .ci/note.py FILE: must name a file")
+    except (OSError, UnicodeDecodeError) as error:
+        sys.exit(f"error: {sys.argv[1]}: {getattr(error, 'strerror', None) or 'is not UTF-8'}")
     except KeyError as error:
         sys.exit(f"error: {error.args[0]}: not set; GitLab's CI sets it, but for the token")
+    if not api.startswith(_ALLOWED):
+        sys.exit("error: CI_API_V4_URL: must begin with https://")
+    of = f"{project}, merge request {number}"
     try:
         print(put(f"{api}/projects/{project}/merge_requests/{number}/notes", token, body))
-    except (HTTPError, URLError) as error:
-        sys.exit(f"error: {project}, merge request {number}: {error}; is the token's scope api?")
+    except (OSError, HTTPException) as error:
+        sys.exit(f"error: {of}: {error}; is the token's scope api?")
+    except (ValueError, LookupError, TypeError):
+        sys.exit(f"error: {of}: {api} answers what GitLab's API does not")
 
 
 def put(notes: str, token: str, body: str) -> str:
@@ -53,12 +70,10 @@ def put(notes: str, token: str, body: str) -> str:
 
 def _asked(url: str, token: str, method: str = "GET", body: str = "") -> tuple[Any, str]:
     """Return what GitLab answers, and the number of the next page or ""."""
-    if not url.startswith(("https://", "http://")):
-        sys.exit("error: CI_API_V4_URL: must begin with https://")
     content = json.dumps({"body": body}).encode() if body else None
     headers = {"PRIVATE-TOKEN": token, "Content-Type": "application/json"}
     request = Request(url, content, headers, method=method)  # noqa: S310
-    with urlopen(request, timeout=60) as answer:  # noqa: S310
+    with build_opener(_NoRedirect).open(request, timeout=60) as answer:
         return json.load(answer), answer.headers.get("X-Next-Page") or ""
 
 

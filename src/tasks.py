@@ -152,7 +152,8 @@ def run(command: list[str]) -> None:
     """Run a command that has the time to end by itself when it is interrupted.
 
     poe interrupts what it runs every 0.8 seconds after Ctrl-C, and kills it at the third time. A
-    DVC that is killed may leave its list of busy files empty.
+    DVC that is killed may leave its list of busy files empty. On Linux and macOS the command has no
+    terminal of its own: Ctrl-Z does not stop it, and it cannot ask for a password.
     """
     if sys.platform == "win32" and command[0] == "dvc":
         _run_dvc_on_windows(command)

@@ -22,12 +22,13 @@ def main() -> None:
     from fusebench.tracking.tracker import check_tracker
 
     name = arguments.tracker or load_section(PARAMS_FILE, "runtime", RuntimeParams).tracker
+    named_by = "--tracker" if arguments.tracker else "params.yaml: runtime.tracker ="
     if name == "none":
         raise ParamsError(
-            f"params.yaml: runtime.tracker = 'none': nobody to tell; must be one of "
+            f"{named_by} 'none': nobody to tell; must be one of "
             f"{TRACKERS.names()}, or --tracker NAME"
         )
-    check_tracker(name)
+    check_tracker(name, named_by)
 
     from fusebench.tracking.workspace import tell_results
 

@@ -13,6 +13,7 @@ import pytest
 
 from fusebench.aside import replace_file, replace_folder, replace_outputs
 from fusebench.errors import BusyError
+from fusebench.system import open_locked
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -337,6 +338,76 @@ def test_the_remains_of_a_killed_process_are_removed(tmp_path: Path, how: str) -
     assert any("half.txt" in name for name in contents(tmp_path))
     fill_folder(tmp_path / "out", {"one.txt": "new"})
     assert contents(tmp_path) == {"out/one.txt": "new"}
+
+
+def remains(root: Path, number: str) -> Path:
+    """Make what a process of a number left as it was killed; return its lock."""
+    aside = root / ".out.partial"
+    for name in ("out/half.txt", "old/half.txt"):
+        (aside / name).parent.mkdir(parents=True)
+        (aside / name).write_text("half", "utf-8")
+    (aside / "lock").write_text(f" {number}", "utf-8")
+    return aside / "lock"
+
+
+def number_of_none() -> int:
+    """Return the number of a process that has ended."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid
+
+
+def test_who_takes_over_from_a_killed_process_is_named_not_that(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_locked(remains(tmp_path, str(number_of_none()))) as held:
+
+        def write(_seconds: float) -> None:
+            held.truncate(0)
+            held.write(f" {os.getpid()}".encode())
+
+        monkeypatch.setattr("time.sleep", write)
+        with pytest.raises(BusyError, match=rf"process {os.getpid()}\); wait for it, or end it "):
+            fill_folder(tmp_path / "out", {})
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_lock_whose_process_is_not_here_is_not_waited_for_for_ever(
+    told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = number_of_none()
+    lock = remains(tmp_path, str(number) if told else "")
+    waited: list[float] = []
+    monkeypatch.setattr("time.sleep", waited.append)
+    with open_locked(lock), pytest.raises(BusyError) as caught:
+        fill_folder(tmp_path / "out", {})
+    named = f" (process {number} of another machine or container)" if told else ""
+    assert str(caught.value) == (
+        f"{tmp_path / 'out'}: is being written by another run{named}; wait for it; if there is "
+        f"none, {lock} cannot be locked here"
+    )
+    assert 1 < sum(waited) < 60
+    assert (lock.parent / "out/half.txt").exists()
+
+
+def test_remains_that_cannot_be_removed_are_in_nobodys_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill_folder(tmp_path / "out", {"one.txt": "old"})
+    remains(tmp_path, "1")
+    monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)
+    for text in ("new", "newer"):
+        fill_folder(tmp_path / "out", {"two.txt": text})
+        assert contents_in_place(tmp_path) == {"out/two.txt": text}
+    monkeypatch.undo()
+    fill_folder(tmp_path / "out", {"three.txt": "newest"})
+    assert contents(tmp_path) == {"out/three.txt": "newest"}
+
+
+def test_a_link_to_nowhere_in_the_place_aside_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / ".out.partial").symlink_to("nowhere")
+    with pytest.raises(FileNotFoundError):
+        fill_folder(tmp_path / "out", {})
 
 
 def test_of_many_processes_that_begin_at_once_one_writes(tmp_path: Path) -> None:

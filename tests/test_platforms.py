@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -86,6 +86,12 @@ refused(PermissionError, lambda: os.open("folder", os.O_RDONLY))
 Path("a.txt").chmod(0o444)
 refused(PermissionError, lambda: Path("a.txt").unlink())
 refused(PermissionError, lambda: os.replace("b.txt", "a.txt"))
+for mode in ("w", "ab", "r+"):
+    refused(PermissionError, lambda: Path("a.txt").open(mode))
+for flag in (os.O_RDWR, os.O_WRONLY):
+    refused(PermissionError, lambda: os.open("a.txt", flag))
+os.close(os.open("a.txt", os.O_RDONLY))
+assert Path("a.txt").read_bytes() == b"\\x9e\\r\\n"
 import numpy
 numpy.save("folder/e.npy", numpy.zeros(3))
 mapped = numpy.load("folder/e.npy", mmap_mode="r")
@@ -168,7 +174,9 @@ def test_read_only_outputs_are_replaced_as_links_into_a_cache_are(tmp_path: Path
         "def put_file(text):\n"
         "    from fusebench.files import write_text\n"
         "    write_text(Path('file'), text)\n"
-        "put('old'); put('new'); put_file('newest')\n"
+        "put('old'); put('new')\n"
+        "assert not Path('file').stat().st_mode & 0o222\n"
+        "put_file('newest')\n"
         "print(*sorted(f'{path} {path.read_text()}' for path in Path().rglob('*')\n"
         "              if path.is_file()), sep='\\n')"
     )
@@ -208,30 +216,48 @@ def test_a_file_that_another_program_has_open_is_waited_for_on_windows_alone(
 # --- What the code asks the system for ---
 
 
+def is_unix(test: ast.expr) -> bool | None:
+    """Return for which outcome of a test the system is known to have more than Windows."""
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        told = is_unix(test.operand)
+        return None if told is None else not told
+    if isinstance(test, ast.BoolOp):
+        outcome = isinstance(test.op, ast.And)
+        return outcome if outcome in map(is_unix, test.values) else None
+    text = ast.unparse(test)
+    if re.fullmatch(r"hasattr\((os|signal|time|socket|select), .*\)", text):
+        return True
+    if found := re.fullmatch(r"sys\.platform (==|!=) '(win32|linux|darwin)'", text):
+        return (found[1] == "==") == (found[2] != "win32")
+    return False if re.fullmatch(r"(\w+\.)*_?WINDOWS", text) else None
+
+
 def guarded(tree: ast.Module) -> set[int]:
     """Return the nodes that run only where the system has what they name."""
     found: set[int] = set()
+
+    def is_safe(steps: Iterable[ast.AST]) -> None:
+        found.update(id(inner) for step in steps for inner in ast.walk(step))
+
     for node in ast.walk(tree):
-        told = isinstance(node, ast.If | ast.IfExp) and re.search(
-            r"hasattr\((os|signal|time|socket|select)\b|sys\.platform|WINDOWS",
-            ast.unparse(node.test),
-        )
-        tried = isinstance(node, ast.Try) and any(
+        if isinstance(node, ast.If | ast.IfExp) and (unix := is_unix(node.test)) is not None:
+            branch = node.body if unix else node.orelse
+            is_safe(branch if isinstance(branch, list) else [branch])
+        if isinstance(node, ast.Try) and any(
             re.search(r"ImportError|AttributeError", ast.unparse(each.type or node))
             for each in node.handlers
-        )
-        if told or tried:
-            found |= {id(inner) for inner in ast.walk(node)}
+        ):
+            is_safe(node.body + node.orelse)
         # `if not hasattr(…): …; return` guards what comes after it.
         for body in (getattr(node, "body", None), getattr(node, "orelse", None)):
             steps = body if isinstance(body, list) else []
             for number, step in enumerate(steps):
                 if (
                     isinstance(step, ast.If)
-                    and re.match(r"not hasattr\(|sys.platform == 'win32'$", ast.unparse(step.test))
+                    and is_unix(step.test) is False
                     and re.match(r"return|raise |sys\.exit\(", ast.unparse(step.body[-1]))
                 ):
-                    found |= {id(inner) for after in steps[number:] for inner in ast.walk(after)}
+                    is_safe(steps[number + 1 :])
     return found
 
 
@@ -285,6 +311,15 @@ def test_nothing_of_unix_alone_is_used_without_a_way_round() -> None:
         ("try:\n    import fcntl\nexcept ImportError:\n    fcntl = None", []),
         ("try:\n    import fcntl\nexcept OSError:\n    fcntl = None", ["fcntl"]),
         ("if hasattr(os, 'sync'):\n    os.sync()", []),
+        ("if hasattr(os, 'sync'):\n    pass\nelse:\n    os.sync()", ["os.sync"]),
+        ("if not hasattr(os, 'sync'):\n    os.sync()", ["os.sync"]),
+        ("if system.WINDOWS:\n    os.sync()\nelse:\n    os.fork()", ["os.sync"]),
+        ("if not WINDOWS and x:\n    os.sync()\nelse:\n    os.fork()", ["os.fork"]),
+        ("if WINDOWS or x:\n    os.sync()\nelse:\n    os.fork()", ["os.sync"]),
+        ("if WINDOWS and x:\n    pass\nelse:\n    os.fork()", ["os.fork"]),
+        ("x = os.getuid() if sys.platform != 'win32' else os.getgid()", ["os.getgid"]),
+        ("if sys.platform == 'win32':\n    os.sync()\n    sys.exit()\nos.fork()", ["os.sync"]),
+        ("try:\n    os.sync()\nexcept AttributeError:\n    os.fork()", ["os.fork"]),
         ("def f():\n    if not hasattr(os, 'sync'):\n        return\n    os.sync()", []),
         ("def f():\n    if not hasattr(os, 'sync'):\n        print()\n    os.sync()", ["os.sync"]),
         ("if sys.platform == 'win32':\n    sys.exit(run())\nos.killpg(1, 2)", []),

@@ -16,6 +16,9 @@ import pytest
 from tests.project import ROOT, hearing_ctrl_c
 
 import tasks
+from fusebench import guard, stages
+from fusebench.errors import ArtifactError
+from fusebench.mend import mend
 
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8").replace("\\\n", " ")
 POE: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["poe"]
@@ -409,6 +412,59 @@ def test_what_is_run_gets_the_words_as_they_are() -> None:
         input="asked", capture_output=True, text=True,
     )  # fmt: skip
     assert (done.stdout, done.returncode) == (f"{words} asked\n", 0)
+
+
+class Process:
+    """A process that has words, and works here."""
+
+    def __init__(self, pid: int, parent: int, words: str) -> None:
+        self.pid, self._parent, self._words = pid, parent, words
+
+    def cmdline(self) -> list[str]:
+        return self._words.split()
+
+    def ppid(self) -> int:
+        return self._parent
+
+    def cwd(self) -> str:
+        return str(Path.cwd())
+
+
+def test_one_dvc_that_poe_runs_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    processes = [
+        Process(10, 1, "python poe repro"), Process(11, 10, "python src/tasks.py run dvc repro"),
+        Process(12, 11, "python bin/dvc repro"), Process(13, 12, "python src/train.py add"),
+        Process(20, 1, "dvc exp run"),
+    ]  # fmt: skip
+    monkeypatch.setattr("psutil.process_iter", lambda: iter(processes))
+    with pytest.raises(ArtifactError, match=r"DVC works in this folder \(process 12, 20\); wait"):
+        mend(print)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("python src/tasks.py run dvc queue start -j 2", "queue start -j 2"),
+        ("python bin/dvc repro run", "repro run"),
+        ("Python.exe -m dvc exp run", "exp run"),
+        ("dvc repro -f", "repro -f"),
+        ("dvc", ""),
+    ],
+)
+def test_what_dvc_is_told_is_what_comes_after_its_name(
+    words: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "dvc_above", lambda: iter([Process(10, 1, words)]))
+    assert list(guard.dvc_commands()) == [told.split()]
+
+
+def test_the_run_of_tasks_is_none_of_dvc(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether `dvc queue start` runs what is up to date is not known."""
+    words = "python src/tasks.py run dvc"
+    for told, forced in (("queue start", True), ("repro", False), ("repro --force", True)):
+        process = Process(10, 1, f"{words} {told}")
+        monkeypatch.setattr(guard, "dvc_above", lambda process=process: iter([process]))
+        assert stages._forced() is forced
 
 
 def test_on_windows_ctrl_break_interrupts_dvc_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,8 +8,8 @@ process left is removed by the next process that writes the same output.
 import errno
 import os
 import re
+import secrets
 import shutil
-import stat
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -23,8 +23,8 @@ from fusebench.errors import BusyError
 _SUFFIX = ".partial"
 _CLAIM = re.compile(r"\..+\.partial")
 _OLD, _LOCK = "old", "lock"
-# Seconds between two looks at a folder that another process just makes or removes.
-_MOMENT = 0.01
+# How many looks at a folder that another process just makes or removes.
+_LOOKS = 500
 
 
 @contextmanager
@@ -133,7 +133,7 @@ def _owned(claim: Path, output: Path) -> Iterator[None]:
                 held.truncate(0)
                 held.write(f" {os.getpid()}".encode())
             # What a dead process left.
-            _empty(claim)
+            _clear(claim)
             yield
         finally:
             if system.is_in_place(held):
@@ -146,17 +146,22 @@ def _owned(claim: Path, output: Path) -> Iterator[None]:
 
 def _taken(claim: Path, output: Path) -> BinaryIO:
     """Return the locked file of a folder aside; raise BusyError if a live process has it."""
-    while True:
+    for _ in range(_LOOKS):
+        holder = ""
         with suppress(FileExistsError):
             system.patiently(claim.mkdir)
         try:
             file = system.open_locked(claim / _LOCK)
         except FileNotFoundError:
-            # Its process is just removing it, unless this is no folder.
-            if _is_something_else(claim):
+            # Its process is just removing it, unless this leads nowhere.
+            if claim.is_symlink():
                 raise
         except BlockingIOError:
-            if holder := _holder(claim):
+            import psutil  # Takes a while.
+
+            holder = _holder(claim)
+            # Who has just locked what a killed process left has not yet put its own number there.
+            if holder and psutil.pid_exists(int(holder)):
                 raise BusyError(
                     f"{output}: is being written by another run (process {holder}); wait for it, "
                     f"or end it with '{system.KILL} {holder}'"
@@ -166,25 +171,25 @@ def _taken(claim: Path, output: Path) -> BinaryIO:
             if system.is_in_place(file):
                 return file
             file.close()
-        time.sleep(_MOMENT)
-
-
-def _is_something_else(claim: Path) -> bool:
-    try:
-        return not stat.S_ISDIR(claim.lstat().st_mode)
-    except FileNotFoundError:
-        return False
+        time.sleep(system.MOMENT)
+    # The disk may be shared, or one that refuses each lock as if another had it.
+    named = f" (process {holder} of another machine or container)" if holder else ""
+    raise BusyError(
+        f"{output}: is being written by another run{named}; wait for it; if there is none, "
+        f"{claim / _LOCK} cannot be locked here"
+    )
 
 
 def _holder(claim: Path) -> str:
-    """Return the number of the process that has a folder aside; "" until it has said so."""
+    """Return the number in the lock of a folder aside; "" until its process has written it."""
     try:
         with (claim / _LOCK).open("rb", buffering=0) as file:
             # Windows lets nobody read what is locked, the first byte.
             file.seek(1)
-            return file.read().decode("ascii")
+            number = file.read().decode("ascii", "replace")
     except OSError:
         return ""
+    return number if number.isdecimal() else ""
 
 
 def remove(folder: Path) -> None:
@@ -206,8 +211,17 @@ def remove(folder: Path) -> None:
     _remove_emptied(folder)
 
 
+def _clear(folder: Path) -> None:
+    """Free all names in a folder but its lock's, and remove what had them as far as possible."""
+    for path in folder.iterdir():
+        if path.name != _LOCK:
+            # What cannot be removed is not to stand where an output is written.
+            system.move(path, folder / f"{secrets.token_hex(8)}.gone")
+    _empty(folder)
+
+
 def _empty(folder: Path) -> None:
-    """Remove all in a folder but its lock."""
+    """Remove all in a folder but its lock, as far as the system lets this process."""
     for path in folder.iterdir():
         if path.name == _LOCK:
             continue

@@ -9,7 +9,7 @@ FusebenchError            one clear line on the screen, exit code 1
 ├── ArtifactError         a file that another stage wrote: missing, broken, or of another run
 ├── BusyError             another run is writing the same output
 ├── HoldoutError          the holdout may not be opened as git, params or results are
-├── TrackerError         a tracker could not be told of results, for `python src/track.py` alone
+├── TrackerError          a tracker could not be told of results, for `python src/track.py` alone
 ├── TrainingError         training cannot go on: a loss that is no number
 └── DeviceError           the device or the instruction sets asked for are not there; OMP_… is wrong
 """

@@ -30,20 +30,27 @@ def dvc_above() -> Iterator[psutil.Process]:
 
 
 def dvc_commands() -> Iterator[list[str]]:
-    """Yield the command lines of the processes of DVC above this one, the nearest first."""
+    """Yield what the processes of DVC above this one were told to do, the nearest first."""
     with suppress(psutil.Error):
         for process in dvc_above():
-            yield process.cmdline()
+            yield told_dvc(process.cmdline()) or []
 
 
 def is_dvc(words: list[str]) -> bool:
     """Tell whether a command line is DVC's: "dvc repro", "python -m dvc", "… tasks.py run dvc"."""
+    return told_dvc(words) is not None
+
+
+def told_dvc(words: list[str]) -> list[str] | None:
+    """Return what comes after DVC's own name in a command line; None where it is not DVC's."""
     # On Windows "python.exe" and "dvc.exe".
     names = [Path(word).name.lower().removesuffix(".exe") for word in words[:4]]
-    if names and names[0].startswith("python"):
-        called = (["dvc"], ["-m", "dvc"], ["tasks.py", "run", "dvc"])
-        return any(names[1 : 1 + len(each)] == each for each in called)
-    return names[:1] == ["dvc"]
+    if not names or not names[0].startswith("python"):
+        return words[1:] if names[:1] == ["dvc"] else None
+    for called in (["dvc"], ["-m", "dvc"], ["tasks.py", "run", "dvc"]):
+        if names[1 : 1 + len(called)] == called:
+            return words[1 + len(called) :]
+    return None
 
 
 def end_with_dvc() -> None:

@@ -11,7 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -58,7 +58,7 @@ def mend(say: Say) -> None:
         said.append(line)
         say(line)
 
-    if working := list(_working()):
+    if working := _working():
         raise ArtifactError(
             f"DVC works in this folder (process {', '.join(map(str, working))}); wait for it, or "
             "end it, then run this again"
@@ -73,18 +73,21 @@ def mend(say: Say) -> None:
         say("nothing to mend")
 
 
-def _working() -> Iterator[int]:
-    """Yield the processes of DVC whose working directory is in this checkout."""
+def _working() -> list[int]:
+    """Return the processes of DVC whose working directory is in this checkout."""
     root = Path.cwd().resolve()
+    found: dict[int, int] = {}
     for process in psutil.process_iter():
         try:
             if is_dvc(process.cmdline()):
                 folder = Path(process.cwd()).resolve()
                 if root in (folder, *folder.parents):
-                    yield process.pid
+                    found[process.pid] = process.ppid()
         except (psutil.Error, OSError):
             # It has ended, or is another user's.
             continue
+    # What only started another, as `poe` does and a launcher of Windows, has the same words.
+    return [number for number in found if number not in found.values()]
 
 
 def _remove_lock(tell: Say) -> None:

@@ -22,8 +22,10 @@ KILL = "taskkill /f /pid" if WINDOWS else "kill"
 """What ends a process, by its number."""
 MOST_PROCESSES = 61 if WINDOWS else sys.maxsize
 """How many processes one can wait for: Windows waits for 63 things, Python needs two."""
-# Seconds between two looks at a file that another program has open, and how many looks.
-_MOMENT, _LOOKS = 0.01, 200
+MOMENT = 0.01
+"""Seconds between two looks at what another process just makes, removes or has open."""
+# How many looks at a file that another program has open.
+_LOOKS = 200
 
 T = TypeVar("T")
 
@@ -83,7 +85,7 @@ def patiently(act: Callable[[], T]) -> T:
     for _ in range(_LOOKS if WINDOWS else 0):
         with suppress(PermissionError):
             return act()
-        time.sleep(_MOMENT)
+        time.sleep(MOMENT)
     return act()
 
 
@@ -95,10 +97,11 @@ def make_removable(path: Path) -> None:
 
 def sync(path: Path) -> None:
     """Have a file or a folder written to the disk now."""
-    if WINDOWS and path.is_dir():
+    if WINDOWS:
+        if not path.is_dir():
+            _sync_on_windows(path)
         return
-    # Windows writes out only what may be written to.
-    descriptor = os.open(path, os.O_RDWR if WINDOWS else os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
@@ -107,6 +110,19 @@ def sync(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def _sync_on_windows(path: Path) -> None:
+    # It writes out only what may be written to; a file that is read-only stays so.
+    mode = path.stat().st_mode
+    if not mode & stat.S_IWRITE:
+        path.chmod(mode | stat.S_IWRITE)
+    try:
+        with path.open("r+b") as file:
+            os.fsync(file.fileno())
+    finally:
+        if not mode & stat.S_IWRITE:
+            path.chmod(mode)
 
 
 @contextmanager

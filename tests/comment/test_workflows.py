@@ -169,6 +169,8 @@ class GitLab(HTTPServer):
         super().__init__(("127.0.0.1", 0), Answer)
         self.notes: list[dict[str, Any]] = []
         self.asked: list[str] = []
+        self.elsewhere = ""
+        self.text: bytes | None = None
 
 
 class Answer(BaseHTTPRequestHandler):
@@ -202,11 +204,17 @@ class Answer(BaseHTTPRequestHandler):
 
     def _answer(self, content: Any, more: str = "") -> None:
         self.server.asked.append(f"{self.command} {self.path.partition('?')[0]}")
+        if self.server.elsewhere:
+            self.send_response(302)
+            self.send_header("Location", self.server.elsewhere)
+            self.end_headers()
+            return
         allowed = self.headers["PRIVATE-TOKEN"] == "a-token"
         self.send_response(200 if allowed else 401)
         self.send_header("X-Next-Page", more)
         self.end_headers()
-        self.wfile.write(json.dumps(content if allowed else {"message": "no"}).encode())
+        text = json.dumps(content if allowed else {"message": "no"}).encode()
+        self.wfile.write(text if self.server.text is None else self.server.text)
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
@@ -269,7 +277,42 @@ def test_a_token_that_gitlab_refuses_is_one_line_without_it(gitlab: GitLab, tmp_
     assert gitlab.notes == []
 
 
-def test_an_address_that_is_none_is_one_line(gitlab: GitLab, tmp_path: Path) -> None:
-    done = _put_on_gitlab(tmp_path, gitlab, CI_API_V4_URL="file:///etc")
+@pytest.mark.parametrize("address", ["file:///etc", "http://gitlab.example.org/api/v4"])
+def test_an_address_that_is_none_or_shows_the_token_is_one_line(
+    address: str, gitlab: GitLab, tmp_path: Path
+) -> None:
+    done = _put_on_gitlab(tmp_path, gitlab, CI_API_V4_URL=address)
     assert done.stderr == "error: CI_API_V4_URL: must begin with https://\n"
+    assert done.returncode == 1
+
+
+def test_the_token_goes_to_no_other_host(gitlab: GitLab, tmp_path: Path) -> None:
+    # The same server by another name: it would answer.
+    gitlab.elsewhere = f"http://localhost:{gitlab.server_port}/elsewhere"
+    done = _put_on_gitlab(tmp_path, gitlab, no_proxy="127.0.0.1,localhost")
+    assert done.stderr.startswith("error: 3, merge request 7: HTTP Error 302")
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert gitlab.asked == ["GET /api/v4/user"]
+
+
+@pytest.mark.parametrize("text", [b"<html>", b"[]", b"null", b"\xff"])
+def test_an_answer_that_is_not_gitlabs_is_one_line(
+    text: bytes, gitlab: GitLab, tmp_path: Path
+) -> None:
+    gitlab.text = text
+    done = _put_on_gitlab(tmp_path, gitlab)
+    assert done.stderr == (
+        f"error: 3, merge request 7: http://127.0.0.1:{gitlab.server_port}/api/v4 answers what "
+        "GitLab's API does not\n"
+    )
+    assert done.returncode == 1
+
+
+def test_a_comment_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    given = {"CI_API_V4_URL": "", "CI_PROJECT_ID": "", "CI_MERGE_REQUEST_IID": ""}
+    done = subprocess.run(
+        [sys.executable, str(ROOT / ".ci/note.py"), "none.md"],
+        cwd=tmp_path, env=os.environ | given, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stderr == "error: none.md: No such file or directory\n"
     assert done.returncode == 1

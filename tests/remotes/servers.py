@@ -41,7 +41,7 @@ def objects(address: str) -> list[str]:
 
 
 @contextmanager
-def ssh(home: Path, *, read_only: bool = False) -> Iterator[str]:
+def ssh(home: Path, *, read_only: bool = False, passphrase: str | None = None) -> Iterator[str]:
     """Yield ssh://user@host:port of an SFTP server that lets in who has the key in `home`."""
     import asyncssh
 
@@ -54,7 +54,7 @@ def ssh(home: Path, *, read_only: bool = False) -> Iterator[str]:
     key = asyncssh.generate_private_key("ssh-ed25519")
     folder = home / ".ssh"
     folder.mkdir(mode=0o700, parents=True)
-    key.write_private_key(str(folder / "id_ed25519"))
+    key.write_private_key(str(folder / "id_ed25519"), passphrase=passphrase)
     (folder / "id_ed25519").chmod(0o600)
     key.write_public_key(str(folder / "authorized_keys"))
 

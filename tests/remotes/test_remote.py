@@ -1,15 +1,22 @@
 """`make remote` against a folder, a server of S3 and one of ssh: what it sets, says and refuses."""
 
+import errno
 import os
+import pty
 import socket
+import subprocess
 import sys
+import termios
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
+from dvc.fs import LocalFileSystem
 from tests.remotes import servers
 from tests.remotes.servers import BUCKET
 
 from fusebench.errors import ArtifactError, ParamsError
+from fusebench.remotes import reach
 from fusebench.remotes.remote import set_remote, show_remote
 
 FILE = Path(".dvc/config")
@@ -128,11 +135,59 @@ def test_a_server_that_is_not_there_is_refused() -> None:
 
 def test_a_server_that_never_answers_is_waited_for_as_long_as_is_said() -> None:
     # Of its own accord asyncssh would give up after two minutes, and say something else.
-    with servers.mute() as (address, _):
+    with servers.mute() as (address, taken):
         url = f"ssh://me@{address}/srv"
-        assert _refusal(url, seconds=4) == (
-            f"URL = '{url}': no answer in 4 s (WAIT=seconds waits longer); nothing was changed"
+        assert _refusal(url, seconds=1) == (
+            f"URL = '{url}': no answer in 1 s (WAIT=seconds waits longer); nothing was changed"
         )
+        # The time is that of the server, not of what starts Python and DVC.
+        assert taken
+
+
+def _patient(pipe: Connection, *_: object) -> None:
+    """Answer as a server that is reached and says nothing more."""
+    pipe.send(reach._READY)
+    pipe.send(reach._REACHED)
+    pipe.poll(60)
+
+
+def test_what_a_server_holds_is_not_waited_for_without_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reach, "_answer", _patient)
+    said = _refusal(str(tmp_path / "shelf"), seconds=0.01)
+    assert "it answers, but does not say what it holds in 0.2 s" in said
+
+
+class _Files(LocalFileSystem):
+    """A disk on which writing or removing fails."""
+
+    def __init__(self, failing: str) -> None:
+        super().__init__()
+        self.failing = failing
+
+    def cat_file(self, path: str, *_: object, **__: object) -> bytes:
+        if self.failing == "reading":
+            raise OSError(errno.EIO, "cannot be read")
+        return Path(path).read_bytes()
+
+    def remove(self, path: str) -> None:
+        if self.failing == "removing":
+            raise OSError(errno.EPERM, "may not be removed")
+        Path(path).unlink()
+
+
+def test_the_file_of_the_probe_goes_though_it_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="cannot be read"):
+        reach._touch(_Files("reading"), str(tmp_path), write=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_the_probe_that_cannot_be_removed_is_named(tmp_path: Path) -> None:
+    with pytest.raises(reach.UnreachableError) as caught:
+        reach._touch(_Files("removing"), str(tmp_path), write=True)
+    (left,) = tmp_path.iterdir()
+    assert str(caught.value) == f"{left} cannot be removed again: may not be removed"
 
 
 def _free_port() -> int:
@@ -173,7 +228,45 @@ def test_a_server_that_lets_nobody_write_or_in_is_refused(home: Path, tmp_path: 
         assert "Permission denied" in _refusal(f"{address}{shelf}")
 
 
+def test_a_key_with_a_passphrase_is_refused_and_the_terminal_stays_as_it_was(
+    home: Path, tmp_path: Path
+) -> None:
+    code = (
+        "import sys; from fusebench.remotes.remote import set_remote; "
+        "set_remote(sys.argv[1], 'storage', seconds=60)"
+    )
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    with servers.ssh(home, passphrase="secret") as address:  # noqa: S106
+        ours, theirs = pty.openpty()
+        before = termios.tcgetattr(theirs)
+        # In a session of its own, whose terminal is this one.
+        done = subprocess.run(
+            [sys.executable, "-c", "import fcntl, os, sys, termios; os.setsid(); "
+             f"fcntl.ioctl(int(sys.argv[2]), termios.TIOCSCTTY, 0); {code}",
+             f"{address}{shelf}", str(theirs)],
+            pass_fds=[theirs], stdin=theirs, capture_output=True, text=True,
+        )  # fmt: skip
+        assert termios.tcgetattr(theirs) == before
+        os.close(theirs)
+        os.close(ours)
+    last = done.stderr.splitlines()[-1]
+    assert "needs a passphrase or password, which is not asked for here; 'ssh-add' hands" in last
+    assert list(shelf.iterdir()) == []
+
+
 # --- What is lacking, and what is not there ---
+
+
+def test_a_default_remote_of_this_folder_that_is_not_defined_is_said(tmp_path: Path) -> None:
+    Path(".dvc/config.local").write_text("[core]\n    remote = gone\n", "utf-8")
+    said = _set(str(tmp_path))
+    assert "here another one counts first: core.remote = 'gone': no such remote" in said
+    Path(".dvc/config.local").unlink()
+    FILE.write_text("[core]\n    remote = gone\n", "utf-8")
+    with pytest.raises(ArtifactError, match=r"^core\.remote = 'gone': no such remote$"):
+        show_remote(None, 1)
+    assert "the default one was 'gone', which is no remote" in _set(str(tmp_path))
 
 
 @pytest.mark.parametrize(("url", "kind"), [("s3://bucket", "s3"), ("ssh://host/srv", "ssh")])

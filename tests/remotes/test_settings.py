@@ -10,7 +10,7 @@ from tests.remotes.conftest import CONFIG
 
 from fusebench.errors import ArtifactError, FusebenchError, ParamsError
 from fusebench.remotes.place import read_place
-from fusebench.remotes.settings import LOCAL, SHARED, Settings
+from fusebench.remotes.settings import LOCAL, SHARED, Settings, bounded
 
 SHARED_FILE, LOCAL_FILE = Path(".dvc/config"), Path(".dvc/config.local")
 
@@ -133,7 +133,45 @@ def test_what_dvc_would_read_otherwise_is_refused_and_the_file_stays() -> None:
         with pytest.raises(FusebenchError):
             _set("/srv/%(home)s", level=level)
     assert SHARED_FILE.read_bytes() == before
-    assert not LOCAL_FILE.exists()
+    assert [path.name for path in SHARED_FILE.parent.iterdir()] == ["config"]
+
+
+@pytest.mark.usefixtures("checkout")
+def test_a_config_is_replaced_as_a_whole_and_stays_its_owners() -> None:
+    LOCAL_FILE.write_text(CONFIG, "utf-8")
+    LOCAL_FILE.chmod(0o600)
+    other = LOCAL_FILE.with_name("the same file")
+    other.hardlink_to(LOCAL_FILE)
+    _set("../shelf", level=LOCAL)
+    assert other.read_text("utf-8") == CONFIG
+    assert "url = ../../shelf\n" in LOCAL_FILE.read_text("utf-8")
+    assert LOCAL_FILE.stat().st_mode & 0o777 == 0o600
+    assert {path.name for path in LOCAL_FILE.parent.iterdir()} == {
+        "config", "config.local", other.name,
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("checkout")
+def test_a_default_remote_that_is_not_defined_is_said() -> None:
+    SHARED_FILE.write_text(f"{CONFIG}    remote = gone\n", "utf-8")
+    with pytest.raises(ArtifactError, match=r"^core\.remote = 'gone': no such remote$"):
+        Settings().remote()
+    _set("/srv/results")
+    remote = Settings().remote()
+    assert remote is not None
+    assert remote.name == "storage"
+
+
+def test_a_server_of_s3_is_not_waited_for_without_end() -> None:
+    remotes = {
+        "a": {"url": "s3://bucket"}, "b": {"url": "s3://bucket", "read_timeout": 500},
+        "c": {"url": "/srv"}, "d": {"url": "ssh://host/srv"},
+    }  # fmt: skip
+    found = bounded(remotes)
+    assert found["a"]["read_timeout"] > 0
+    assert found["a"]["connect_timeout"] > 0
+    assert found["b"]["read_timeout"] == 500
+    assert [found[name] for name in "cd"] == [remotes[name] for name in "cd"]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)

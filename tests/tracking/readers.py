@@ -143,7 +143,10 @@ def read_wandb(root: Path) -> dict[str, Reading]:
         (file,) = folder.glob("*.wandb")
         lines = _printed("wandb", "leet", "inspect", "--json", str(file))
         records = [json.loads(line) for line in lines]
-        about = next(record["run"] for record in records if record["type"] == "run")
+        # A kill leaves a file with no record.
+        about = next((record["run"] for record in records if record["type"] == "run"), None)
+        if about is None:
+            continue
         of = readings.setdefault(about["display_name"], Reading({}, {}, {}))
         config = about["config"]["update"].items()
         of.params |= {key: str(value) for key, value in config if key != "_wandb"}

@@ -22,10 +22,12 @@ from tests.tracking.readers import read_dvclive
 
 from fusebench.errors import ParamsError
 from fusebench.page.checkout import Commit
+from fusebench.system import open_locked
 from fusebench.tracking import group
 from fusebench.tracking import session as sessions
 from fusebench.tracking.journal import append, follow
 from fusebench.tracking.ledger import Ledger
+from fusebench.tracking.passwords import without_passwords
 from fusebench.tracking.run import CLOSE, Event, Table, Value, flat
 from fusebench.tracking.session import Session
 from fusebench.tracking.tracker import check_tracker, tracker_class
@@ -99,6 +101,33 @@ def test_a_server_that_is_not_there_is_given_up_soon(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("password", ["s3cr3t", "s3%40cr3t", "p@s3cr3t"])
+def test_a_password_is_in_no_line_and_no_log(
+    password: str,
+    checkout: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://bob:{password}@{address}")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    session = tell(tmp_path, "mlflow")
+    said = capsys.readouterr().out + (checkout / session.log).read_text("utf-8")
+    assert said.startswith(f"tracker mlflow: http://{address}, experiment fusebench\n")
+    assert said.count("MlflowException: API request to ") > 1
+    assert "cr3t" not in said
+    assert "bob" not in said
+
+
+def test_a_password_is_left_out_wherever_it_stands() -> None:
+    said = "at ('http://u:p@ss@host/a'), file:///b and s3://me:k/ey@host; me@host"
+    assert without_passwords(said) == "at ('http://host/a'), file:///b and s3://host; me@host"
+
+
+@pytest.mark.slow
 @pytest.mark.usefixtures("checkout")
 def test_a_server_that_does_not_answer_is_not_waited_for(
     tmp_path: Path,
@@ -131,6 +160,74 @@ def test_ctrl_c_ends_the_wait_and_not_the_training(
     tell(tmp_path)
     assert "warning: tracker dvclive: interrupted; " in capsys.readouterr().out
     assert not processes_below()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("checkout")
+def test_a_polite_kill_and_ctrl_c_of_what_only_tells_are_none_of_the_trackers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", package(tmp_path / "packages", "time.sleep(600)"))
+
+    def interrupted(*name: str) -> None:
+        def sleep(_seconds: float) -> None:
+            raise KeyboardInterrupt(*name)
+
+        monkeypatch.setattr(time, "sleep", sleep)
+
+    interrupted("SIGTERM")
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+        tell(tmp_path)
+    interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        Session("dvclive", "add").tell_all([RUN.begin()], 300)
+    assert not processes_below()
+
+
+@pytest.mark.slow
+def test_what_a_tracker_started_ends_with_it(
+    tmp_path: Path, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = checkout / "started"
+    wrong = (
+        "import subprocess, sys; other = subprocess.Popen([sys.executable, '-c', "
+        "'import time; time.sleep(600)'], start_new_session=True); "
+        f"open({str(started)!r}, 'w').write(str(other.pid)); time.sleep(600)"
+    )
+    monkeypatch.setenv("PYTHONPATH", package(tmp_path / "packages", wrong))
+    with Session("dvclive", "add") as session:
+        session.tell(RUN.begin())
+        session.tell(RUN.epoch(1, EPOCHS[1]))
+        while not started.exists() or not started.read_text():
+            time.sleep(0.05)
+        other = psutil.Process(int(started.read_text()))
+        monkeypatch.setattr(sessions, "SECONDS", 0)
+    assert session.trouble == "not done after 0 s"
+    psutil.wait_procs([other], timeout=60)
+    assert not other.is_running()
+
+
+def test_git_that_does_not_answer_is_one_line(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (checkout / "git").write_text("#!/bin/sh\nexec sleep 600\n")
+    (checkout / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(checkout), prepend=os.pathsep)
+    monkeypatch.setattr(group, "_SECONDS", 0.1)
+    session = Session("dvclive", "add")
+    with session.harmless():
+        group.group_and_tags()
+    assert session.trouble.startswith("TimeoutExpired: Command '['git', ")
+
+
+def test_a_log_that_was_not_made_is_not_named(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (checkout / ".work/tracking").mkdir(parents=True)
+    (checkout / ".work/tracking/tellings").write_text("in the way")
+    with Session("dvclive", "add"):
+        pass
+    assert "its log is" not in capsys.readouterr().out
 
 
 # --- A disk that is full, a folder that is in the way ---
@@ -241,9 +338,12 @@ def test_logs_of_the_latest_tellings_are_kept(checkout: Path) -> None:
         folder = checkout / f".work/tracking/tellings/{number}"
         folder.mkdir(parents=True)
         os.utime(folder, (number, number))
-    sessions.prune(checkout)
+    # Somebody tells from one of the old ones.
+    with open_locked(checkout / ".work/tracking/tellings/3/lock"):
+        os.utime(checkout / ".work/tracking/tellings/3", (3, 3))
+        sessions.prune(checkout)
     kept = {int(path.name) for path in (checkout / ".work/tracking/tellings").iterdir()}
-    assert kept == {*range(5, 25)}
+    assert kept == {3, *range(5, 25)}
 
 
 def test_without_a_tracker_nothing_is_written_or_said(
@@ -265,7 +365,7 @@ def test_a_missing_package_is_refused_with_what_installs_it(
         check_tracker("wandb")
     assert str(caught.value) == (
         "params.yaml: runtime.tracker = 'wandb': needs no_such_package, not installed here; 'make "
-        "setup-extras' installs it (without make: pip install '.[trackers]')"
+        "setup-extras' installs it (without make: poe setup-extras)"
     )
 
 
@@ -339,11 +439,11 @@ def test_runs_of_an_experiment_are_a_group_others_those_of_a_commit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("DVC_EXP_NAME", raising=False)
-    monkeypatch.setattr(group, "commit_of", lambda _root: Commit("0123456789", changed=True))
+    monkeypatch.setattr(group, "commit_of", lambda *_: Commit("0123456789", changed=True))
     name, tags = group.group_and_tags()
     assert name == "0123456"
     assert tags == {"commit": "0123456789, with changes that are not committed"}
-    monkeypatch.setattr(group, "commit_of", lambda _root: Commit())
+    monkeypatch.setattr(group, "commit_of", lambda *_: Commit())
     assert group.group_and_tags()[0] == "no-commit"
     monkeypatch.setenv("DVC_EXP_NAME", "slower")
     assert group.group_and_tags()[0] == "slower"

@@ -14,6 +14,11 @@ from tests.tracking.conftest import enter
 from tests.tracking.made_up import package
 from tests.tracking.readers import READERS, read_dvclive, read_mlflow
 
+from fusebench.files import dvc_digest
+from fusebench.tracking.trainings import Trained
+from fusebench.training.recipe import code_digest
+from fusebench.training.train import OutputPaths
+
 pytestmark = pytest.mark.slow
 TRAININGS = [f"{fusion} seed {seed}" for fusion in in_process.FUSIONS for seed in (0, 1)]
 EIGHT = [
@@ -133,6 +138,28 @@ def test_a_real_mlflow_server_is_told_of_all(
     assert list(found[name_of_comparison(workspace)].tables["fusion_comparison"].columns) == EIGHT
 
 
+def test_a_training_is_the_same_run_after_its_code_has_changed(
+    workspace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # As DVC notes it: what the training ran.
+    lock = yaml.safe_load((workspace / "dvc.lock").read_text())
+    paths = [
+        Path(path.replace("${item.fusion}", "add"))
+        for path in in_process.STAGES["train"]["deps"]
+        if path.startswith(("src/", "requirements"))
+    ]
+    digests = {path.as_posix(): dvc_digest(path, ["__pycache__", "*.pyc"]) for path in paths}
+    deps = [{"path": path, "md5": digest} for path, digest in digests.items()]
+    lock["stages"]["train@add"]["deps"] = deps
+    (workspace / "dvc.lock").write_text(yaml.safe_dump(lock))
+    before = Trained.read("add", OutputPaths.of("add"))
+    assert before.code == code_digest("add")
+    deps[-1]["md5"] = "0" * 32
+    (workspace / "dvc.lock").write_text(yaml.safe_dump(lock))
+    assert Trained.read("add", OutputPaths.of("add")).code != before.code == code_digest("add")
+    assert capsys.readouterr().out == ""
+
+
 def test_what_is_stale_is_named_and_not_told(
     workspace: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -156,7 +183,7 @@ def test_what_is_stale_is_named_and_not_told(
     ("arguments", "said"),
     [
         ([], "params.yaml: runtime.tracker = 'none': nobody to tell; must be one of ['dvclive', "),
-        (["--tracker", "none"], "params.yaml: runtime.tracker = 'none': nobody to tell; "),
+        (["--tracker", "none"], "--tracker 'none': nobody to tell; must be one of "),
         (["--tracker", "wanda"], "'wanda' is no tracker (did you mean 'wandb'?); must be one of "),
     ],
 )

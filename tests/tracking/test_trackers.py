@@ -1,5 +1,8 @@
 """Every tracker is told the same: what it was told is read back as it reads its own."""
 
+import subprocess
+import sys
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -18,6 +21,7 @@ from tests.tracking.made_up import (
 from tests.tracking.readers import READERS, Reading, read_mlflow
 
 from fusebench.device import TRACKERS
+from fusebench.tracking.ledger import Ledger
 from fusebench.tracking.run import Event, Run
 from fusebench.tracking.session import Session
 from fusebench.tracking.tracker import check_tracker, tracker_class
@@ -144,6 +148,61 @@ def test_a_run_goes_on_in_the_group_where_it_began(checkout: Path, tmp_path: Pat
     assert [path.name for path in (checkout / "tracking/dvclive").iterdir()] == ["abc"]
 
 
+@pytest.mark.parametrize("tracker", ["dvclive", "tensorboard"])
+def test_told_again_a_run_of_another_group_is_replaced(tracker: str, checkout: Path) -> None:
+    first, later = training(group="abc"), training(group="def")
+    tell(tracker, first.begin(), *some_epochs(first, [1]))
+    tell(tracker, later.begin(again=True), *some_epochs(later, [2]))
+    folders = list((checkout / "tracking" / tracker).glob("*/*"))
+    assert [path.parent.name for path in folders] == ["def"]
+    assert READERS[tracker](checkout)[later.name].epochs["loss"] == [(2, 0.25)]
+
+
+def test_a_replacement_that_was_cut_is_one_the_next_time(checkout: Path) -> None:
+    run = training()
+    tell("dvclive", run.begin(), *some_epochs(run, [1]))
+    # As a kill leaves it before the tracker has answered.
+    Ledger(checkout, "dvclive", tracker_class("dvclive").destination()).forget(run.id)
+    tell("dvclive", run.begin(), *some_epochs(run, [2]))
+    tell("dvclive", run.begin(), *some_epochs(run, [1]))
+    assert sorted(READERS["dvclive"](checkout)[run.name].epochs["loss"]) == [(1, 0.75), (2, 0.25)]
+
+
+@pytest.mark.parametrize("tracker", ["dvclive", "wandb"])
+def test_a_kill_of_the_process_that_tells_loses_no_epoch(tracker: str, checkout: Path) -> None:
+    run = training()
+    with Session(tracker, "test") as session:
+        session.tell(run.begin())
+        session.tell(run.epoch(1, EPOCHS[1]))
+        log = checkout / session.log
+        while f"told: {run.name}, epoch 1\n" not in log.read_text("utf-8"):
+            time.sleep(0.05)
+        assert session._process is not None
+        session._process._process.kill()
+    assert session.trouble == "its process ended with SIGKILL"
+    tell(tracker, run.begin(), *some_epochs(run, [1, 2]))
+    epochs = READERS[tracker](checkout)[run.name].epochs["loss"]
+    # What came of the one that was killed may be there, too: W&B's server takes a step once.
+    assert {*epochs} == {(1, 0.75), (2, 0.25)}
+
+
+def test_what_another_process_tells_of_is_waited_for(checkout: Path) -> None:
+    run = training()
+    ledger = Ledger(checkout, "dvclive", tracker_class("dvclive").destination())
+    with Session("dvclive", "test") as session, ledger.lock(run.id, lambda: None):
+        for event in (run.begin(), *some_epochs(run, [1])):
+            session.tell(event)
+        log = checkout / session.log
+        while not (said := log.read_text("utf-8")):
+            time.sleep(0.05)
+        assert said == f"waits for another process: {run.name}\n"
+        # Meanwhile that one tells.
+        ledger.add(run.id, group=run.group)
+        ledger.add(run.id, epoch=1)
+    assert session.trouble == ""
+    assert READERS["dvclive"](checkout) == {}
+
+
 def test_two_trainings_of_one_name_and_group_are_two_runs(checkout: Path) -> None:
     runs = [training(seed) for seed in ("one", "other")]
     events = [[{**run.begin(), "name": "add seed 0"}, *some_epochs(run, [1])] for run in runs]
@@ -163,5 +222,30 @@ def test_where_runs_go_is_said_without_a_password(
     monkeypatch.setenv("WANDB_PROJECT", "fusion")
     (checkout.parent / "home/.netrc").write_text("machine api.wandb.ai login user password secret")
     assert wandb.destination() == "https://api.wandb.ai, project fusion"
+    monkeypatch.setenv("WANDB_ENTITY", "team")
+    monkeypatch.setenv("WANDB_BASE_URL", "http://me:secret@wandb.example:8080/")
+    monkeypatch.setenv("WANDB_API_KEY", "secret")
+    assert wandb.destination() == "http://wandb.example:8080, project team/fusion"
     monkeypatch.setenv("WANDB_MODE", "offline")
-    assert wandb.destination() == "tracking/wandb (offline), project fusion"
+    assert wandb.destination() == "tracking/wandb (offline), project team/fusion"
+
+
+def test_wandbs_own_settings_count(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_DIR", "here")
+    (checkout / "here").mkdir()
+    home = checkout.parent / "home"
+    (home / ".netrc").write_text("machine wandb.example login user password secret")
+    # As `wandb login --host` and `wandb offline` write them; they are read back by wandb itself.
+    (home / ".config/wandb").mkdir(parents=True)
+    of_user, of_project = home / ".config/wandb/settings", checkout / "here/wandb/settings"
+    of_user.write_text("[default]\nbase_url = https://wandb.example\nentity = team\n", "utf-8")
+    destination = tracker_class("wandb").destination
+    assert destination() == "https://wandb.example, project team/fusebench"
+    of_project.parent.mkdir()
+    of_project.write_text("[default]\nmode = offline\n", "utf-8")
+    assert destination() == "here/wandb (offline), project team/fusebench"
+    text = "from wandb.sdk import wandb_setup; s = wandb_setup.singleton().settings; "
+    asked = [sys.executable, "-c", f"{text}print(s.mode, s.base_url, s.entity)"]
+    assert subprocess.check_output(asked, text=True).split() == [
+        "offline", "https://wandb.example", "team",
+    ]  # fmt: skip

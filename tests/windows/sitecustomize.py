@@ -1,9 +1,10 @@
 """Found first on PYTHONPATH, this makes a Python on Linux do what that of Windows does.
 
 As far as the pipeline could notice: modules, functions and signals of POSIX are not there; files
-that are open or read-only are neither removed nor moved, nor are folders with such; no folder is
-opened; text is written with Windows' line ends, and in its encoding where none is named; nothing of
-Linux stands in /proc and /sys. Names of paths, the console and processes are those of Linux.
+that are open or read-only are neither removed nor moved, nor are folders with such; the latter are
+not opened to write, and no folder is at all; text is written with Windows' line ends, and in its
+encoding where none is named; nothing of Linux stands in /proc and /sys. Names of paths, the console
+and processes are those of Linux.
 """
 
 import builtins
@@ -115,6 +116,12 @@ def _check_writable(path: Any) -> None:
         raise _refused(path)
 
 
+def _check_unlocked(path: Any) -> None:
+    """Refuse to open what is read-only, by any name, to write; root may do so on Linux."""
+    if not isinstance(path, int):
+        _check_writable(Path(os.fsdecode(path)).resolve())
+
+
 _open, _os_open, _replace, _rename, _unlink = io.open, os.open, os.replace, os.rename, os.unlink
 
 
@@ -123,6 +130,8 @@ def _windows_open(file: Any, mode: str = "r", buffering: int = -1, encoding: str
                   **more: Any) -> Any:  # fmt: skip
     if str(file).startswith(_LINUX) and not _asked_by_others():
         raise FileNotFoundError(2, "No such file or directory", str(file))
+    if set(mode) & set("wa+"):
+        _check_unlocked(file)
     if "b" not in mode:
         encoding = "cp1252" if encoding in (None, "locale") else encoding
         if newline is None and set(mode) & set("wax"):
@@ -139,6 +148,8 @@ def _path_open(self: Path, mode: str = "r", *arguments: Any, **more: Any) -> Any
 def _open_descriptor(path: Any, flags: int, *others: Any, **more: Any) -> int:
     if os.path.isdir(path):  # noqa: PTH112
         raise _refused(path)
+    if flags & (os.O_WRONLY | os.O_RDWR):
+        _check_unlocked(path)
     return _os_open(path, flags, *others, **more)
 
 

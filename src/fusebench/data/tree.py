@@ -3,6 +3,8 @@
 import os
 import stat
 from collections.abc import Iterator
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,9 +21,11 @@ from fusebench.errors import ArchiveError, one_line
 _STATE = np.dtype([("size", "i8"), ("time", "i8"), ("inode", "u8"), ("device", "u8")])
 # A pipe would wait for somebody who writes into it, a link lead out of the folder.
 # Windows has neither, and reads text unless it is told not to.
-_FLAGS = os.O_RDONLY
-for _name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
-    _FLAGS |= getattr(os, _name, 0)
+_FLAGS = reduce(
+    or_,
+    (getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY")),
+    os.O_RDONLY,
+)
 
 
 class Tree(Container):

@@ -1,5 +1,6 @@
 """Which commit the page was made from, as far as git tells."""
 
+import os
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
@@ -36,24 +37,37 @@ class Commit(NamedTuple):
         return f"{self.name}{', with changes that are not committed' if self.changed else ''}"
 
 
-def commit_of(root: Path) -> Commit:
-    """Return the commit of the checkout in a folder; without a name where there is none."""
+def commit_of(root: Path, seconds: float | None = None) -> Commit:
+    """Return the commit of the checkout in a folder; without a name where there is none.
+
+    Parameters
+    ----------
+    seconds : float, optional
+        The longest that git may take for an answer.
+
+    Raises
+    ------
+    subprocess.TimeoutExpired
+        It has taken longer.
+    """
     top, name = (
-        _git(root, "rev-parse", "--show-toplevel"),
-        _git(root, "rev-parse", "--verify", "--quiet", "HEAD"),
+        _git(root, "rev-parse", "--show-toplevel", seconds=seconds),
+        _git(root, "rev-parse", "--verify", "--quiet", "HEAD", seconds=seconds),
     )
     # A folder in another project's repository is none of its commits.
     if not name or not top or Path(top).resolve() != root.resolve():
         return Commit()
-    return Commit(name, any(_git(root, *asked) for asked in (_CHANGED, _NEW)))
+    return Commit(name, any(_git(root, *asked, seconds=seconds) for asked in (_CHANGED, _NEW)))
 
 
-def _git(root: Path, *arguments: str) -> str:
+def _git(root: Path, *arguments: str, seconds: float | None) -> str:
     """Return what git printed; "" where it failed or is not there."""
     try:
         done = subprocess.run(  # noqa: S603
             ["git", "-C", str(root), *arguments],  # noqa: S607
-            check=False, capture_output=True, encoding="utf-8", errors="replace",
+            check=False, capture_output=True, encoding="utf-8", errors="replace", timeout=seconds,
+            # A look takes no lock from who works here.
+            env=os.environ | {"GIT_OPTIONAL_LOCKS": "0"},
         )  # fmt: skip
     except FileNotFoundError:
         return ""

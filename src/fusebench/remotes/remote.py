@@ -117,21 +117,21 @@ def _named(remote: Remote) -> str:
 def _replaced(settings: Settings, name: str, place: Place, level: str) -> Iterator[str]:
     """Say what a config file will no longer say."""
     section, default = settings.before(name, level)
-    if section is not None and section != settings.planned(name, place, level).remotes[name]:
+    planned = settings.planned(name, place, level).remotes
+    if section is not None and section != planned[name]:
         options = [key for key in section if key != "url"]
         having = f", with {', '.join(options)}" if options else ""
         yield f"it replaces '{name}': {without_secret(section.get('url', 'no URL'))}{having}"
     if default not in (None, name):
-        yield f"the default one was '{default}', which stays a remote"
+        now = "stays a" if default in planned else "is no"
+        yield f"the default one was '{default}', which {now} remote"
 
 
 def _notes(settings: Settings, remote: Remote, place: Place, level: str) -> Iterator[str]:
     """Say what else holds here, and what others need."""
     for file, options in settings.options_of_others(remote.name, level).items():
         yield f"{file} says of '{remote.name}', too: {', '.join(options)}"
-    counts = settings.remote()
-    if counts is None or (counts.name, counts.url) != (remote.name, remote.url):
-        other = "none" if counts is None else _named(counts)
+    if other := _counting_first(settings, remote):
         yield f"here another one counts first: {other.removeprefix('default remote ')}"
     if level == LOCAL:
         yield f"{remote.file} is not in git: it holds in this folder alone"
@@ -147,6 +147,17 @@ def _notes(settings: Settings, remote: Remote, place: Place, level: str) -> Iter
         yield f"{place.url} is seen from each clone: one that lies elsewhere looks elsewhere"
     else:
         yield "on another machine it must be at the same path; LOCAL=1 sets another one there"
+
+
+def _counting_first(settings: Settings, remote: Remote) -> str:
+    """Name what DVC takes instead of a remote that is set; "" if it takes that one."""
+    try:
+        counts = settings.remote()
+    except ArtifactError as error:
+        return str(error)
+    if counts is not None and (counts.name, counts.url) == (remote.name, remote.url):
+        return ""
+    return "none" if counts is None else _named(counts)
 
 
 def _holds(found: Held) -> Iterator[str]:

@@ -1,18 +1,23 @@
 """DVC's config files: which remote is the default one, and how another one gets there."""
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from fusebench.aside import replace_file
 from fusebench.errors import ArtifactError, ParamsError, one_line
 from fusebench.remotes.place import Place
 
 FOLDER = Path(".dvc")
 SHARED, LOCAL = "repo", "local"
 """DVC's names of the file that goes to git, and of the one that stays here."""
+# DVC would wait for ever for a server of S3 that takes a connection and says nothing. In seconds;
+# the libraries below it ask 25 times before they give up.
+_LIMITS = {"connect_timeout": 5, "read_timeout": 10}
 
 
 @dataclass(frozen=True)
@@ -67,14 +72,24 @@ class Settings:
         return str(path.relative_to(root)) if root in path.parents else str(path)
 
     def remote(self, name: str | None = None) -> Remote | None:
-        """Return the default remote, or the one of a name; None if there is none."""
+        """Return the default remote, or the one of a name; None if there is none.
+
+        Raises
+        ------
+        ArtifactError
+            The default one is named and not defined, or the config is broken.
+        """
         merged = self._merged({})
-        name = name or merged["core"].get("remote")
-        if name is None:
+        default = merged["core"].get("remote")
+        wanted = name or default
+        if wanted is None:
             return None
-        options = merged["remote"].get(name)
+        options = merged["remote"].get(wanted)
+        if options is None and name is None:
+            raise ArtifactError(f"core.remote = '{one_line(default)}': no such remote")
         if options is None:
             return None
+        name = str(wanted)
         return Remote(name, str(options["url"]), self._named_in(name), _plain(merged["remote"]))
 
     def planned(self, name: str, place: Place, level: str) -> Remote:
@@ -124,11 +139,29 @@ class Settings:
     def write(self, name: str, place: Place, level: str) -> None:
         """Make a place the default remote; the file stays as it was if DVC cannot read it back."""
         section = self._section(name, place, level)
-        with _as_before(Path(self._config.files[level])), _broken_is_one_line():
+        with self._written_aside(level), _broken_is_one_line():
             with self._config.edit(level) as conf:
                 conf["remote"][name] = section
                 conf["core"]["remote"] = name
             self._check_written(name, place, level)
+
+    @contextmanager
+    def _written_aside(self, level: str) -> Iterator[None]:
+        """Have DVC write to a copy, which takes the place of a config file on success only."""
+        path = Path(self._config.files[level])
+        # In the same folder: DVC writes other paths as seen from there.
+        copy = path.with_name(f".{path.name}.new.partial")
+        with replace_file(path) as aside:
+            try:
+                if path.exists():
+                    # It may be for its owner alone.
+                    shutil.copy(path, copy)
+                self._config.files[level] = str(copy)
+                yield
+                copy.replace(aside)
+            finally:
+                self._config.files[level] = str(path)
+                copy.unlink(missing_ok=True)
 
     def _check_written(self, name: str, place: Place, level: str) -> None:
         if not self.is_set(name, place, level):
@@ -163,6 +196,14 @@ class Settings:
         return self.file(levels[-1])
 
 
+def bounded(remotes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return remotes whose servers are not waited for without end."""
+    return {
+        name: {**(_LIMITS if str(options.get("url")).startswith("s3://") else {}), **options}
+        for name, options in remotes.items()
+    }
+
+
 def _as_read(place: Place) -> str:
     """Return a URL as DVC reads it from a file, which remembers how it is written there."""
     from dvc.config_schema import ExpPath, RelPath
@@ -187,20 +228,6 @@ def _plain(remotes: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]
         }
         for name, options in remotes.items()
     }
-
-
-@contextmanager
-def _as_before(path: Path) -> Iterator[None]:
-    """Put a file back as it was if anything goes wrong."""
-    old = path.read_bytes() if path.exists() else None
-    try:
-        yield
-    except BaseException:
-        if old is None:
-            path.unlink(missing_ok=True)
-        else:
-            path.write_bytes(old)
-        raise
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from fusebench.models.registry import FusionParams
 from fusebench.prediction.predictions import FusionPredictions, read_predictions
 from fusebench.remotes.place import without_secret
 from fusebench.remotes.reasons import reason
-from fusebench.remotes.settings import FOLDER, Remote, Settings
+from fusebench.remotes.settings import FOLDER, Remote, Settings, bounded
 
 # DVC, too, calls the folder as it is so.
 WORKSPACE = "workspace"
@@ -91,7 +91,7 @@ def _opened(root: Path, commit: str, remote: Remote | None = None) -> closing[An
     if remote is not None:
         refers = remote.url.startswith("remote://")
         remotes = {**(remote.remotes if refers else {}), _NAME: remote.remotes[remote.name]}
-    config = {"core": {"remote": _NAME}, "remote": remotes}
+    config = {"core": {"remote": _NAME}, "remote": bounded(remotes)}
     return closing(DVCFileSystem(str(root), rev=commit, config=config))
 
 

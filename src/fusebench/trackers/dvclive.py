@@ -1,5 +1,6 @@
 """DVCLive: a folder of files per run, which DVC and its extension for editors can show."""
 
+import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,11 +25,15 @@ class DVCLive(Tracker):
 
     def open(self, run: Run, *, again: bool) -> Told:
         """Begin a run, or go on with the one in its folder."""
+        # Where a token is configured, DVCLive would tell DVC Studio, too.
+        os.environ.setdefault("DVC_STUDIO_OFFLINE", "true")
         from dvclive.live import Live
 
         folder = self.root / _FOLDER / as_folder(run.group) / run.folder
         if again:
-            shutil.rmtree(folder, ignore_errors=True)
+            # It may have been told under another group.
+            for old in (self.root / _FOLDER).glob(f"*/{run.folder}"):
+                shutil.rmtree(old)
         # It makes no experiment and no dvc.yaml: DVC's own stage has begun this.
         live = Live(
             str(folder), resume=(folder / "metrics.json").is_file(), dvcyaml=None,

@@ -1,12 +1,13 @@
 """MLflow: a server where the environment names one, else a folder; mlflow-skinny suffices."""
 
 import os
-import re
 import time
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
+from fusebench.tracking.passwords import without_passwords
 from fusebench.tracking.run import Run, Table
 from fusebench.tracking.tracker import LOCAL, PROJECT, Told, Tracker
 
@@ -30,23 +31,24 @@ class MLflow(Tracker):
     def destination(cls) -> str:
         """Return server or folder, and the experiment."""
         uri = os.environ.get("MLFLOW_TRACKING_URI")
-        # A password may stand in it.
-        place = re.sub(r"(?<=://)[^/@]*@", "", uri) if uri else str(_FOLDER)
+        place = without_passwords(uri) if uri else str(_FOLDER)
         return f"{place}, experiment {_experiment_name()}"
 
     def open(self, run: Run, *, again: bool) -> Told:
         """Begin a run, or go on with the one that has its id as a tag."""
         for name, text in _DEFAULTS.items():
             os.environ.setdefault(name, text)
+        _take_password()
         from mlflow import MlflowClient
 
         uri = os.environ.get("MLFLOW_TRACKING_URI") or (self.root / _FOLDER).resolve().as_uri()
         client = MlflowClient(uri)
         experiment = _experiment(client)
-        before = client.search_runs([experiment], f"tags.`{_ID}` = '{run.id}'", max_results=1)
-        if before and again:
-            client.delete_run(before[0].info.run_id)
-            before.clear()
+        before = client.search_runs([experiment], f"tags.`{_ID}` = '{run.id}'")
+        if again:
+            for old in before:
+                client.delete_run(old.info.run_id)
+            before = []
         of = before[0] if before else client.create_run(experiment, run_name=run.name)
         name, params = of.info.run_id, of.data.params
         client.update_run(name, status="RUNNING")
@@ -56,6 +58,16 @@ class MLflow(Tracker):
         _log(client, name, params={key: run.params[key] for key in {*run.params} - {*params}},
              tags=tags)  # fmt: skip
         return _Told(client, name)
+
+
+def _take_password() -> None:
+    """Move a password out of the address, which stands in messages, to variables of its own."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    address = urlsplit(uri)
+    if address.scheme in ("http", "https") and address.username and address.password:
+        os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(address.username)
+        os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(address.password)
+        os.environ["MLFLOW_TRACKING_URI"] = without_passwords(uri)
 
 
 def _experiment_name() -> str:

@@ -28,7 +28,9 @@ class TensorBoard(Tracker):
 
         folder = self.root / _FOLDER / as_folder(run.group) / run.folder
         if again:
-            shutil.rmtree(folder, ignore_errors=True)
+            # It may have been told under another group.
+            for old in (self.root / _FOLDER).glob(f"*/{run.folder}"):
+                shutil.rmtree(old)
         writer = SummaryWriter(str(folder))
         rows = [[name, value] for name, value in run.params.items()]
         writer.add_text("params", Table(("param", "value"), rows).markdown())

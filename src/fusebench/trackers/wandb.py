@@ -1,5 +1,6 @@
 """Weights & Biases: online where somebody is logged in, else a folder that `wandb sync` uploads."""
 
+import configparser
 import netrc
 import os
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from fusebench.tracking.passwords import without_passwords
 from fusebench.tracking.run import Lines, Run, Table
 from fusebench.tracking.tracker import LOCAL, PROJECT, Told, Tracker
 
@@ -27,11 +29,11 @@ class WandB(Tracker):
 
     @classmethod
     def destination(cls) -> str:
-        """Return the server or folder, and the project."""
+        """Return the server or folder, and the project with its entity, if one is named."""
         mode = _mode()
         folder = Path(os.environ.get("WANDB_DIR") or LOCAL) / _OWN
         place = _server() if mode == "online" else f"{folder} ({mode})"
-        return f"{place}, project {_project()}"
+        return f"{place}, project {'/'.join(filter(None, (_setting('entity'), _project())))}"
 
     def open(self, run: Run, *, again: bool) -> Told:
         """Begin a run, or go on with the one of its id."""
@@ -69,22 +71,37 @@ class WandB(Tracker):
         return _Told(opened, run)
 
 
+def _setting(name: str) -> str:
+    """Return what W&B's variable or its files of settings say, in its own order, or ""."""
+    if said := os.environ.get(f"WANDB_{name.upper()}"):
+        return said
+    main = Path(os.environ.get("DVC_ROOT", ""))
+    of_user = Path(os.environ.get("WANDB_CONFIG_DIR") or "~/.config/wandb").expanduser()
+    for file in (main / (os.environ.get("WANDB_DIR") or LOCAL) / _OWN, of_user):
+        settings = configparser.ConfigParser(interpolation=None)
+        # One that is broken is for W&B to complain of.
+        with suppress(OSError, ValueError, configparser.Error):
+            settings.read_string((file / "settings").read_text("utf-8"))
+            if said := settings.get("default", name, fallback=""):
+                return said
+    return ""
+
+
 def _project() -> str:
-    return os.environ.get("WANDB_PROJECT") or PROJECT
+    return _setting("project") or PROJECT
 
 
 def _server() -> str:
-    address = urlsplit(os.environ.get("WANDB_BASE_URL") or _SERVER)
-    return f"{address.scheme}://{(address.hostname or '')}"
+    return without_passwords(_setting("base_url") or _SERVER).rstrip("/")
 
 
 def _mode() -> Any:
-    """Return the mode: that of the environment, or by whether somebody is logged in."""
-    if mode := os.environ.get("WANDB_MODE"):
+    """Return the mode: that of W&B's settings, or by whether somebody is logged in."""
+    if mode := _setting("mode"):
         return mode
     if os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return "online"
-    host = urlsplit(os.environ.get("WANDB_BASE_URL") or _SERVER).hostname or ""
+    host = urlsplit(_server()).hostname or ""
     for path in (os.environ.get("NETRC"), "~/.netrc", "~/_netrc"):
         with suppress(OSError, netrc.NetrcParseError):
             if path and netrc.netrc(Path(path).expanduser()).authenticators(host):
@@ -93,6 +110,9 @@ def _mode() -> Any:
 
 
 class _Told(Told):
+    # A process of its own writes it, some time later.
+    kept_at_once = False
+
     def __init__(self, opened: Any, run: Run) -> None:
         self._opened, self._run = opened, run
 

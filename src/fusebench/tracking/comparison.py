@@ -26,47 +26,45 @@ _CURVES = {"epoch": int, "accuracy": float, "train_loss": float}
 CHARTS = {"accuracy": "accuracy", "loss": "train_loss"}
 
 
-def read_files(root: Path = Path()) -> list[Path]:
+def read_files() -> list[Path]:
     """Return the files of the comparison that stages before `report` wrote."""
-    return [TABLE, _PAIRS, _HEADLINE, _WORDS, *_pictures(root).values()]
+    return [TABLE, _PAIRS, _HEADLINE, _WORDS, *_pictures().values()]
 
 
-def comparison_events(
-    group: str, tags: Mapping[str, str], *, again: bool = False, root: Path = Path()
-) -> list[Event]:
-    """Return what is told of the comparison in a folder.
+def comparison_events(group: str, tags: Mapping[str, str], *, again: bool = False) -> list[Event]:
+    """Return what is told of the comparison in the workspace.
 
     Raises
     ------
     ArtifactError, ParamsError
         A file is missing or broken.
     """
-    params = read(root / PARAMS_FILE)
-    table = parse_comparison_table(_text(root, TABLE))
+    params = read(PARAMS_FILE)
+    table = parse_comparison_table(_text(TABLE))
     result = str(table[RESULTS].iloc[0]) if RESULTS in table else read_json(SOURCES)["fingerprint"]
     # Pictures and page are made of the same.
-    texts = [_text(root, path) for path in (TABLE, _PAIRS, _HEADLINE, _WORDS)]
+    texts = [_text(path) for path in (TABLE, _PAIRS, _HEADLINE, _WORDS)]
     digest = digest_of("\0".join(texts).encode())
     tags = {"results": result, **tags}
     run = Run(digest, f"comparison {result}", group, "comparison", tags, flat(params))
-    charts = _charts(root, params["fusions"])
-    pages = {path.name: root / path for path in (_WORDS, _PAGE) if (root / path).is_file()}
+    charts = _charts(params["fusions"])
+    pages = {path.name: path for path in (_WORDS, _PAGE) if path.is_file()}
     outcome = Outcome(
-        digest, {name: float(value) for name, value in read_json(root / _HEADLINE).items()},
-        {NAME: _table(table)}, charts, _pictures(root), pages,
+        digest, {name: float(value) for name, value in read_json(_HEADLINE).items()},
+        {NAME: _table(table)}, charts, _pictures(), pages,
     )  # fmt: skip
     return [run.begin(again=again), *_epochs(run, charts), run.end(outcome)]
 
 
-def _text(root: Path, path: Path) -> str:
+def _text(path: Path) -> str:
     try:
-        return (root / path).read_bytes().decode()
+        return path.read_bytes().decode()
     except FileNotFoundError:
         raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
 
 
-def _pictures(root: Path) -> dict[str, Path]:
-    return {path.stem: path for path in sorted((root / "plots").glob("*.png"))}
+def _pictures() -> dict[str, Path]:
+    return {path.stem: path for path in sorted(Path("plots").glob("*.png"))}
 
 
 def _table(table: pd.DataFrame) -> Table:
@@ -82,11 +80,11 @@ def _cell(cell: Any) -> Value | None:
     return value
 
 
-def _charts(root: Path, fusions: Sequence[str]) -> dict[str, Lines]:
+def _charts(fusions: Sequence[str]) -> dict[str, Lines]:
     """Return the mean over seeds of each epoch, a line per fusion."""
     charts: dict[str, Lines] = {name: {} for name in CHARTS}
     for fusion in fusions:
-        records = read_table(root / "plots/training" / f"{fusion}.csv", _CURVES)
+        records = read_table(Path("plots/training") / f"{fusion}.csv", _CURVES)
         means = records.groupby("epoch")[list(CHARTS.values())].mean()
         for name, column in CHARTS.items():
             charts[name][fusion] = [

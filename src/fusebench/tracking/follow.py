@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from fusebench.errors import one_line
+from fusebench.system import open_locked
 from fusebench.tracking.journal import follow
-from fusebench.tracking.process import FAILED, JOURNAL
+from fusebench.tracking.passwords import without_passwords
+from fusebench.tracking.process import FAILED, JOURNAL, LOCK
 from fusebench.tracking.run import CLOSE
 from fusebench.tracking.teller import Teller
 
@@ -32,11 +34,13 @@ def main() -> None:
         os.nice(5)
     try:
         teller = Teller(name, Path(root))
+        held = open_locked(Path(folder) / LOCK)
         for event in follow(Path(folder) / JOURNAL, ended):
             if event == CLOSE:
                 break
             teller.take(event)
         teller.close()
+        held.close()
     except BaseException as error:
         _fail(error)
 
@@ -52,9 +56,11 @@ def _end_with_input(ended: threading.Event) -> None:
 
 
 def _fail(error: BaseException) -> NoReturn:
-    traceback.print_exception(error)
-    sys.stderr.flush()
-    print(f"{FAILED}{type(error).__name__}: {one_line(str(error))}", flush=True)
+    told = "".join(traceback.format_exception(error))
+    print(without_passwords(told), end="", file=sys.stderr, flush=True)
+    # Before it is cut, which may leave a password without its end.
+    reason = one_line(without_passwords(str(error)))
+    print(f"{FAILED}{type(error).__name__}: {reason}", flush=True)
     # At once: what packages do at the end may be what has just failed.
     os._exit(1)
 

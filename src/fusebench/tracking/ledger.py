@@ -1,18 +1,21 @@
-"""What a tracker was told, so that it is told once: .work/tracking/told/<tracker>-<place>/<run id>.
+"""What a tracker was told, so that it is told once: tracking/.told/<tracker>-<place>/<run id>.
 
-A line is added when something was told. It is made anew from nothing, should it be lost: then the
-same runs are told again, under the same ids.
+Beside what trackers keep on this machine, since it is of no use without that. A line is added when
+something was told. It is made anew from nothing, should it be lost: then the same runs are told
+again, under the same ids.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from fusebench import system
 from fusebench.sealed import digest_of
 from fusebench.tracking.journal import append
 
-FOLDER = Path(".work/tracking")
+FOLDER = Path("tracking/.told")
 
 
 @dataclass
@@ -25,11 +28,14 @@ class Entry:
         The one that it was begun under; empty: it was not.
     ended : str
         Digest of what was told to have come of it; empty: it was not.
+    replace : bool
+        What the tracker has of it is to be replaced, and was not yet.
     """
 
     group: str = ""
     epochs: set[int] = field(default_factory=set)
     ended: str = ""
+    replace: bool = False
 
 
 class Ledger:
@@ -45,7 +51,7 @@ class Ledger:
 
     def __init__(self, root: Path, tracker: str, destination: str) -> None:
         place = digest_of(destination.encode())[:16]
-        self.folder = root / FOLDER / "told" / f"{tracker}-{place}"
+        self.folder = root / FOLDER / f"{tracker}-{place}"
 
     def entry(self, run: str) -> Entry:
         """Return what was told of a run."""
@@ -61,6 +67,7 @@ class Ledger:
                 # Cut by a kill, or a full disk: as if it had not been told.
                 continue
             entry.group = said.get("group", entry.group)
+            entry.replace = said.get("replace", entry.replace and "group" not in said)
             entry.epochs |= {said["epoch"]} if "epoch" in said else set()
             entry.ended = said.get("ended", entry.ended)
         return entry
@@ -75,5 +82,17 @@ class Ledger:
         append(path, said)
 
     def forget(self, run: str) -> None:
-        """Take a run as one that was never told of."""
+        """Take a run as one that was never told of, and that replaces what the tracker has."""
         (self.folder / run).unlink(missing_ok=True)
+        self.add(run, replace=True)
+
+    def lock(self, run: str, wait: Callable[[], None]) -> BinaryIO:
+        """Return a file; until it is closed, or this process ends, no other one tells of a run.
+
+        Parameters
+        ----------
+        wait : callable
+            Called before this waits for another process that tells of it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return system.open_locked(self.folder / f"{run}.lock", wait)

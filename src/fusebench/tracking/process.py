@@ -12,7 +12,11 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
+
 JOURNAL, LOG = "journal.jsonl", "log.txt"
+LOCK = "lock"
+"""The process that tells holds it."""
 FAILED = "failed: "
 """What the line begins with that says why a telling failed."""
 # DVC tells its stages where they are; this process is none of them.
@@ -51,7 +55,12 @@ class Process:
         seconds : float
             The longest that this waits.
         since_a_word : bool
-            Count them from the last line of its log.
+            Count them from the last line of its log; Ctrl-C ends who waits, too.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            Ctrl-C then, or SIGTERM. The process is ended.
         """
         began, said = time.monotonic(), 0
         try:
@@ -61,7 +70,10 @@ class Process:
                 if time.monotonic() > began + seconds:
                     return f"not done after {seconds:g} s"
                 time.sleep(_SECONDS)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as interrupted:
+            # A polite kill, which `cli.run` names, is for the process that waits, too.
+            if since_a_word or interrupted.args:
+                raise
             return "interrupted"
         else:
             return self._reason()
@@ -87,12 +99,12 @@ class Process:
 
     def _end(self) -> None:
         if self._process.poll() is None:
-            with suppress(ProcessLookupError):
-                if hasattr(os, "killpg"):
-                    # With what it started itself.
-                    os.killpg(self._process.pid, signal.SIGKILL)
-                else:
-                    self._process.kill()
+            with suppress(psutil.Error, ProcessLookupError):
+                # With what it started, which may be in groups of their own.
+                started = psutil.Process(self._process.pid).children(recursive=True)
+                self._process.kill()
+                for each in started:
+                    each.kill()
             self._process.wait()
         self._close_input()
 

@@ -13,14 +13,16 @@ from typing import Self
 
 from fusebench import cli
 from fusebench.errors import one_line
+from fusebench.system import open_locked
 from fusebench.tracking.journal import append
-from fusebench.tracking.ledger import FOLDER
-from fusebench.tracking.process import JOURNAL, LOG, Process
+from fusebench.tracking.process import JOURNAL, LOCK, LOG, Process
 from fusebench.tracking.run import CLOSE, Event
 from fusebench.tracking.tracker import tracker_class
 
 SECONDS = 30.0
 """What a tracker may take, after training has ended, to hear of what it was not told yet."""
+# Folders of tellings, each with a journal and a log.
+FOLDER = Path(".work/tracking/tellings")
 # Folders of failed tellings that are kept, for their logs.
 _KEPT = 20
 COMMAND = "python src/track.py"
@@ -58,7 +60,18 @@ class Session:
     @property
     def log(self) -> str:
         """Where the log is; empty where none could be made."""
-        return "" if self._folder is None else os.path.relpath(self._folder / LOG)
+        if self._folder is None or not (self._folder / LOG).is_file():
+            return ""
+        try:
+            return os.path.relpath(self._folder / LOG)
+        except (OSError, ValueError):
+            # There is no way from here: another drive, or this folder is gone.
+            return str(self._folder / LOG)
+
+    @property
+    def where(self) -> str:
+        """Where the log is, for the end of a message; empty where none could be made."""
+        return f"; its log is {self.log}" if self.log else ""
 
     def __enter__(self) -> Self:
         if self.wanted:
@@ -72,7 +85,7 @@ class Session:
         return f"tracker {self.tracker}: {tracker_class(self.tracker).destination()}"
 
     def _begin(self) -> None:
-        parent = self.root / FOLDER / "tellings"
+        parent = self.root / FOLDER
         name = f"{time.strftime('%Y%m%d-%H%M%S')}-{self._what}-{os.getpid()}"
         self._folder = parent / f"{self.tracker}-{name}"
         self._folder.mkdir(parents=True)
@@ -118,9 +131,9 @@ class Session:
         with self.harmless():
             self._finish(interrupted=kind is not None and not issubclass(kind, Exception))
         if self.trouble:
-            log = f"; its log is {self.log}" if self.log else ""
             cli.show(
-                f"warning: tracker {self.tracker}: {self.trouble}{log}; {COMMAND} tells it later"
+                f"warning: tracker {self.tracker}: {self.trouble}{self.where}; {COMMAND} tells it "
+                "later"
             )
 
     def _finish(self, *, interrupted: bool) -> None:
@@ -140,10 +153,12 @@ class Session:
 
 
 def prune(root: Path) -> None:
-    """Remove all but the latest folders of tellings."""
+    """Remove all but the latest folders of tellings; not those that somebody tells from."""
     folders: dict[Path, float] = {}
-    for folder in (root / FOLDER / "tellings").glob("*"):
+    for folder in (root / FOLDER).glob("*"):
         with suppress(OSError):
             folders[folder] = folder.stat().st_mtime
     for folder in sorted(folders, key=folders.__getitem__, reverse=True)[_KEPT:]:
-        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            open_locked(folder / LOCK).close()
+            shutil.rmtree(folder)

@@ -20,7 +20,15 @@ PROJECT = "fusebench"
 
 
 class Told(ABC):
-    """A run at a tracker, open to be told."""
+    """A run at a tracker, open to be told.
+
+    Attributes
+    ----------
+    kept_at_once : bool
+        What is told outlives a kill; otherwise it is sure to be there only after `close`.
+    """
+
+    kept_at_once: ClassVar[bool] = True
 
     @abstractmethod
     def epoch(self, epoch: int, figures: Mapping[str, float]) -> None:
@@ -91,8 +99,13 @@ def tracker_class(name: str) -> type[Tracker]:
     return kind
 
 
-def check_tracker(name: str) -> None:
+def check_tracker(name: str, named_by: str = "params.yaml: runtime.tracker =") -> None:
     """Refuse a tracker whose package is missing; "none" needs none.
+
+    Parameters
+    ----------
+    named_by : str
+        What names it, for the message.
 
     Raises
     ------
@@ -104,8 +117,8 @@ def check_tracker(name: str) -> None:
     missing = [package for package in tracker_class(name).packages if not _is_there(package)]
     if missing:
         raise ParamsError(
-            f"params.yaml: runtime.tracker = '{name}': needs {', '.join(missing)}, not installed "
-            "here; 'make setup-extras' installs it (without make: pip install '.[trackers]')"
+            f"{named_by} '{name}': needs {', '.join(missing)}, not installed here; "
+            "'make setup-extras' installs it (without make: poe setup-extras)"
         )
 
 

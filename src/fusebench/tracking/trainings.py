@@ -1,13 +1,14 @@
 """Trainings as runs: one per fusion and seed, the same whether told live or from what was kept."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from fusebench.files import read_json, read_table
 from fusebench.sealed import digest_of
+from fusebench.stages import LockedStage, read_lock
 from fusebench.tracking.run import Event, Outcome, Run, flat
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _FIGURES = {
 }  # fmt: skip
 _WHOLE = ("seed", "epoch")
 _RECORDS = {"seed": int} | {name: int if name in _WHOLE else float for name in _FIGURES}
-MANIFEST = Path("data/split.csv")
+MANIFEST, _LOCK = Path("data/split.csv"), Path("dvc.lock")
 
 
 @dataclass(frozen=True)
@@ -74,14 +75,13 @@ class Trained:
         """
         from fusebench.models.description import Description
         from fusebench.samples.manifest import read_manifest
-        from fusebench.training.recipe import code_digest
 
         description = Description.read_whole(paths.models)
         corruptions = [used["corruption"] for used in description.settings.get("augment", ())]
         return cls(
             fusion, tuple(description.seeds), dict(description.settings),
             description.lidar.model_dump(), asdict(description.spec), _dataset(description),
-            read_json(paths.metrics)["environment"], code_digest(fusion, corruptions),
+            read_json(paths.metrics)["environment"], _code(fusion, corruptions),
             read_manifest(MANIFEST),
         )  # fmt: skip
 
@@ -115,6 +115,26 @@ class Trained:
             digest_of(json.dumps(decides, sort_keys=True).encode()), f"{self.fusion} seed {seed}",
             group, "training", {"fusion": self.fusion, **tags}, flat(shown),
         )  # fmt: skip
+
+
+def _code(fusion: str, corruptions: Sequence[str]) -> str:
+    """Return what names the code that a training ran, as `training.recipe.code_digest`.
+
+    Of what stood in dvc.lock's files then; without a dvc.lock that names them, of what is there.
+    """
+    from fusebench.inputs.corruption import code_of
+    from fusebench.training.recipe import code_digest
+
+    stages = read_lock(_LOCK.read_text("utf-8")) if _LOCK.is_file() else {}
+    ran = {each.path: each.md5 for each in stages.get(f"train@{fusion}", LockedStage()).deps}
+    digests = [
+        f"{path} {ran[path]}" for path in sorted(ran) if path.startswith(("src/", "requirements"))
+    ]
+    if not digests:
+        return code_digest(fusion, corruptions)
+    # Results of another corruption's code are stale, and not told.
+    digests += [f"{name} {code_of(name)}" for name in corruptions]
+    return digest_of("\n".join(digests).encode())
 
 
 def _dataset(samples: "Samples | Any") -> dict[str, Any]:

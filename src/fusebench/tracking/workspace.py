@@ -90,8 +90,7 @@ def _tell(tracker: str, ledger: Ledger, *, again: bool) -> None:
         if ledger.entry(events[0]["id"]).ended == events[-1]["digest"]:
             print(f"told: {name}")
     if trouble:
-        log = f"; its log is {session.log}" if session.log else ""
-        raise TrackerError(f"tracker {tracker}: {trouble}{log}")
+        raise TrackerError(f"tracker {tracker}: {trouble}{session.where}")
 
 
 def _read(ledger: Ledger, *, again: bool) -> Results:

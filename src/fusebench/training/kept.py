@@ -22,6 +22,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
 
+from fusebench import system
 from fusebench.aside import lock, remove, replace_file
 from fusebench.device import RuntimeParams
 from fusebench.files import write_json
@@ -131,9 +132,8 @@ class KeptSeeds:
                     if not folder.parent.is_dir():
                         raise
                 try:
-                    held = stack.enter_context(lock(folder, wait))
-                    # While this waited, `prune` may have removed the folder.
-                    if os.path.samestat(os.fstat(held.fileno()), Path(held.name).stat()):
+                    # While this waits, `prune` may remove the folder.
+                    if system.is_in_place(stack.enter_context(lock(folder, wait))):
                         break
                 except FileNotFoundError:
                     continue
