@@ -1,6 +1,7 @@
 # The project with its environment; docs/containers.md says more.
 #   docker build -t fusebench .                           for a processor
 #   docker build -t fusebench --build-arg DEVICE=cuda .   for NVIDIA's GPUs
+#   docker build -t fusebench --build-arg LOCK=requirements-extras.txt .   with S3, ssh, trackers, …
 FROM python:3.11.14-slim-bookworm AS tools
 
 # Of these two, any version that Debian has will do; it keeps no old ones to pin.
@@ -21,7 +22,7 @@ SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 ENV PATH="/opt/venv/bin:$PATH" UV_NO_CACHE=1
 
 # Outside the project's folder, so that a checkout may be mounted there.
-COPY --chown=fusebench requirements.txt requirements-setup.txt ./
+COPY --chown=fusebench requirements.txt requirements-extras.txt requirements-setup.txt ./
 RUN python -m venv /opt/venv \
     && ln -s /opt/venv .venv \
     && pip install --quiet --no-cache-dir --require-hashes -r requirements-setup.txt
@@ -30,11 +31,12 @@ RUN python -m venv /opt/venv \
 # lock with its hashes, and torch and torchvision come from torch's own index: the locked versions,
 # but WITHOUT A HASH, since the lock knows only those of the package index.
 ARG DEVICE=cpu
+ARG LOCK=requirements.txt
 RUN case "$DEVICE" in \
-    cuda) uv pip install --quiet --python /opt/venv --compile-bytecode --require-hashes -r requirements.txt ;; \
-    cpu) awk '/^[a-z]/ { kept = !/^(torch|torchvision|triton)==|^(nvidia|cuda)-/ } kept' requirements.txt > /tmp/others.txt \
+    cuda) uv pip install --quiet --python /opt/venv --compile-bytecode --require-hashes -r "$LOCK" ;; \
+    cpu) awk '/^[a-z]/ { kept = !/^(torch|torchvision|triton)==|^(nvidia|cuda)-/ } kept' "$LOCK" > /tmp/others.txt \
         && uv pip install --quiet --python /opt/venv --compile-bytecode --no-deps --require-hashes -r /tmp/others.txt \
-        && grep -oE '^(torch|torchvision)==[^ ]+' requirements.txt \
+        && grep -oE '^(torch|torchvision)==[^ ]+' "$LOCK" \
             | xargs uv pip install --quiet --python /opt/venv --compile-bytecode --no-deps --torch-backend cpu ;; \
     *) echo "error: DEVICE=$DEVICE: must be cpu or cuda" >&2; exit 1 ;; \
     esac
@@ -42,5 +44,5 @@ RUN case "$DEVICE" in \
 # With .git, which DVC needs and results name their commit by.
 COPY --chown=fusebench . .
 # Newer than the locks, which have the age of the checkout: make has nothing left to install.
-RUN touch .venv/bin/.runs
+RUN touch .venv/bin/.runs && if test "$LOCK" = requirements-extras.txt; then touch .venv/bin/.extras; fi
 CMD ["make", "help"]

@@ -42,7 +42,7 @@ def main() -> None:
 
     written = comment(
         arguments.base,
-        arguments.of or WORKSPACE,
+        WORKSPACE if arguments.of is None else arguments.of,
         Small(*arguments.small) if arguments.small else None,
         checked_prefix(arguments.pictures) if arguments.pictures else "",
         LIMIT if arguments.limit is None else arguments.limit,

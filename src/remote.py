@@ -26,7 +26,9 @@ def main() -> None:
     from fusebench.remotes.remote import set_remote, show_remote
 
     if not 0 < arguments.wait < 1e6:
-        raise ParamsError(f"WAIT = {arguments.wait:g}: must be a number of seconds above 0")
+        raise ParamsError(
+            f"WAIT = {arguments.wait:g}: must be a number of seconds above 0 and below 1e6"
+        )
     others = {
         "ENDPOINT": arguments.endpoint,
         "PROFILE": arguments.profile,

@@ -63,7 +63,7 @@ def test_every_argument_is_declared_before_it_is_used_and_is_used() -> None:
                 else:
                     assert name == "PATH", f"{name}: not declared in this stage"
     counts = {name: count for stage in stages for name, count in stage.items()}
-    assert {*counts} == {"DEVICE", "USER_ID"}
+    assert {*counts} == {"DEVICE", "LOCK", "USER_ID"}
     assert all(counts.values())
 
 
@@ -85,10 +85,15 @@ def _shell(command: str, cwd: Path) -> str:
     ).stdout  # fmt: skip
 
 
-def test_a_processors_packages_are_all_of_the_lock_but_those_of_a_gpu() -> None:
-    (select,) = re.findall(r"(awk '.*?' requirements\.txt) > ", DOCKERFILE)
-    (pinned,) = re.findall(r"(grep -oE '.*?' requirements\.txt)", DOCKERFILE)
-    lock = (ROOT / "requirements.txt").read_text("utf-8")
+LOCKS = ("requirements.txt", "requirements-extras.txt")
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_processors_packages_are_all_of_the_lock_but_those_of_a_gpu(name: str) -> None:
+    (select,) = re.findall(r"""(awk '.*?' "\$LOCK") > """, DOCKERFILE)
+    (pinned,) = re.findall(r"""(grep -oE '.*?' "\$LOCK")""", DOCKERFILE)
+    select, pinned = (f"LOCK={name}; {command}" for command in (select, pinned))
+    lock = (ROOT / name).read_text("utf-8")
     kept, names = _shell(select, ROOT), re.compile(r"^([a-z0-9][^=\s]*)==", re.MULTILINE)
     gone = {*names.findall(lock)} - {*names.findall(kept)}
     assert {"torch", "torchvision"} <= gone
@@ -96,12 +101,12 @@ def test_a_processors_packages_are_all_of_the_lock_but_those_of_a_gpu() -> None:
     assert not re.search(r"^(torch|triton|nvidia|cuda)", kept, re.MULTILINE)
     # Each of the others as it stands, with its hashes.
     blocks = re.split(r"(?m)^(?=[a-z0-9])", lock)
-    others = [block for block in blocks if (name := names.match(block)) and name[1] not in gone]
+    others = [block for block in blocks if (of := names.match(block)) and of[1] not in gone]
     assert kept == "".join(others)
     assert all("--hash=sha256:" in block for block in others)
     versions = dict(re.findall(r"^(torch|torchvision)==(\S+)", lock, re.MULTILINE))
     said = _shell(pinned, ROOT).split()
-    assert said == [f"{name}=={version}" for name, version in versions.items()]
+    assert said == [f"{of}=={version}" for of, version in versions.items()]
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda", "gpu", ""])
@@ -114,9 +119,11 @@ def test_the_argument_decides_what_is_installed_and_others_are_refused(
     # What would install writes down what it is asked.
     (tmp_path / "uv").write_text(f'#!/bin/sh\necho "$*" >> {log}\n', "utf-8")
     (tmp_path / "uv").chmod(0o755)
+    lock = "LOCK=requirements.txt"
     command = command.replace("/tmp/others.txt", str(tmp_path / "others.txt"))  # noqa: S108
     done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", f'PATH="{tmp_path}:$PATH"; DEVICE="{device}"; {command}'],
+        ["bash", "-o", "pipefail", "-c",
+         f'PATH="{tmp_path}:$PATH"; DEVICE="{device}"; {lock}; {command}'],
         cwd=tmp_path, capture_output=True, text=True,
     )  # fmt: skip
     if device not in ("cpu", "cuda"):
@@ -135,22 +142,23 @@ def test_the_argument_decides_what_is_installed_and_others_are_refused(
         assert re.search(r"--torch-backend cpu torch==\S+ torchvision==\S+$", torch)
 
 
+@pytest.mark.parametrize("lock", LOCKS)
 def test_make_in_the_image_has_nothing_left_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lock: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".venv/bin").mkdir(parents=True)
     instructions = [line for line in LINES if line.startswith(("COPY ", "RUN "))]
     last = max(number for number, line in enumerate(instructions) if line.startswith("COPY "))
     # The locks of a checkout are as young as the build.
-    for name in ("requirements.txt", "requirements-setup.txt"):
+    for name in (*LOCKS, "requirements-setup.txt"):
         (tmp_path / name).touch()
     for line in instructions[last + 1 :]:
-        _shell(line.removeprefix("RUN "), tmp_path)
+        _shell(f"LOCK={lock}; {line.removeprefix('RUN ')}", tmp_path)
     tasks = runpy.run_path(str(ROOT / "src/tasks.py"))
     installed: list[list[str]] = []
     monkeypatch.setitem(tasks["_set_up"].__globals__, "_install", installed.append)
     monkeypatch.chdir(tmp_path)
-    tasks["setup"]("run")
+    tasks["setup"]("extras" if lock == LOCKS[1] else "run")
     assert installed == []
 
 

@@ -252,7 +252,9 @@ def test_beside_a_stage_that_outlived_its_dvc_the_second_run_says_so_and_ends(
     begin(clean)
     with running(clean, *TRAIN) as first:
         first.wait_for("add (fusion")
-        wait_until((clean.root / "models/.add.partial").exists)
+        # The folder is there before it is locked; the number in the lock comes after.
+        lock = clean.root / "models/.add.partial/lock"
+        wait_until(lambda: lock.exists() and lock.read_bytes())
         stage = first.stage
         assert stage is not None
         # Stopped, it does not notice that its DVC is gone.

@@ -50,7 +50,7 @@ def _shown(path: Path) -> str:
 
 
 def _run(
-    project: Project, folder: Path, small: str, *, ok: bool = True
+    project: Project, folder: Path, small: str, *, ok: bool = True, worktrees: int = 1
 ) -> str:  # fmt: skip
     """Run what the workflow runs for the comment; return what it printed."""
     of = step(yaml.safe_load(GITHUB.read_text("utf-8")), "results", "small run and comment")
@@ -64,7 +64,7 @@ def _run(
     summary = f"GITHUB_STEP_SUMMARY={folder / 'summary.md'}"
     done = project.run("env", *variables, summary, "bash", "-e", "-c", of["run"], ok=ok)
     assert project.git("status", "--porcelain") == ""
-    assert len(project.git("worktree", "list").splitlines()) == 1
+    assert len(project.git("worktree", "list").splitlines()) == worktrees
     return done.stdout + done.stderr
 
 
@@ -97,7 +97,14 @@ def test_the_workflows_command_runs_base_and_change_small_and_compares_them(
 def test_a_small_run_that_fails_fails_the_job_and_the_comment_says_so(
     changed: Project, tmp_path: Path
 ) -> None:
-    printed = _run(changed, tmp_path, "train.nothing=0", ok=False)
+    # What is no experiment of that name, a small run of before, a worktree on a disk that is away.
+    changed.git("tag", "ci-small")
+    (tmp_path / "comment/small").mkdir(parents=True)
+    changed.git("worktree", "add", "--quiet", "--detach", str(tmp_path / "away"))
+    (tmp_path / "away").rename(tmp_path / "elsewhere")
+    printed = _run(changed, tmp_path, "train.nothing=0", ok=False, worktrees=2)
+    changed.git("tag", "--delete", "ci-small")
+    changed.git("worktree", "prune")
     assert "train.nothing" in printed
     assert printed.splitlines()[-1] == "error: the small run did not finish"
     said = _shown(tmp_path / "comment/comment.md")
@@ -124,7 +131,7 @@ def test_params_that_were_not_run_make_it_stale_and_nothing_is_recommended(
     finally:
         changed.git("checkout", "--quiet", "--", "params.yaml")
     assert "Stale: add, hadamard, metrics/headline.json: trained with other train" in said
-    assert "No result changed: what both sides have was predicted alike, to the bit, but" in said
+    assert "was predicted alike on test, to the bit, but that is stale." in said
     assert "train.lr" in said
     assert "No recommendation" not in said
     assert "Pictures are not shown" in said

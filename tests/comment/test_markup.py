@@ -17,7 +17,7 @@ HOSTILE = [
     "#12", "!12", "owner/name#1", "GH-12", "**b**", "_i_", "[x](http://a.b)", "![x](y)",
     "https://a.b", "www.a.b", "a@b.c", "&lt;", "&#64;x", "\\", "\\|", "~~x~~", "$x$", "%1",
     "line\nbreak", "/close", "</details>", "\u202eback", "\ufeff", "# h", "- i", "1. x", "+ x",
-    "---", "    x", "\t",
+    "---", "    x", "\t", "===", "- a", "1) x", '%"v1.0"', '!"x"', ":tada:", ":+1:", "0f3a9bc",
 ]  # fmt: skip
 names = st.sampled_from(HOSTILE) | st.text(
     st.sampled_from("ab1 @#!~%&$^|`*_<>[]()\\:/.-+=\n\"'") | st.characters(), max_size=40
@@ -31,6 +31,18 @@ def test_text_is_shown_letter_by_letter_and_calls_nobody(name: str) -> None:
     # Markdown makes one space of several, and none at the ends of a line; that is no harm.
     assert seen.text.replace(BREAK, "").split() == f"It is {one_line(name)} so.".split()
     assert not CALLS.search(seen.text)
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["@somebody", "#12", "!12", "%1", '%"v1.0"', '~"a label"', '!"x"', ":tada:", ":+1:", "0f3a9bc",
+     "0123456789abcdef0123456789abcdef01234567", "GH-12", "https://a.b", "www.a.b", "a@b.c"],
+)  # fmt: skip
+def test_a_call_is_not_as_a_host_would_find_it(call: str) -> None:
+    for sentence in (call, f"see {call}, please"):
+        shown = rendered(f"It is {text(sentence)}").text
+        assert call not in shown
+        assert call in shown.replace(BREAK, "")
 
 
 @given(names)
@@ -53,10 +65,11 @@ def test_a_table_keeps_its_cells(rows: list[tuple[str, str]]) -> None:
 
 @given(st.lists(names, min_size=1, max_size=4))
 def test_an_item_is_one_item(sentences: list[str]) -> None:
-    said = [f"x {sentence}" for sentence in sentences]
+    said = [*sentences, "x"]
     seen = rendered(items(said))
     assert seen.tags.count("li") == len(said)
     assert {*seen.tags} <= {"ul", "li", "p"}
+    assert seen.tags.count("ul") == 1
     # GitLab obeys a line that begins with a stroke.
     assert not any(line.startswith("/") for line in items(said).splitlines())
 

@@ -110,7 +110,36 @@ def test_gitlabs_token_is_optional_and_for_one_job() -> None:
     jobs = {name: json.dumps(job) for name, job in read(GITLAB).items()}
     assert [name for name, job in jobs.items() if "FUSEBENCH_TOKEN" in job] == ["note"]
     (rule,) = read(GITLAB)["note"]["rules"]
-    assert rule["if"].endswith("&& $FUSEBENCH_TOKEN")
+    conditions = rule["if"].split(" && ")
+    assert "$FUSEBENCH_TOKEN" in conditions
+    # Code of a fork's request may have written what is to be put.
+    same = "$CI_MERGE_REQUEST_SOURCE_PROJECT_ID == $CI_MERGE_REQUEST_PROJECT_ID"
+    assert same in conditions
+
+
+def test_a_later_push_ends_no_suite_of_main() -> None:
+    of_request, of_main = read(GITLAB)["checks"]["rules"]
+    assert read(GITLAB)["default"]["interruptible"] is True
+    assert "interruptible" not in of_request
+    assert of_main == {
+        "if": "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH", "interruptible": False,
+    }  # fmt: skip
+    assert "event_name == 'pull_request'" in read(GITHUB)["concurrency"]["cancel-in-progress"]
+
+
+def test_a_relative_remote_of_this_folder_is_the_same_from_a_worktree(tmp_path: Path) -> None:
+    script = (ROOT / ".ci/comment").read_text("utf-8")
+    (function,) = re.findall(r"^from_here\(\) .*?^\}$", script, re.MULTILINE | re.DOTALL)
+    root = tmp_path / "a & b"
+    (root / ".dvc").mkdir(parents=True)
+    lines = "['remote \"{}\"']\n    url = {}\n"
+    others = lines.format("b", "s3://bucket/../a") + lines.format("c", "/srv/a")
+    (root / ".dvc/config.local").write_text(lines.format("a", "../../shelf") + others, "utf-8")
+    done = subprocess.run(
+        ["bash", "-ec", f"{function}\nfrom_here .dvc/config.local"],
+        cwd=root, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == lines.format("a", f"{root}/.dvc/../../shelf") + others
 
 
 # --- GitHub's comment, with a gh that only writes down what it is asked ---

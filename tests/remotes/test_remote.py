@@ -7,11 +7,13 @@ import socket
 import subprocess
 import sys
 import termios
+import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 from dvc.fs import LocalFileSystem
+from tests.project import ROOT
 from tests.remotes import servers
 from tests.remotes.servers import BUCKET
 
@@ -148,7 +150,7 @@ def _patient(pipe: Connection, *_: object) -> None:
     """Answer as a server that is reached and says nothing more."""
     pipe.send(reach._READY)
     pipe.send(reach._REACHED)
-    pipe.poll(60)
+    time.sleep(60)
 
 
 def test_what_a_server_holds_is_not_waited_for_without_end(
@@ -159,7 +161,7 @@ def test_what_a_server_holds_is_not_waited_for_without_end(
     assert "it answers, but does not say what it holds in 0.2 s" in said
 
 
-class _Files(LocalFileSystem):
+class _Files(LocalFileSystem):  # type: ignore[misc]
     """A disk on which writing or removing fails."""
 
     def __init__(self, failing: str) -> None:
@@ -178,15 +180,17 @@ class _Files(LocalFileSystem):
 
 
 def test_the_file_of_the_probe_goes_though_it_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "shelf").mkdir()
     with pytest.raises(OSError, match="cannot be read"):
-        reach._touch(_Files("reading"), str(tmp_path), write=True)
-    assert list(tmp_path.iterdir()) == []
+        reach._touch(_Files("reading"), str(tmp_path / "shelf"), write=True)
+    assert list((tmp_path / "shelf").iterdir()) == []
 
 
 def test_a_file_of_the_probe_that_cannot_be_removed_is_named(tmp_path: Path) -> None:
+    (tmp_path / "shelf").mkdir()
     with pytest.raises(reach.UnreachableError) as caught:
-        reach._touch(_Files("removing"), str(tmp_path), write=True)
-    (left,) = tmp_path.iterdir()
+        reach._touch(_Files("removing"), str(tmp_path / "shelf"), write=True)
+    (left,) = (tmp_path / "shelf").iterdir()
     assert str(caught.value) == f"{left} cannot be removed again: may not be removed"
 
 
@@ -245,7 +249,8 @@ def test_a_key_with_a_passphrase_is_refused_and_the_terminal_stays_as_it_was(
             [sys.executable, "-c", "import fcntl, os, sys, termios; os.setsid(); "
              f"fcntl.ioctl(int(sys.argv[2]), termios.TIOCSCTTY, 0); {code}",
              f"{address}{shelf}", str(theirs)],
-            pass_fds=[theirs], stdin=theirs, capture_output=True, text=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT / "src")}, pass_fds=[theirs],
+            stdin=theirs, capture_output=True, text=True,
         )  # fmt: skip
         assert termios.tcgetattr(theirs) == before
         os.close(theirs)

@@ -163,7 +163,7 @@ def test_a_default_remote_that_is_not_defined_is_said() -> None:
 
 
 def test_a_server_of_s3_is_not_waited_for_without_end() -> None:
-    remotes = {
+    remotes: dict[str, dict[str, Any]] = {
         "a": {"url": "s3://bucket"}, "b": {"url": "s3://bucket", "read_timeout": 500},
         "c": {"url": "/srv"}, "d": {"url": "ssh://host/srv"},
     }  # fmt: skip

@@ -180,7 +180,7 @@ def test_a_polite_kill_and_ctrl_c_of_what_only_tells_are_none_of_the_trackers(
         tell(tmp_path)
     interrupted()
     with pytest.raises(KeyboardInterrupt):
-        Session("dvclive", "add").tell_all([RUN.begin()], 300)
+        Session("dvclive", "results").tell_all([RUN.begin()], 300)
     assert not processes_below()
 
 
@@ -328,6 +328,8 @@ def test_the_process_has_one_thread_no_gpu_and_is_no_stage(
     assert (dict(os.environ), threading.active_count()) == (before, threads)
     environment = json.loads(seen.read_text())
     assert (environment["OMP_NUM_THREADS"], environment["CUDA_VISIBLE_DEVICES"]) == ("1", "")
+    # The one that is set there: DVC Studio is told nothing.
+    assert environment.pop("DVC_STUDIO_OFFLINE") == "true"
     assert not [name for name in environment if name.startswith("DVC_")]
     # All was told: neither journal nor log is left.
     assert not list(checkout.rglob("journal.jsonl"))

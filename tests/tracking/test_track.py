@@ -15,9 +15,8 @@ from tests.tracking.made_up import package
 from tests.tracking.readers import READERS, read_dvclive, read_mlflow
 
 from fusebench.files import dvc_digest
-from fusebench.tracking.trainings import Trained
+from fusebench.tracking import trainings
 from fusebench.training.recipe import code_digest
-from fusebench.training.train import OutputPaths
 
 pytestmark = pytest.mark.slow
 TRAININGS = [f"{fusion} seed {seed}" for fusion in in_process.FUSIONS for seed in (0, 1)]
@@ -138,26 +137,26 @@ def test_a_real_mlflow_server_is_told_of_all(
     assert list(found[name_of_comparison(workspace)].tables["fusion_comparison"].columns) == EIGHT
 
 
-def test_a_training_is_the_same_run_after_its_code_has_changed(
-    workspace: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    # As DVC notes it: what the training ran.
-    lock = yaml.safe_load((workspace / "dvc.lock").read_text())
-    paths = [
-        Path(path.replace("${item.fusion}", "add"))
-        for path in in_process.STAGES["train"]["deps"]
-        if path.startswith(("src/", "requirements"))
+def test_a_training_is_the_same_run_after_its_code_has_changed(checkout: Path) -> None:
+    deps = ["src/folder", "src/fusions/${item.fusion}.py", "requirements.txt", "data/split.csv"]
+    (checkout / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"train": {"deps": deps}}}))
+    for name in ("src/folder/a.py", "src/fusions/add.py", "requirements.txt", "data/split.csv"):
+        (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / name).write_text(name)
+    # As DVC notes what a training ran.
+    ran = [
+        {"path": path, "md5": dvc_digest(Path(path))}
+        for path in ("data/split.csv", "requirements.txt", "src/folder", "src/fusions/add.py")
     ]
-    digests = {path.as_posix(): dvc_digest(path, ["__pycache__", "*.pyc"]) for path in paths}
-    deps = [{"path": path, "md5": digest} for path, digest in digests.items()]
-    lock["stages"]["train@add"]["deps"] = deps
-    (workspace / "dvc.lock").write_text(yaml.safe_dump(lock))
-    before = Trained.read("add", OutputPaths.of("add"))
-    assert before.code == code_digest("add")
-    deps[-1]["md5"] = "0" * 32
-    (workspace / "dvc.lock").write_text(yaml.safe_dump(lock))
-    assert Trained.read("add", OutputPaths.of("add")).code != before.code == code_digest("add")
-    assert capsys.readouterr().out == ""
+    stages = {"train@add": {"cmd": "python src/train.py add", "deps": ran}}
+    (checkout / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": stages}))
+    live = code_digest("add", ["rgb_off"])
+    assert trainings._code("add", ["rgb_off"]) == live != trainings._code("add", [])
+    (checkout / "src/folder/a.py").write_text("changed since then")
+    assert trainings._code("add", ["rgb_off"]) == live != code_digest("add", ["rgb_off"])
+    # Where nothing says what ran, it is what is there.
+    (checkout / "dvc.lock").unlink()
+    assert trainings._code("add", []) == code_digest("add")
 
 
 def test_what_is_stale_is_named_and_not_told(

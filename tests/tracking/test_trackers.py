@@ -230,20 +230,18 @@ def test_where_runs_go_is_said_without_a_password(
     assert wandb.destination() == "tracking/wandb (offline), project team/fusion"
 
 
-def test_wandbs_own_settings_count(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WANDB_DIR", "here")
-    (checkout / "here").mkdir()
+def test_wandbs_own_settings_count(checkout: Path) -> None:
     home = checkout.parent / "home"
     (home / ".netrc").write_text("machine wandb.example login user password secret")
     # As `wandb login --host` and `wandb offline` write them; they are read back by wandb itself.
     (home / ".config/wandb").mkdir(parents=True)
-    of_user, of_project = home / ".config/wandb/settings", checkout / "here/wandb/settings"
+    of_user, of_project = home / ".config/wandb/settings", checkout / "wandb/settings"
     of_user.write_text("[default]\nbase_url = https://wandb.example\nentity = team\n", "utf-8")
     destination = tracker_class("wandb").destination
     assert destination() == "https://wandb.example, project team/fusebench"
     of_project.parent.mkdir()
     of_project.write_text("[default]\nmode = offline\n", "utf-8")
-    assert destination() == "here/wandb (offline), project team/fusebench"
+    assert destination() == "tracking/wandb (offline), project team/fusebench"
     text = "from wandb.sdk import wandb_setup; s = wandb_setup.singleton().settings; "
     asked = [sys.executable, "-c", f"{text}print(s.mode, s.base_url, s.entity)"]
     assert subprocess.check_output(asked, text=True).split() == [

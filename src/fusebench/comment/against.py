@@ -1,6 +1,7 @@
 """What a change makes of the results, fusion by fusion, and what it changes of the params."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from fusebench.comment.markup import block, code, items, table, text
@@ -11,19 +12,21 @@ from fusebench.errors import ArtifactError, FusebenchError, ParamsError
 from fusebench.evaluation.metrics import METRICS
 from fusebench.recorded import check_files
 from fusebench.report.settings import CompareParams
+from fusebench.report.table import TABLE
 from fusebench.report.verdict import State, sentence, state
 from fusebench.revisions.diff import Change, Diff, Side, diff
 from fusebench.revisions.diff_text import diff_head, diff_text
 from fusebench.revisions.revisions import PREDICTIONS, WORKSPACE, read_fusions
-from fusebench.stale import stale_predictions
+from fusebench.stale import Stale, stale_predictions
 
+_ALIKE = "**No prediction changed**: what both sides have was predicted alike on test, to the bit"
 # How many changed params stand in a comment as they are; more are folded.
 _FEW = 12
 _SHOWN = {
     State.BETTER: "better",
     State.WORSE: "worse",
-    State.UNDECIDED: "no difference",
-    State.SATURATED: "no difference",
+    State.UNDECIDED: "undecided",
+    State.SATURATED: "undecided",
     State.TOO_FEW_SEEDS: "too few seeds to tell",
 }
 
@@ -37,12 +40,16 @@ def against_sections(before: Revision, after: Revision) -> Iterator[Section]:
         said = f"Not compared with {code(before.name)}: {text(reason(error))}."
         yield Section(name, f"{heading}\n\n{said}")
         return
-    lines = [
-        f"{side.name}: {line}"
-        for side in (before, after)
-        for line in stale_predictions(side.read).lines()
-    ]
-    yield Section(name, "\n\n".join([heading, *_said(difference, lines)]))
+    sides = [(side, stale_predictions(side.read)) for side in (before, after)]
+    lines = [f"{side.name}: {line}" for side, of in sides for line in of.lines()]
+    if difference.changes:
+        said = [*_changed(difference, lines)]
+    else:
+        alike = f"{_ALIKE}{_but([of for _, of in sides])}."
+        if _content(before, TABLE) != _content(after, TABLE):
+            alike += f" {text(TABLE)} is not the same all the same."
+        said = [alike, items([*lines, *diff_head(difference)[1:]])]
+    yield Section(name, "\n\n".join([heading, *said]))
     if difference.changes:
         whole = "Every metric before and after, with intervals"
         yield Section(whole, block(diff_text(difference)), folded=True)
@@ -50,8 +57,8 @@ def against_sections(before: Revision, after: Revision) -> Iterator[Section]:
 
 def _difference(before: Revision, after: Revision) -> Diff:
     params = _compare_params(after)
-    new = Side(after.name, _predictions(after.name))
-    return diff(Side(before.name, _predictions(before.name)), new, params)
+    old, new = (Side(of.name, _predictions(of.rev or of.name)) for of in (before, after))
+    return diff(old, new, params)
 
 
 def _compare_params(of: Revision) -> CompareParams:
@@ -68,14 +75,24 @@ def _predictions(rev: str) -> dict[str, Any]:
     return dict(read_fusions(rev))
 
 
-def _said(difference: Diff, lines: Sequence[str]) -> Iterator[str]:
+def _but(states: Sequence[Stale]) -> str:
+    """Say what takes from predictions that are the same."""
+    if any(of.rows for of in states):
+        return ", but that is stale"
+    unknown = any(of.unknown for of in states)
+    return ", but whether it belongs to the params cannot be told" if unknown else ""
+
+
+def _content(of: Revision, path: Path) -> bytes | None:
+    try:
+        return of.read(path)
+    except ArtifactError:
+        return None
+
+
+def _changed(difference: Diff, lines: Sequence[str]) -> Iterator[str]:
     """Yield paragraphs: what became of each fusion, what has no partner, what is stale."""
     changes, head = difference.changes, diff_head(difference)[1:]
-    if not changes:
-        but = ", but that is stale" if lines else ""
-        yield f"**No result changed**: what both sides have was predicted alike, to the bit{but}."
-        yield items([*lines, *head])
-        return
     yield _table(changes)
     over = f" after Holm's correction over {len(changes)}" if len(changes) > 1 else ""
     yield (

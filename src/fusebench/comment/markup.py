@@ -15,14 +15,25 @@ BREAK = "\u200b"
 _LONGEST, _LONGEST_NAME = 10_000, 200
 # What Markdown reads, and HTML, which Markdown passes on.
 _OWN = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
-# Before a word: people, issues, merge requests, labels and so on; addresses become links.
-_CALLS = re.compile(r"([@#!~%&$^])(?=\w)|\b(GH-)(?=\d)|(:)(?=//)|\b(www)(?=\.)", re.IGNORECASE)
+# Before a word: people, issues, merge requests, labels and so on; addresses become links, words
+# between colons pictures, and 7 to 40 hexadecimal digits may be a commit.
+_CALLS = re.compile(
+    r"([@#!~%&$^])(?=[\w\"])|\b(GH-)(?=\d)|(:)(?=//|[\w+\\-]+:)|\b(www)(?=\.)"
+    r"|(?<![0-9a-z])[0-9a-f](?=[0-9a-f]{6,39}(?![0-9a-z]))",
+    re.IGNORECASE,
+)
+# What begins an item of a list, or underlines a heading, where it stands first.
+_FIRST = re.compile(r"^(\d{0,9})([-+=.)])")
 _PLAIN = re.compile(r"[A-Za-z0-9 /-]")
 
 
 def text(words: object) -> str:
-    """Return words on one line, which Markdown shows letter by letter and which call nobody."""
-    escaped = _OWN.sub(r"\\\1", one_line(str(words), _LONGEST))
+    """Return words on one line as Markdown shows them; what is known to call or link is broken.
+
+    A break without width stands in what hosts would take for a call, a link or a picture.
+    """
+    escaped = _OWN.sub(r"\\\1", one_line(str(words), _LONGEST).lstrip())
+    escaped = _FIRST.sub(r"\1\\\2", escaped)
     return _CALLS.sub(lambda found: f"{found[0]}{BREAK}", escaped)
 
 

@@ -37,7 +37,7 @@ def checked_prefix(prefix: str) -> str:
 
 
 def picture_sections(view: View, prefix: str) -> Iterator[Section]:
-    """Yield the first picture, and the others folded; of results that are stale, none.
+    """Yield the first picture, and the others folded; of results that are or may be stale, none.
 
     Parameters
     ----------
@@ -47,8 +47,9 @@ def picture_sections(view: View, prefix: str) -> Iterator[Section]:
     """
     if view.findings is None:
         return
-    if view.state:
-        yield Section("pictures", "Pictures are not shown: they are stale, too.")
+    if view.doubtful:
+        are = "may be" if view.state.unknown else "are"
+        yield Section("pictures", f"Pictures are not shown: they {are} stale, too.")
         return
     there = [f"![{PICTURES[name]}]({prefix}/{name})" for name in PICTURES if _has(view, name)]
     yield Section("a picture", "\n\n".join(there[:1]))

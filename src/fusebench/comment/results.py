@@ -33,15 +33,19 @@ class Revision:
         As a person calls it.
     read : callable
         Gives the content of a tracked file by its path; ArtifactError if there is none.
+    rev : str
+        As git calls it, where that is not its name.
     """
 
     name: str
     read: Callable[[Path], bytes]
+    rev: str = ""
 
     @classmethod
     def of(cls, name: str) -> Self:
         """Look a revision up; raise ArtifactError if there is none of that name."""
-        return cls(name, reader(name))
+        shown = name.rpartition("/")[2] if name.startswith("refs/exps/") else name
+        return cls(shown, reader(name), name)
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,11 @@ class View:
     findings: Findings | None = None
     state: Stale = field(default_factory=Stale)
     missing: str = ""
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether nothing is to be concluded from the table: it is stale, or may be."""
+        return bool(self.state or self.state.unknown or TABLE.as_posix() in self.state.files)
 
     @classmethod
     def of(cls, revision: Revision) -> Self:
@@ -91,13 +100,13 @@ def origin_section(view: View) -> Section:
 
 
 def comparison_sections(view: View, *, folded: bool = False) -> Iterator[Section]:
-    """Yield what metrics/comparison.md says; where results are stale, without what to use."""
+    """Yield what metrics/comparison.md says; without what to use where it is stale or folded."""
     if view.findings is None:
         return
-    answer = [] if view.state else [f"**{text(view.findings.answer)}**"]
+    answer = [] if folded or view.doubtful else [f"**{text(view.findings.answer)}**"]
     parts = [] if folded else ["### Comparison"]
     yield Section("Comparison", "\n\n".join([*parts, *answer, *_table(view.findings)]), folded)
-    if not view.state:
+    if not view.doubtful:
         remarks = items(view.findings.remarks)
         yield Section("What limits it, and what the data are like", remarks, folded=True)
 
@@ -116,7 +125,8 @@ def _belonging(view: View) -> str:
     lines = view.state.lines()
     if not lines:
         return _BELONG
-    said = [*lines, remedy(view.revision.name)] if view.state else lines
+    known = view.doubtful and not view.state.unknown
+    said = [*lines, remedy(view.revision.name)] if known else lines
     return f"**{text(' '.join(said))}**"
 
 

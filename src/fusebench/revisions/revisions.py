@@ -61,10 +61,14 @@ def reader(rev: str, root: Path = Path()) -> Callable[[Path], bytes]:
 
 def _commit(rev: str, root: Path) -> str:
     """Return the commit of a revision or experiment; raise ArtifactError if there is none."""
+    if not rev.strip():
+        # DVC would take it for HEAD.
+        raise ArtifactError("a revision is empty; must be a git revision or an experiment")
     # DVC is slow to import, and only what reads revisions needs it.
     from dvc.exceptions import NotDvcRepoError
     from dvc.repo import Repo
     from dvc.scm import SCM, RevError, SCMError, resolve_rev
+    from scmrepo.exceptions import SCMError as GitError
 
     try:
         # Not by DVCFileSystem: where it finds no such revision, it leaves files of git open.
@@ -72,7 +76,7 @@ def _commit(rev: str, root: Path) -> str:
             return str(resolve_rev(git, rev))
     except NotDvcRepoError:
         raise ArtifactError(f"{root.resolve()}: no repository of git and DVC") from None
-    except (RevError, SCMError):
+    except (RevError, SCMError, GitError):
         raise ArtifactError(
             f"'{rev}' is no git revision and no experiment; 'dvc exp list' names the experiments"
         ) from None

@@ -48,7 +48,7 @@ class MLflow(Tracker):
         if again:
             for old in before:
                 client.delete_run(old.info.run_id)
-            before = []
+            before.clear()
         of = before[0] if before else client.create_run(experiment, run_name=run.name)
         name, params = of.info.run_id, of.data.params
         client.update_run(name, status="RUNNING")

@@ -77,7 +77,7 @@ def _setting(name: str) -> str:
         return said
     main = Path(os.environ.get("DVC_ROOT", ""))
     of_user = Path(os.environ.get("WANDB_CONFIG_DIR") or "~/.config/wandb").expanduser()
-    for file in (main / (os.environ.get("WANDB_DIR") or LOCAL) / _OWN, of_user):
+    for file in (main / _OWN, of_user):
         settings = configparser.ConfigParser(interpolation=None)
         # One that is broken is for W&B to complain of.
         with suppress(OSError, ValueError, configparser.Error):
