@@ -72,7 +72,9 @@ def ignored_names(root: Path = Path()) -> list[str]:
     if not (root / _IGNORE).is_file():
         return []
     lines = (line.strip() for line in (root / _IGNORE).read_text("utf-8").splitlines())
-    return [line.rstrip("/") for line in lines if line and not line.startswith("#")]
+    names = [line.rstrip("/") for line in lines if line and not line.startswith("#")]
+    # What stands in the root alone, "/tracking", is in no folder that is hashed.
+    return [name for name in names if not re.fullmatch(r"/[^/]+", name)]
 
 
 def place(fusion: str) -> str:

@@ -199,6 +199,7 @@ def test_what_another_process_tells_of_is_waited_for(checkout: Path) -> None:
         # Meanwhile that one tells.
         ledger.add(run.id, group=run.group)
         ledger.add(run.id, epoch=1)
+        ledger.add(run.id, ended="d1")
     assert session.trouble == ""
     assert READERS["dvclive"](checkout) == {}
 

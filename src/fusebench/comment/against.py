@@ -37,8 +37,8 @@ def against_sections(before: Revision, after: Revision) -> Iterator[Section]:
     try:
         difference = _difference(before, after)
     except ArtifactError as error:
-        said = f"Not compared with {code(before.name)}: {text(reason(error))}."
-        yield Section(name, f"{heading}\n\n{said}")
+        why = f"Not compared with {code(before.name)}: {text(reason(error))}."
+        yield Section(name, f"{heading}\n\n{why}")
         return
     sides = [(side, stale_predictions(side.read)) for side in (before, after)]
     lines = [f"{side.name}: {line}" for side, of in sides for line in of.lines()]
