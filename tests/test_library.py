@@ -339,12 +339,6 @@ def test_a_folder_is_read_from_anywhere_and_nothing_is_said(
     )
 
 
-def _check_git_is_closed(project: Project) -> None:
-    # On Windows an open file cannot be removed; here Python would warn of it, some time later.
-    opened = [file.path for file in psutil.Process().open_files()]
-    assert not [path for path in opened if Path(path).is_relative_to(project.root / ".git")]
-
-
 def test_a_commit_is_read_as_it_was(clean: Project, results: fusebench.Results) -> None:
     clean.set_params({"split.seed": 3})
     (clean.root / "metrics/comparison.csv").write_text("none", "utf-8")
@@ -357,7 +351,9 @@ def test_a_commit_is_read_as_it_was(clean: Project, results: fusebench.Results) 
     for name in ("comparison", "seeds", "pairs", "best", "cost", "training", "robustness"):
         pd.testing.assert_frame_equal(getattr(found, name), getattr(results, name))
     pd.testing.assert_frame_equal(predictions, results.predictions)
-    _check_git_is_closed(clean)
+    # On Windows an open file cannot be removed; here Python would warn of it, some time later.
+    opened = [file.path for file in psutil.Process().open_files()]
+    assert not [path for path in opened if Path(path).is_relative_to(clean.root / ".git")]
 
 
 def test_stale_results_are_never_shown_without_a_word(clean: Project) -> None:

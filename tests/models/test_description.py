@@ -99,7 +99,7 @@ def test_a_seed_taken_out_by_hand_is_noticed(folder: Path) -> None:
         ({"seeds": {}}, "seeds = {}"),
         ({"seeds": {"one": {}}}, "seeds"),
         ({"seeds": {"0": {"best_epoch": 0, "train_counts": {}, "weights": ""}}}, "best_epoch = 0"),
-        ({"dataset": DATASET | {"classes": ["a", "b", "spheres"]}}, "spec.classes = 2: there are"),
+        ({"dataset": DATASET | {"classes": ["a", "b", "spheres"]}}, "classes = 2: there are 3 c"),
         ({"dataset": DATASET | {"classes": "cubes"}}, "dataset.classes = 'cubes': must be"),
         ({"dataset": DATASET | {"positive": "cones"}}, "positive = 'cones' is none of its classes"),
         ({"dataset": DATASET | {"sensors": {}}}, "key 'dataset.sensors.camera' is missing"),
