@@ -9,7 +9,6 @@ import platform
 import re
 import sys
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -35,7 +34,7 @@ Precision = Literal["fp32", "bf16"]
 """The number format of convolutions and linear layers; weights, optimiser and logits are fp32."""
 WantedPrecision = Literal["auto", "fp32", "bf16"]
 
-TRACKERS = Registry("trackers", "tracker", ("none",))
+TRACKERS = Registry("trackers", "tracker", none="none")
 """Who may be told of runs; what each of them is, is in tracking/tracker.py."""
 
 # Of free memory, what maps of samples may take where params.yaml says "auto".
@@ -67,7 +66,7 @@ class RuntimeParams(Section):
     work_limit: float = Field(ge=0, le=1e6)
     memory_budget: Literal["auto"] | Annotated[float, Field(ge=0, le=1e6)]
     stacked: bool
-    tracker: Annotated[str, AfterValidator(partial(TRACKERS.checked, more=("none",)))]
+    tracker: Annotated[str, AfterValidator(TRACKERS.checked)]
 
     @field_validator("device")
     @classmethod

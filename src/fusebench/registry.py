@@ -29,11 +29,14 @@ class Registry:
         What a file holds, for messages.
     taken : collection of str
         Names that no file may have, since they stand for something else.
+    none : str, optional
+        The word in params for none of them; no file may have it either.
     """
 
     folder: str
     word: str
     taken: Collection[str] = ()
+    none: str | None = None
 
     def names(self) -> list[str]:
         """Return the names of all files, sorted.
@@ -45,28 +48,29 @@ class Registry:
         """
         files = (_LIBRARY / self.folder).glob("*.py")
         found = sorted(path.stem for path in files if not path.name.startswith(("_", ".")))
+        taken = [*self.taken, *self._words]
         for name in found:
             if not _NAME.fullmatch(name):
                 raise ParamsError(
                     f"src/fusebench/{self.folder}: {f'{name}.py'!r} must be named by small "
                     "letters, digits and '_', a letter first"
                 )
-            if name in self.taken:
+            if name in taken:
                 raise ParamsError(
                     f"src/fusebench/{self.folder}/{name}.py: must have another name than "
-                    f"{', '.join(self.taken)}, which stand for something else"
+                    f"{', '.join(taken)}, which stand for something else"
                 )
         return found
 
-    def checked(self, name: str, more: Collection[str] = ()) -> str:
-        """Return a name, or raise ValueError with those allowed: the check of a params field.
+    @property
+    def _words(self) -> list[str]:
+        return [] if self.none is None else [self.none]
 
-        Parameters
-        ----------
-        more : collection of str
-            Words that are allowed, too.
-        """
-        known = [*more, *self.names()]
+    def checked(self, name: str) -> str:
+        """Return a name, or raise ValueError with those allowed: the check of a params field."""
+        return self._one_of([*self._words, *self.names()], name)
+
+    def _one_of(self, known: list[str], name: str) -> str:
         if name not in known:
             nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
             raise ValueError(
@@ -77,13 +81,13 @@ class Registry:
     def check(self, name: str) -> None:
         """Raise ParamsError, with the names that are allowed, if there is no such file."""
         try:
-            self.checked(name)
+            self._one_of(self.names(), name)
         except ValueError as error:
             raise ParamsError(str(error)) from None
 
     def path(self, name: str) -> Path:
         """Return the file of a name."""
-        return _LIBRARY / self.folder / f"{self.checked(name)}.py"
+        return _LIBRARY / self.folder / f"{self._one_of(self.names(), name)}.py"
 
     def load(self, name: str, base: type) -> Any:
         """Return the one class of a kind that the file of a name holds.
