@@ -135,7 +135,7 @@ def _reader(rev: str | None) -> "Callable[[Path], bytes]":
     """Return what reads files of the workspace, or of a revision."""
     from fusebench.revisions.revisions import WORKSPACE, reader
 
-    return reader(rev or WORKSPACE)
+    return reader(WORKSPACE if rev is None else rev)
 
 
 def _findings(rev: str | None, read: "Callable[[Path], bytes]") -> "Findings":
@@ -143,7 +143,7 @@ def _findings(rev: str | None, read: "Callable[[Path], bytes]") -> "Findings":
     from fusebench.revisions.findings import read_findings
     from fusebench.revisions.revisions import WORKSPACE
 
-    return read_findings(rev or WORKSPACE, read)
+    return read_findings(WORKSPACE if rev is None else rev, read)
 
 
 def _refuse_stale(state: "Stale", rev: str | None) -> None:
@@ -157,7 +157,7 @@ def _remedy(rev: str | None) -> str:
     from fusebench.revisions.findings import remedy
     from fusebench.revisions.revisions import WORKSPACE
 
-    return remedy(rev or WORKSPACE)
+    return remedy(WORKSPACE if rev is None else rev)
 
 
 def diff(before: str, after: str) -> None:

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -120,6 +121,8 @@ def current() -> None:
 
 def size(path: Path) -> None:
     """Say where a file is, and how large."""
+    if not path.is_file():
+        _fail(f"{path}: no such file")
     print(f"{Path.cwd() / path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
@@ -170,8 +173,13 @@ def run(command: list[str]) -> None:
             tell(number)
 
     def tell(number: int) -> None:
-        # As a terminal does, to all of them.
-        os.killpg(began[0].pid, number) if number == signal.SIGINT else began[0].send_signal(number)
+        # It may have ended by now.
+        with suppress(ProcessLookupError, PermissionError):
+            if number == signal.SIGINT:
+                # As a terminal does, to all of them.
+                os.killpg(began[0].pid, number)
+            else:
+                began[0].send_signal(number)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, pass_on)
@@ -241,7 +249,13 @@ def main() -> None:
     add(size).add_argument("path", type=Path)
     add(remove).add_argument("paths", type=Path, nargs="+")
     arguments = vars(parser.parse_args())
-    arguments.pop("act")(**arguments)
+    if arguments.get("command") == []:
+        parser.error("run: needs a command")
+    try:
+        arguments.pop("act")(**arguments)
+    except KeyboardInterrupt:
+        print("error: interrupted")
+        sys.exit(128 + signal.SIGINT)
 
 
 if __name__ == "__main__":

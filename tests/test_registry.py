@@ -56,16 +56,33 @@ def test_an_unknown_name_is_refused_with_the_known_ones(known: Registry, name: s
     assert listed == sorted(listed)
     with pytest.raises(ValueError, match="is no") as caught:
         known.checked(name)
-    message = str(caught.value)
-    nearest = message.removeprefix(f"'{name}' is no {known.word} (did you mean '").split("'")[0]
-    assert nearest in listed
-    assert message.endswith(f"'{nearest}'?); must be one of {listed}")
+    _check_message(str(caught.value), known, name, [*([known.none] if known.none else []), *listed])
     for refused in (known.check, lambda of: known.load(of, KINDS[known])):
         with pytest.raises(ParamsError) as error:
             refused(name)
-        assert str(error.value) == message
-    with pytest.raises(ValueError, match=re.escape(message)):
+        _check_message(str(error.value), known, name, listed)
+    with pytest.raises(ValueError, match="is no") as caught:
         known.path(name)
+    _check_message(str(caught.value), known, name, listed)
+
+
+def _check_message(message: str, known: Registry, name: str, listed: list[str]) -> None:
+    nearest = message.removeprefix(f"'{name}' is no {known.word} (did you mean '").split("'")[0]
+    assert nearest in listed
+    assert message.endswith(f"'{nearest}'?); must be one of {listed}")
+
+
+def test_the_word_for_none_is_a_value_of_params_and_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert TRACKERS.checked("none") == "none"
+    with pytest.raises(ParamsError, match="'none' is no tracker"):
+        TRACKERS.check("none")
+    monkeypatch.setattr("fusebench.registry._LIBRARY", tmp_path)
+    (tmp_path / "trackers").mkdir()
+    (tmp_path / "trackers/none.py").touch()
+    with pytest.raises(ParamsError, match="must have another name than none"):
+        TRACKERS.names()
 
 
 @each_registry

@@ -404,6 +404,56 @@ def test_what_is_run_hears_the_first_signal_and_its_exit_code_counts(
     assert (tmp_path / "ended").exists()
 
 
+def test_a_signal_that_comes_after_the_end_leaves_the_exit_code() -> None:
+    # The group is gone as soon as the command has ended, and a moment later that is known.
+    code = f"""
+import os, sys
+sys.path.insert(0, {str(ROOT / "src")!r})
+import tasks
+def gone(*_):
+    raise ProcessLookupError
+os.killpg = gone
+end = "import os, signal, sys; os.kill(os.getppid(), signal.SIGINT); sys.exit(3)"
+tasks.run([sys.executable, "-c", end])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.stderr, done.returncode) == ("", 3)
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_what_installs_or_asks_is_one_line(tmp_path: Path) -> None:
+    dvc = tmp_path / "dvc"
+    dvc.write_text(f'#!/bin/sh\nexec "{sys.executable}" slow.py\n', "utf-8")
+    dvc.chmod(0o755)
+    (tmp_path / "slow.py").write_text(
+        "import time; from pathlib import Path; Path('begun').touch(); time.sleep(60)", "utf-8"
+    )
+    with hearing_ctrl_c():
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "src/tasks.py"), "current"], cwd=tmp_path,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+            env=os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"},
+        )  # fmt: skip
+    with process:
+        wait_for(tmp_path / "begun")
+        os.killpg(process.pid, signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+    assert (out, process.returncode) == ("error: interrupted\n", 130)
+
+
+def test_a_task_without_what_it_needs_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        tasks.size(Path("report.html"))
+    assert capsys.readouterr().out == "error: report.html: no such file\n"
+    monkeypatch.setattr(sys, "argv", ["tasks.py", "run"])
+    with pytest.raises(SystemExit):
+        tasks.main()
+    assert capsys.readouterr().err.endswith("error: run: needs a command\n")
+
+
 def test_what_is_run_gets_the_words_as_they_are() -> None:
     code = "import sys; print(sys.argv[1:], sys.stdin.read())"
     words = ["-S", "a b", "--temp", "--help", ""]
