@@ -228,7 +228,9 @@ def test_what_the_remote_needs_is_installed_with_the_rest(
     name: str, url: str, extras: bool, checkout: Path, ran: list[list[str]]
 ) -> None:
     (checkout / ".dvc").mkdir()
-    (checkout / ".dvc" / name).write_text(f"['remote \"storage\"']\n    url = {url}\n", "utf-8")
+    # What DVC would not read is DVC's to say.
+    config = f"# of Zürich\n['remote \"storage\"']\n    url = {url}\n".encode("latin-1")
+    (checkout / ".dvc" / name).write_bytes(config)
     tasks.setup("run")
     locks = [["requirements.txt"], ["requirements-extras.txt"]]
     assert installed(ran) == (locks if extras else locks[:1])
