@@ -60,8 +60,10 @@ export: setup-extras  ## write a trained fusion as one file, checked, with a car
 track: setup-extras  ## tell a tracker of the results that are here and that it was not told: TRACKER=mlflow AGAIN=1
 	@python src/track.py $(call option,TRACKER,--tracker) $(if $(call given,AGAIN),$${AGAIN:+--again})
 
-remote: setup  ## share results through a folder or server: URL=folder, ssh://user@host/path or s3://bucket/path; NAME=… ENDPOINT=… PROFILE=… LOCAL=1
-	@python src/remote.py $(call option,NAME,--name) $(call option,ENDPOINT,--endpoint) $(call option,PROFILE,--profile) $(call option,WAIT,--wait) $(if $(call given,LOCAL),$${LOCAL:+--local}) $(if $(call given,URL),$${URL:+-- "$$URL"})
+# ssh and S3 need packages that are extras; a folder needs none. An empty value is handed on, to be
+# refused.
+remote: $(if $(and $(call given,URL),$(filter s3://% ssh://%,$(value URL))),setup-extras,setup)  ## share results through a folder or server: URL=folder, ssh://user@host/path or s3://bucket/path; NAME=… ENDPOINT=… PROFILE=… LOCAL=1
+	@python src/remote.py $(if $(call given,NAME),--name="$$NAME") $(if $(call given,ENDPOINT),--endpoint="$$ENDPOINT") $(if $(call given,PROFILE),--profile="$$PROFILE") $(if $(call given,WAIT),--wait="$$WAIT") $(if $(call given,LOCAL),$${LOCAL:+--local}) $(if $(call given,URL),-- "$$URL")
 
 comment: setup  ## write what your change makes of the results, for a pull request: BASE=main; OUT=file PICTURES=folder or address
 	@test -n "$(call given,BASE)" || { echo "error: make comment BASE=…: must name a revision of git, such as main"; exit 1; }

@@ -1,8 +1,8 @@
 """Set the default remote of DVC: python src/remote.py [URL] [--name NAME] …
 
 URL is a folder, ssh://user@host/path or s3://bucket/path, and holds no secret. Before anything is
-set, a small file is written there and removed. Without URL it says what is set, and which outputs
-of dvc.lock are there. docs/remotes.md says more.
+set, a small file is written there and removed. Without URL it says what is set, and how many
+outputs are there. docs/remotes.md says more.
 """
 
 from fusebench import cli
@@ -36,10 +36,11 @@ def main() -> None:
     }
     if arguments.url is not None:
         lines = set_remote(
-            arguments.url, arguments.name or "storage", endpoint=arguments.endpoint,
-            profile=arguments.profile, local=arguments.local, seconds=arguments.wait,
+            arguments.url, "storage" if arguments.name is None else arguments.name,
+            endpoint=arguments.endpoint, profile=arguments.profile, local=arguments.local,
+            seconds=arguments.wait,
         )  # fmt: skip
-    elif without := [word for word, value in others.items() if value]:
+    elif without := [word for word, value in others.items() if value not in (None, False)]:
         raise ParamsError(f"{without[0]}: only with URL")
     else:
         lines = show_remote(arguments.name, arguments.wait)

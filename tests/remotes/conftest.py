@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.project import Project
 from tests.remotes import servers
 
 CONFIG = "[core]\n    analytics = false\n"
@@ -36,3 +37,15 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(name, str(tmp_path / "none"))
     monkeypatch.chdir(root)
     return root
+
+
+@pytest.fixture
+def kept(checkout: Path) -> Project:
+    """The same project with an output of two files, committed, in DVC's cache."""
+    project = Project(checkout)
+    (checkout / "predictions/add").mkdir(parents=True)
+    for name in ("one", "two"):
+        (checkout / "predictions/add" / name).write_text(name, "utf-8")
+    project.dvc("add", "--quiet", "predictions/add")
+    project.commit("an output")
+    return project

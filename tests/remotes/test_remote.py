@@ -104,7 +104,7 @@ def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path: Path) -> None:
 def test_a_bucket_is_set_and_left_empty(s3: str) -> None:
     said = _set(f"s3://{BUCKET}/team", endpoint=s3)
     assert said == [
-        f"default remote 'storage': s3://{BUCKET}/team (.dvc/config)",
+        f"default remote 'storage': s3://{BUCKET}/team at {s3} (.dvc/config)",
         "whoever works with this commit needs dvc-s3: 'make setup-extras'; DVC fails without it",
         EMPTY,
         "next: git add .dvc/config and commit; git push",
@@ -135,12 +135,37 @@ def test_a_server_that_is_not_there_is_refused() -> None:
     assert "Could not connect to the endpoint URL" in said
 
 
+@pytest.mark.parametrize(
+    ("url", "endpoint", "why"),
+    [
+        ("s3://bucket", "http://a_host:9000", "Invalid endpoint: http://a_host:9000"),
+        ("ssh://host..name/srv", None, "label empty or too long"),
+    ],
+)
+def test_an_address_that_the_libraries_refuse_is_one_line(
+    url: str, endpoint: str | None, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in servers.KEYS.items():
+        monkeypatch.setenv(name, value)
+    given = {"endpoint": endpoint} if endpoint else {}
+    said = _refusal(url, 60, **given)
+    assert said.startswith(f"URL = '{url}': ")
+    assert why in said
+    at = f"    endpointurl = {endpoint}\n" if endpoint else ""
+    FILE.write_text(f"[core]\n    remote = far\n['remote \"far\"']\n    url = {url}\n{at}", "utf-8")
+    with pytest.raises(ArtifactError) as caught:
+        show_remote(None, 60)
+    shown = f"{url} at {endpoint}" if endpoint else url
+    assert str(caught.value).startswith(f"remote 'far' ({shown}, .dvc/config): ")
+    assert why in str(caught.value)
+
+
 def test_a_server_that_never_answers_is_waited_for_as_long_as_is_said() -> None:
     # Of its own accord asyncssh would give up after two minutes, and say something else.
     with servers.mute() as (address, taken):
         url = f"ssh://me@{address}/srv"
-        assert _refusal(url, seconds=1) == (
-            f"URL = '{url}': no answer in 1 s (WAIT=seconds waits longer); nothing was changed"
+        assert _refusal(url, seconds=5) == (
+            f"URL = '{url}': no answer in 5 s (WAIT=seconds waits longer); nothing was changed"
         )
         # The time is that of the server, not of what starts Python and DVC.
         assert taken
@@ -157,7 +182,8 @@ def test_what_a_server_holds_is_not_waited_for_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reach, "_answer", _patient)
-    said = _refusal(str(tmp_path / "shelf"), seconds=0.01)
+    monkeypatch.setattr(reach, "_PATIENCE", 0.04)
+    said = _refusal(str(tmp_path / "shelf"), seconds=5)
     assert "it answers, but does not say what it holds in 0.2 s" in said
 
 

@@ -38,7 +38,7 @@ def first(reproduced: tuple[Project, str], folder: Path) -> Project:
 
 def _remote(project: Project, *named: str, ok: bool = True) -> list[str]:
     """Run `make remote`; return the lines that it printed."""
-    done = project.run("make", "-o", "setup", "remote", *named, ok=ok)
+    done = project.run("make", "-o", "setup", "-o", "setup-extras", "remote", *named, ok=ok)
     return (done.stdout if ok else done.stderr).splitlines()
 
 
@@ -59,7 +59,7 @@ def _count(lines: list[str]) -> tuple[int, int]:
 def shared(first: Project, s3: str) -> Project:
     """The first project, whose results are in a bucket, as the config says that it has in git."""
     said = _remote(first, f"URL=s3://{BUCKET}/team", f"ENDPOINT={s3}")
-    assert said[0] == f"default remote 'storage': s3://{BUCKET}/team (.dvc/config)"
+    assert said[0] == f"default remote 'storage': s3://{BUCKET}/team at {s3} (.dvc/config)"
     there, total = _count(said)
     assert there == 0
     assert total > len(FUSIONS)
@@ -147,7 +147,8 @@ def test_a_remote_that_gives_nothing_is_named_in_one_line(
     config.write_text(config.read_text("utf-8").replace(s3, "http://127.0.0.1:9"), "utf-8")
     expected = (
         "predictions/add of 'HEAD~1': not in DVC's cache, and remote 'storage' "
-        f"(s3://{BUCKET}/team) does not give it: Could not connect to the endpoint URL"
+        f"(s3://{BUCKET}/team at http://127.0.0.1:9) does not give it: Could not connect to the "
+        "endpoint URL"
     )
     said = fresh.run("python", "src/show.py", "diff", ok=False).stderr
     assert said.startswith(f"error: {expected}")

@@ -1,4 +1,4 @@
-"""Which outputs of this commit a remote holds."""
+"""How many outputs of the working directory a remote holds."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,13 +13,13 @@ class Held:
     Attributes
     ----------
     there : int
-        How many the remote holds, whole.
+        How many the remote holds; whether an object is damaged there is not looked at.
     here : int
         How many it lacks and DVC's cache has: 'dvc push' sends them.
     size : int
         Their size in bytes; what the remote has of them is counted, too.
     nowhere : tuple of str
-        Paths of those that neither has whole.
+        Paths of those of which both lack an object.
     """
 
     there: int
@@ -34,7 +34,7 @@ class Held:
 
 
 def held(name: str, remotes: Mapping[str, Mapping[str, Any]]) -> Held:
-    """Ask a remote for every object of the outputs in the working directory.
+    """Ask a remote for every object of the outputs in the working directory; nothing is changed.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def held(name: str, remotes: Mapping[str, Mapping[str, Any]]) -> Held:
             if out.use_cache and out.hash_info and out.can_push
         }
         wanted = sorted({each for listed, _ in objects.values() for each in listed or ()})
-        inside = set(remote.oids_exist(wanted))
+        inside = _there(remote, wanted)
         there, here, size, nowhere = 0, 0, 0, []
         for path, (listed, bytes_) in objects.items():
             if listed and inside.issuperset(listed):
@@ -63,6 +63,15 @@ def held(name: str, remotes: Mapping[str, Mapping[str, Any]]) -> Held:
             else:
                 nowhere.append(path)
         return Held(there, here, size, tuple(sorted(nowhere)))
+
+
+def _there(remote: Any, wanted: list[str]) -> set[str]:
+    """Return which objects a remote has; whether they are whole is not looked at."""
+    if remote.fs.protocol == "local":
+        # In a folder DVC would read what is not read-only, remove what is damaged, and chmod the
+        # rest.
+        return {each for each in wanted if remote.exists(each)}
+    return set(remote.oids_exist(wanted))
 
 
 def _objects(out: Any, cache: Any, remote: Any) -> tuple[str, ...] | None:

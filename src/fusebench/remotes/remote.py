@@ -104,14 +104,14 @@ def show_remote(name: str | None, seconds: float) -> list[str]:
         found = ask(remote.name, remote.remotes, seconds, write=False)
     except UnreachableError as error:
         raise ArtifactError(
-            f"remote '{remote.name}' ({without_secret(remote.url)}, {remote.file}): {error}"
+            f"remote '{remote.name}' ({remote.shown}, {remote.file}): {error}"
         ) from None
     sends = ["next: dvc push"] if found.here else []
     return [_named(remote).removeprefix("" if name is None else "default "), *_holds(found), *sends]
 
 
 def _named(remote: Remote) -> str:
-    return f"default remote '{remote.name}': {without_secret(remote.url)} ({remote.file})"
+    return f"default remote '{remote.name}': {remote.shown} ({remote.file})"
 
 
 def _replaced(settings: Settings, name: str, place: Place, level: str) -> Iterator[str]:
@@ -166,7 +166,7 @@ def _holds(found: Held) -> Iterator[str]:
         return
     sends = f"; 'dvc push' sends {found.here} (up to {found.size / 1e6:.1f} MB)"
     yield (
-        f"it holds {found.there} of {found.total} outputs of this dvc.lock"
+        f"it holds {found.there} of {found.total} outputs that dvc.lock and .dvc files name"
         f"{sends if found.here else ''}"
     )
     if found.nowhere:

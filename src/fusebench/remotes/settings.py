@@ -10,13 +10,13 @@ from typing import Any, cast
 
 from fusebench.aside import replace_file
 from fusebench.errors import ArtifactError, ParamsError, one_line
-from fusebench.remotes.place import Place
+from fusebench.remotes.place import Place, without_secret
 
 FOLDER = Path(".dvc")
 SHARED, LOCAL = "repo", "local"
 """DVC's names of the file that goes to git, and of the one that stays here."""
 # DVC would wait for ever for a server of S3 that takes a connection and says nothing. In seconds;
-# the libraries below it ask 25 times before they give up.
+# s3fs asks 5 times before it gives up.
 _LIMITS = {"connect_timeout": 5, "read_timeout": 10}
 
 
@@ -39,6 +39,13 @@ class Remote:
     url: str
     file: str
     remotes: dict[str, dict[str, Any]]
+
+    @property
+    def shown(self) -> str:
+        """Where it is, as it may be shown: the URL, and the server where it is not that of AWS."""
+        endpoint = self.remotes[self.name].get("endpointurl")
+        at = f" at {one_line(without_secret(str(endpoint)), 200)}" if endpoint else ""
+        return f"{without_secret(self.url)}{at}"
 
 
 class Settings:

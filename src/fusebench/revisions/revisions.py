@@ -15,7 +15,7 @@ from fusebench.errors import ArtifactError
 from fusebench.files import reader as reader_of
 from fusebench.models.registry import FusionParams
 from fusebench.prediction.predictions import FusionPredictions, read_predictions
-from fusebench.remotes.place import without_secret
+from fusebench.remotes.attempts import few_attempts
 from fusebench.remotes.reasons import reason
 from fusebench.remotes.settings import FOLDER, Remote, Settings, bounded
 
@@ -172,7 +172,7 @@ def _copy(folders: Sequence[Path], rev: str, root: Path, target: Path) -> None:
             raise ArtifactError(_remedy(missing[0], rev, kept.repo))
     if remote is None:
         return
-    with _opened(root, commit, remote) as asked:
+    with few_attempts(remote), _opened(root, commit, remote) as asked:
         for path in missing:
             try:
                 asked.get(path.as_posix(), str(target / path), recursive=True)
@@ -190,7 +190,7 @@ def _not_given(path: Path, rev: str, remote: Remote, error: Exception) -> str | 
     why = None if _of_disk(error, remote) else reason(error)
     if why is None:
         return None
-    place = f"'{remote.name}' ({without_secret(remote.url)})"
+    place = f"'{remote.name}' ({remote.shown})"
     return f"{path} of '{rev}': not in DVC's cache, and remote {place} does not give it: {why}"
 
 
