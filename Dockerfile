@@ -1,13 +1,15 @@
 # The project with its environment; docs/containers.md says more.
-#   docker build -t fusebench .                           for a processor
-#   docker build -t fusebench --build-arg DEVICE=cuda .   for NVIDIA's GPUs
-#   docker build -t fusebench --build-arg LOCK=requirements-extras.txt .   with S3, ssh, trackers, …
+#   docker build -t fusebench .                                for a processor
+#   docker build -t fusebench-cuda --build-arg DEVICE=cuda .   for NVIDIA's GPUs
+#   … --build-arg LOCK=requirements-extras.txt                 with S3, ssh, trackers, …
+#   … --build-arg USER_ID=$(id -u)                             for a checkout of yours, mounted
 FROM python:3.11.14-slim-bookworm AS tools
 
-# Of these two, any version that Debian has will do; it keeps no old ones to pin.
+# Of these, any version that Debian has will do; it keeps no old ones to pin. Git asks for the last
+# two: ssh for its remotes, less to show a log.
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends git make \
+    && apt-get install --yes --no-install-recommends git make openssh-client less \
     && rm -rf /var/lib/apt/lists/*
 
 # Files in a mounted folder belong to the user of this number.

@@ -109,6 +109,27 @@ def test_a_processors_packages_are_all_of_the_lock_but_those_of_a_gpu(name: str)
     assert said == [f"{of}=={version}" for of, version in versions.items()]
 
 
+def test_what_the_page_runs_was_built_above_as_it_is_run() -> None:
+    page = (ROOT / "docs/containers.md").read_text("utf-8")
+    built: dict[str, list[str]] = {}
+    runs = 0
+    for command in re.findall(r"(?m)^(docker .*?)(?: *#.*)?$", page):
+        words = command.split()
+        if words[1] == "build":
+            name = words[words.index("-t") + 1]
+            assert name not in built, f"{name}: two images of one name"
+            built[name] = words
+        else:
+            runs += 1
+            (image,) = (word for word in words if word in built)
+            assert ("--gpus" in words) is ("DEVICE=cuda" in built[image]), command
+            # Of another user, git refuses the checkout.
+            assert "-v" not in words or "USER_ID=$(id" in built[image], command
+    assert (len(built), runs) == (2, 3)
+    # What is copied first keeps its results.
+    assert page.index('-v "$PWD:/project"') < page.index("make repro")
+
+
 @pytest.mark.parametrize("device", ["cpu", "cuda", "gpu", ""])
 def test_the_argument_decides_what_is_installed_and_others_are_refused(
     device: str, tmp_path: Path

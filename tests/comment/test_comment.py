@@ -1,5 +1,6 @@
 """The comment from made-up results: each case is one honest sentence, and the rest is written."""
 
+import json
 import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
@@ -7,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from tests.comment.rendered import rendered
 from tests.parts import BySeed, answers, fusion, part_of
 from tests.project import ROOT
+from tests.report.made_up import NAMES, cost_of, write_results
 
 from fusebench.comment import against, results
 from fusebench.comment import comment as whole
@@ -21,9 +24,11 @@ from fusebench.comment.pictures import PICTURES, checked_prefix, picture_section
 from fusebench.comment.results import Revision, View, comparison_sections, origin_section
 from fusebench.comment.sections import Section, fitted
 from fusebench.errors import ArtifactError, ParamsError
+from fusebench.files import write_json
 from fusebench.prediction.predictions import FusionPredictions
 from fusebench.report.findings import Findings
-from fusebench.report.table import markdown_table
+from fusebench.report.results import read_comparison
+from fusebench.report.table import comparison_table, markdown_table
 from fusebench.revisions.revisions import read_fusions, reader
 from fusebench.stale import Stale
 
@@ -135,19 +140,67 @@ def test_equal_predictions_are_one_sentence(
     assert f"{alike}{but}. " in said
     assert "The same predictions before and after: add, late." in said
     assert line in said
-    assert "is not the same" not in said
+    assert "is another" not in said
 
 
-def test_another_table_of_equal_predictions_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def _tables(
+    monkeypatch: pytest.MonkeyPatch, *tables: pd.DataFrame, stale: Stale | None = None
+) -> str:  # fmt: skip
+    """Return what is said of two tables of the same predictions; the first may be stale."""
     same = _fusions(add=_parts(0.1))
+    before, after = (
+        _revision(name, files={"metrics/comparison.csv": table.to_csv(index=False).encode()})
+        for name, table in zip(("main", "change"), tables, strict=True)
+    )
+    states = {before.read: Stale() if stale is None else stale, after.read: Stale()}
     monkeypatch.setattr(against, "read_fusions", lambda _rev: same)
     monkeypatch.setattr(against, "stale_predictions", lambda _read: Stale())
-    before, after = (
-        _revision(name, files={"metrics/comparison.csv": name.encode()})
-        for name in ("main", "change")
-    )
-    said = _said([*against_sections(before, after)])
-    assert "to the bit. metrics/comparison.csv is not the same all the same. " in said
+    monkeypatch.setattr(against, "stale", states.__getitem__)
+    return _said([*against_sections(before, after)])
+
+
+ANOTHER = (
+    "to the bit. metrics/comparison.csv is another all the same, also without time and memory. "
+)
+
+
+@pytest.mark.parametrize(
+    ("stale", "is_said"),
+    [
+        (Stale(), True),
+        (Stale({"add": "predicted anew since the table was made"}), False),
+        (Stale(files={"metrics/robustness_summary.csv": "made with other stress"}), False),
+        (Stale(unknown="there is no lock"), False),
+    ],
+)
+def test_another_table_of_equal_predictions_is_said_unless_it_is_stale(
+    stale: Stale, is_said: bool, findings: Findings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = findings.table
+    others = table.assign(**{"Test NLL": table["Test NLL"] + 1})
+    said = _tables(monkeypatch, table, others, stale=stale)
+    assert (ANOTHER in said) is is_said
+    assert ("is another" in said) is is_said
+
+
+def test_other_times_and_memory_are_no_other_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def again(kind: str, name: str, content: dict[str, Any]) -> None:
+        write_json(tmp_path / f"metrics/{kind}/{name}.json", content)
+
+    before = comparison_table(read_comparison(write_results(tmp_path), NAMES))
+    cost = cost_of("of another length") | {
+        "samples_per_second": {"median": 1.0, "batch": 256}, "step_mb": 1.0, "train_seconds": 1.0,
+    }  # fmt: skip
+    for name in NAMES:
+        measured = json.loads((tmp_path / f"metrics/training/{name}.json").read_text("utf-8"))
+        again("training", name, measured | {"seconds_per_epoch": {"median": 2.5}})
+        again("cost", name, cost)
+    after = comparison_table(read_comparison(tmp_path, NAMES))
+    old, new = (table[table["Model"].isin(NAMES)].map(str) for table in (before, after))
+    assert (old != new).all().sum() == 6
+    assert "is another" not in _tables(monkeypatch, before, after)
 
 
 def test_a_new_fusion_and_new_seeds_have_no_partner(monkeypatch: pytest.MonkeyPatch) -> None:

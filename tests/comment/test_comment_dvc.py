@@ -13,6 +13,8 @@ from fusebench.comment.markup import BREAK
 from fusebench.comment.sections import MARKER
 
 pytestmark = pytest.mark.slow
+# Not the project's own setting, and as a browser's field of several lines gives it.
+SMALL = "train.epochs=1\r\nsplit.seed=1 stress.corruptions=[]\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +73,7 @@ def _run(
 def test_the_workflows_command_runs_base_and_change_small_and_compares_them(
     changed: Project, tmp_path: Path
 ) -> None:
-    # The very setting of the project: all of it is in DVC's cache.
-    _run(changed, tmp_path, "train.epochs=2 train.seeds=[0,1]")
+    _run(changed, tmp_path, SMALL)
     said = _shown(tmp_path / "comment/comment.md")
     assert (tmp_path / "summary.md").read_text("utf-8") == (
         tmp_path / "comment/comment.md"
@@ -89,9 +90,33 @@ def test_the_workflows_command_runs_base_and_change_small_and_compares_them(
     assert f"{before}: Stale" not in results
     seen = rendered((tmp_path / "comment/comment.md").read_text("utf-8"))
     assert ["override.add.lr", "0.01", "empty"] in seen.rows
+    assert ["train.epochs", "2", "1"] in seen.rows
+    assert ["split.seed", "0", "1"] in seen.rows
+    assert ["stress.corruptions", "['range_noise', 'rgb_off']", "[]"] in seen.rows
     assert seen.tags.count("img") == 4
-    assert (tmp_path / "comment/small/verdict.md").is_file()
-    assert (tmp_path / "comment/small/pairs.png").is_file()
+    assert (tmp_path / "comment/fusebench-small/verdict.md").is_file()
+    assert (tmp_path / "comment/fusebench-small/pairs.png").is_file()
+
+
+def test_a_change_of_words_alone_changes_no_result_in_either_part(
+    changed: Project, tmp_path: Path
+) -> None:
+    # The last commit and one after it, for which all is in DVC's cache by now.
+    (changed.root / "README.md").write_text("Other words.\n", "utf-8")
+    changed.commit("other words")
+    # It holds what somebody has put there.
+    (tmp_path / "comment/small").mkdir(parents=True)
+    try:
+        _run(changed, tmp_path, SMALL)
+    finally:
+        changed.git("reset", "--quiet", "--hard", "HEAD~1")
+    said = _shown(tmp_path / "comment/comment.md")
+    alike = "No prediction changed: what both sides have was predicted alike on test, to the bit. "
+    for part in said.split("A small run"):
+        assert alike in part
+        assert "The same predictions before and after: add, hadamard." in part
+    assert "is another" not in said
+    assert (tmp_path / "comment/small").is_dir()
 
 
 def test_a_small_run_that_fails_fails_the_job_and_the_comment_says_so(
@@ -99,7 +124,7 @@ def test_a_small_run_that_fails_fails_the_job_and_the_comment_says_so(
 ) -> None:
     # What is no experiment of that name, a small run of before, a worktree on a disk that is away.
     changed.git("tag", "ci-small")
-    (tmp_path / "comment/small").mkdir(parents=True)
+    (tmp_path / "comment/fusebench-small").mkdir(parents=True)
     changed.git("worktree", "add", "--quiet", "--detach", str(tmp_path / "away"))
     (tmp_path / "away").rename(tmp_path / "elsewhere")
     printed = _run(changed, tmp_path, "train.nothing=0", ok=False, worktrees=2)
@@ -110,7 +135,7 @@ def test_a_small_run_that_fails_fails_the_job_and_the_comment_says_so(
     said = _shown(tmp_path / "comment/comment.md")
     assert said.endswith("It did not finish; its log says why.")
     assert "add (" in said
-    assert not (tmp_path / "comment/small").exists()
+    assert not (tmp_path / "comment/fusebench-small").exists()
 
 
 def test_a_base_without_results_is_said(changed: Project) -> None:
@@ -143,7 +168,7 @@ def test_predictions_in_no_cache_are_said_and_the_rest_is_written(
     changed.git("clone", "--quiet", str(changed.root), str(tmp_path / "clone"))
     clone = Project(tmp_path / "clone")
     said = _comment(clone, "--base", "HEAD~1", "--of", "HEAD")
-    assert "Not compared with HEAD~1: predictions/add of 'HEAD': in no cache or remote." in said
+    assert "Not compared with HEAD~1: predictions/add of 'HEAD~1': in no cache or remote." in said
     assert "override.add.lr" in said
     assert "No recommendation" in said
 

@@ -40,9 +40,8 @@ def test_gitlabs_fits_its_schema() -> None:
     _check(*schema, str(GITLAB))
 
 
-@pytest.mark.parametrize(("job", "command"), COMMANDS)
-def test_no_expression_stands_in_a_command(job: str, command: str) -> None:
-    assert job
+@pytest.mark.parametrize("command", [command for _, command in COMMANDS])
+def test_no_expression_stands_in_a_command(command: str) -> None:
     assert "${{" not in command
 
 
@@ -142,41 +141,150 @@ def test_a_relative_remote_of_this_folder_is_the_same_from_a_worktree(tmp_path: 
     assert done.stdout == lines.format("a", f"{root}/.dvc/../../shelf") + others
 
 
-# --- GitHub's comment, with a gh that only writes down what it is asked ---
+def test_the_script_of_both_hosts_has_nothing_that_the_bash_of_macos_lacks() -> None:
+    script = (ROOT / ".ci/comment").read_text("utf-8")
+    commands = "\n".join(line for line in script.splitlines() if not line.startswith("#"))
+    # Of bash 4 and later; 3.2 ends at each of them.
+    newer = re.compile(
+        r"\b(mapfile|readarray|coproc|globstar|lastpipe)\b|\b(declare|local) -[a-zA-Z]*[Ang]"
+        r"|\$\{[^}]*(@[A-Za-z]\}|\^|,,?\})|&>>|\|&|;;?&|\{\w+\}[<>]|wait -n"
+    )
+    assert not newer.search(commands)
+    # There an empty array is an error: `small` never is, and how many `added` has is asked first.
+    arrays = {*re.findall(r'"\$\{(\w+)\[@\]', commands)}
+    assert arrays == {"small", "added"}
+    assert '"${@' not in commands
+
+
+# --- Until there is a comment ---
+
+
+def _stands_for(text: str, commit: str) -> None:
+    """See that a text stands for the comment of a commit."""
+    assert text.startswith(f"{MARKER}\n\nNo comment could be made of {commit};")
+    assert len(text.splitlines()) == 3
+
+
+def test_on_github_no_comment_of_the_push_before_stays(tmp_path: Path) -> None:
+    jobs = read(GITHUB)["jobs"]
+    first, *_, last = jobs["results"]["steps"]
+    given = {"FOLDER": str(tmp_path / "comment"), "OF": "1f2e"}
+    assert {*first["env"]} == {*given}
+    subprocess.run(["bash", "-ec", first["run"]], cwd=tmp_path, env=os.environ | given, check=True)
+    _stands_for((tmp_path / "comment/comment.md").read_text("utf-8"), "1f2e")
+    # It is where the comment is written, and is put whatever becomes of the job.
+    where = step(read(GITHUB), "results", "small run and comment")["env"]["FOLDER"]
+    assert first["env"]["FOLDER"] == where == last["with"]["path"]
+    assert first["env"]["OF"] == jobs["results"]["steps"][1]["with"]["ref"]
+    assert last["if"] == "always()"
+    assert "needs.results.result != 'skipped'" in jobs["comment"]["if"]
+
+
+@pytest.mark.parametrize("finishes", [True, False])
+@pytest.mark.parametrize("merged", [True, False])
+def test_gitlabs_comment_is_of_the_change_as_it_was_pushed(
+    merged: bool, finishes: bool, tmp_path: Path
+) -> None:
+    def git(*arguments: str) -> str:
+        return _at(tmp_path, "git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments)
+
+    # A make that does nothing, and a script that says what it finds.
+    written = 'printf "%s %s %s" "$1" "$PICTURES" "$(git rev-parse HEAD)" > "$2/comment.md"'
+    (tmp_path / "bin").mkdir()
+    (tmp_path / ".ci").mkdir()
+    for name, commands in (("bin/make", ""), (".ci/comment", written if finishes else "exit 1")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{commands}\n", "utf-8")
+        (tmp_path / name).chmod(0o755)
+    git("init", "--quiet", "--initial-branch=main")
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "main")
+    git("commit", "--quiet", "--message", "pushed", "--allow-empty")
+    pushed, main = git("rev-parse", "HEAD").strip(), git("rev-parse", "HEAD~1").strip()
+    git("checkout", "--quiet", "--detach", main)
+    git("merge", "--quiet", "--no-ff", "--message", "merged", pushed)
+    head = git("rev-parse", "HEAD").strip() if merged else pushed
+    # GitLab sets the branch's commit only where the other is a merge of it.
+    given = {
+        "CI_COMMIT_SHA": head, "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": pushed if merged else "",
+        "CI_MERGE_REQUEST_DIFF_BASE_SHA": main, "CI_PROJECT_URL": "https://host/project",
+        "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
+    }  # fmt: skip
+    commands = "\n".join(dict_of(gitlab_commands())["results"])
+    done = subprocess.run(["bash", "-ec", commands], cwd=tmp_path, env=os.environ | given)
+    assert (done.returncode == 0) is finishes
+    (kept,) = read(GITLAB)["results"]["artifacts"]["paths"]
+    said = (tmp_path / kept / "comment.md").read_text("utf-8")
+    if finishes:
+        assert said == f"{main} https://host/project/-/raw/{pushed}/plots {pushed}"
+    else:
+        _stands_for(said, pushed)
+    assert read(GITLAB)["results"]["artifacts"]["when"] == "always"
+
+
+def _at(root: Path, *command: str) -> str:
+    return subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
+
+
+def test_gitlab_keeps_no_wheels_of_the_index() -> None:
+    jobs = read(GITLAB)
+    (prune,) = jobs["default"]["after_script"]
+    words = prune.removeprefix(".venv/bin/").split()
+    uv = Path(sys.executable).with_name(words[0])
+    help_of = subprocess.run(
+        [str(uv), *words[1:-1], "--help"], capture_output=True, text=True, check=True
+    )
+    assert words[-1] in help_of.stdout
+    # What sets nothing up has none.
+    assert jobs["note"]["after_script"] == []
+
+
+# --- GitHub's comment, with a gh that gives what it is told and writes down what it is asked ---
 
 GH = """#!/usr/bin/env python3
 import json, os, pathlib, sys
 log = pathlib.Path(os.environ["LOG"])
 asked = [*json.loads(log.read_text()), sys.argv[1:]] if log.exists() else [sys.argv[1:]]
 log.write_text(json.dumps(asked))
-if "--paginate" in sys.argv:
-    print(os.environ["THERE"], end="")
+if sys.argv[1:4] == ["api", "--paginate", "--slurp"]:
+    print(os.environ["THERE"])
 """
 
 
-def _put_on_github(root: Path, there: str) -> list[list[str]]:
-    """Run the workflow's command where `gh` finds some comments; return what it was asked."""
+def _put_on_github(root: Path, *pages: list[dict[str, Any]]) -> list[list[str]]:
+    """Run the workflow's command where `gh` finds pages of comments; return what it was asked."""
     (root / "bin").mkdir()
     (root / "bin/gh").write_text(GH, "utf-8")
     (root / "bin/gh").chmod(0o755)
     (root / "comment").mkdir()
     (root / "comment/comment.md").write_text(COMMENT, "utf-8")
-    command = step(read(GITHUB), "comment", "put the comment in place of the last one")["run"]
+    of = step(read(GITHUB), "comment", "put the comment in place of the last one")
     given = {
         "PATH": f"{root / 'bin'}:{os.environ['PATH']}", "GITHUB_REPOSITORY": "somebody/project",
-        "NUMBER": "7", "LOG": str(root / "log.json"), "THERE": there,
+        "NUMBER": "7", "LOG": str(root / "log.json"), "THERE": json.dumps(pages),
+        "LAST": of["env"]["LAST"],
     }  # fmt: skip
     # As GitHub runs what says `shell: bash`.
-    shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", command]
+    shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", of["run"]]
     subprocess.run(shell, cwd=root, env=os.environ | given, check=True)
     asked: list[list[str]] = json.loads((root / "log.json").read_text("utf-8"))
     return asked
 
 
-def test_the_first_comment_is_made(tmp_path: Path) -> None:
-    looked, put = _put_on_github(tmp_path, "")
-    assert looked[:3] == ["api", "--paginate", "repos/somebody/project/issues/7/comments"]
-    assert MARKER in looked[-1]
+def _by(login: str | None, number: int, body: str | None) -> dict[str, Any]:
+    return {"id": number, "user": login and {"login": login}, "body": body}
+
+
+ROBOT = "github-actions[bot]"
+OTHERS = [
+    _by("somebody", 1, COMMENT), _by(ROBOT, 2, f"Not at its beginning: {MARKER}"),
+    _by(None, 3, COMMENT), _by(ROBOT, 4, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pages", [[[]], [OTHERS], [OTHERS, []]])
+def test_the_first_comment_is_made(pages: list[list[dict[str, Any]]], tmp_path: Path) -> None:
+    looked, put = _put_on_github(tmp_path, *pages)
+    assert looked == ["api", "--paginate", "--slurp", "repos/somebody/project/issues/7/comments"]
     assert put == [
         "api", "--silent", "--method", "POST", "repos/somebody/project/issues/7/comments",
         "--field", "body=@comment/comment.md",
@@ -184,7 +292,8 @@ def test_the_first_comment_is_made(tmp_path: Path) -> None:
 
 
 def test_the_next_comment_takes_the_place_of_the_last(tmp_path: Path) -> None:
-    _, put = _put_on_github(tmp_path, "11\n12\n")
+    first, second = ([_by(ROBOT, number, f"{MARKER}\nof before")] for number in (11, 12))
+    _, put = _put_on_github(tmp_path, [*OTHERS, *first], [*second, *OTHERS])
     assert put[3:5] == ["PATCH", "repos/somebody/project/issues/comments/12"]
 
 

@@ -1,7 +1,7 @@
 """What a change makes of the results, fusion by fusion, and what it changes of the params."""
 
+import csv
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from fusebench.comment.markup import block, code, items, table, text
@@ -11,15 +11,21 @@ from fusebench.config import PARAMS_FILE, parse, shown, validate
 from fusebench.errors import ArtifactError, FusebenchError, ParamsError
 from fusebench.evaluation.metrics import METRICS
 from fusebench.recorded import check_files
+from fusebench.report.columns import MEMORY
 from fusebench.report.settings import CompareParams
 from fusebench.report.table import TABLE
 from fusebench.report.verdict import State, sentence, state
 from fusebench.revisions.diff import Change, Diff, Side, diff
 from fusebench.revisions.diff_text import diff_head, diff_text
 from fusebench.revisions.revisions import PREDICTIONS, WORKSPACE, read_fusions
-from fusebench.stale import Stale, stale_predictions
+from fusebench.stale import Stale, stale, stale_predictions
 
 _ALIKE = "**No prediction changed**: what both sides have was predicted alike on test, to the bit"
+# Columns of the table that are never the same twice.
+_MEASURED = (
+    "Time (s/epoch)", MEMORY, "Latency (ms)", "Latency p95 (ms)", "Samples per Second",
+    "Train Seconds",
+)  # fmt: skip
 # How many changed params stand in a comment as they are; more are folded.
 _FEW = 12
 _SHOWN = {
@@ -46,8 +52,8 @@ def against_sections(before: Revision, after: Revision) -> Iterator[Section]:
         said = [*_changed(difference, lines)]
     else:
         alike = f"{_ALIKE}{_but([of for _, of in sides])}."
-        if _content(before, TABLE) != _content(after, TABLE):
-            alike += f" {text(TABLE)} is not the same all the same."
+        if _tables_differ(before, after):
+            alike += f" {text(TABLE)} is another all the same, also without time and memory."
         said = [alike, items([*lines, *diff_head(difference)[1:]])]
     yield Section(name, "\n\n".join([heading, *said]))
     if difference.changes:
@@ -83,11 +89,21 @@ def _but(states: Sequence[Stale]) -> str:
     return ", but whether it belongs to the params cannot be told" if unknown else ""
 
 
-def _content(of: Revision, path: Path) -> bytes | None:
+def _tables_differ(before: Revision, after: Revision) -> bool:
+    """Tell whether the tables say another thing of the predictions; a stale one is of others."""
+    if any(stale(of.read).lines() for of in (before, after)):
+        return False
+    return _rows(before) != _rows(after)
+
+
+def _rows(of: Revision) -> list[dict[str, str]] | None:
+    """Return the table without what was measured of time and memory; None: there is none."""
     try:
-        return of.read(path)
+        lines = of.read(TABLE).decode(errors="replace").splitlines()
     except ArtifactError:
         return None
+    rows = csv.DictReader(lines)
+    return [{name: row[name] for name in row if name not in _MEASURED} for row in rows]
 
 
 def _changed(difference: Diff, lines: Sequence[str]) -> Iterator[str]:

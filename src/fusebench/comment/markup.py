@@ -16,12 +16,12 @@ _LONGEST, _LONGEST_NAME = 10_000, 200
 # What Markdown reads, and HTML, which Markdown passes on.
 _OWN = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 # Before a word: people, issues, merge requests, labels and so on; addresses become links, words
-# between colons pictures, and 7 to 40 hexadecimal digits may be a commit.
+# between colons pictures. An underscore may be escaped by now.
 _CALLS = re.compile(
-    r"([@#!~%&$^])(?=[\w\"])|\b(GH-)(?=\d)|(:)(?=//|[\w+\\-]+:)|\b(www)(?=\.)"
-    r"|(?<![0-9a-z])[0-9a-f](?=[0-9a-f]{6,39}(?![0-9a-z]))",
-    re.IGNORECASE,
+    r"([@#!~%&$^])(?=\\?[\w\"])|\b(GH-)(?=\d)|(:)(?=//|[\w+\\-]+:)|\b(www)(?=\.)", re.IGNORECASE
 )
+# What may be a commit becomes a link to it, but not in code, which can be copied as it is.
+_COMMIT = re.compile(r"(?<![0-9a-z])[0-9a-f]{7,40}(?![0-9a-z])", re.IGNORECASE | re.ASCII)
 # What begins an item of a list, or underlines a heading, where it stands first.
 _FIRST = re.compile(r"^(\d{0,9})([-+=.)])")
 _PLAIN = re.compile(r"[A-Za-z0-9 /-]")
@@ -30,11 +30,13 @@ _PLAIN = re.compile(r"[A-Za-z0-9 /-]")
 def text(words: object) -> str:
     """Return words on one line as Markdown shows them; what is known to call or link is broken.
 
-    A break without width stands in what hosts would take for a call, a link or a picture.
+    A break without width stands in what hosts would take for a call, a link or a picture; what
+    they may take for a commit is code.
     """
     escaped = _OWN.sub(r"\\\1", one_line(str(words), _LONGEST).lstrip())
     escaped = _FIRST.sub(r"\1\\\2", escaped)
-    return _CALLS.sub(lambda found: f"{found[0]}{BREAK}", escaped)
+    broken = _CALLS.sub(lambda found: f"{found[0]}{BREAK}", escaped)
+    return _COMMIT.sub(lambda found: code(found[0]), broken)
 
 
 def code(name: object) -> str:
