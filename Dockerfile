@@ -18,10 +18,12 @@ RUN useradd --create-home --uid "$USER_ID" fusebench \
     && install --directory --owner=fusebench /project /opt/venv
 USER $USER_ID
 WORKDIR /project
+# A cache in the container, beside what is installed from it, would only take room.
+ENV UV_NO_CACHE=1
 
 FROM tools AS project
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
-ENV PATH="/opt/venv/bin:$PATH" UV_NO_CACHE=1
+ENV PATH="/opt/venv/bin:$PATH"
 
 # Outside the project's folder, so that a checkout may be mounted there.
 COPY --chown=fusebench requirements.txt requirements-extras.txt requirements-setup.txt ./
@@ -47,4 +49,6 @@ RUN case "$DEVICE" in \
 COPY --chown=fusebench . .
 # Newer than the locks, which have the age of the checkout: make has nothing left to install.
 RUN touch .venv/bin/.runs && if test "$LOCK" = requirements-extras.txt; then touch .venv/bin/.extras; fi
+# Results take the place of folders, and the file systems of images move no folder of an image.
+VOLUME /project
 CMD ["make", "help"]

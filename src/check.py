@@ -41,6 +41,12 @@ def main() -> None:
             f"note: params.yaml: override has no '{name}'; add '{name}:' with an empty 'lr:', so "
             f"that -S override.{name}.lr=… works"
         )
+    if params.runtime.tracker != "none":
+        # DVC takes what is here from its cache: no other stage may run, and say so.
+        print(
+            f"tracker {params.runtime.tracker}: is told of what is trained from now on; "
+            "'python src/track.py' tells it of what is here"
+        )
     with replace_folder(arguments.folder) as aside:
         for name, content in files.items():
             write_json(aside / name, content)

@@ -25,7 +25,7 @@ def main() -> None:
     size = write_page(Path(), fusions, arguments.page)
     print(f"{arguments.page}: {size / 1e6:.2f} MB", flush=True)
     # The last stage: all that there is to tell is there.
-    tell_comparison()
+    tell_comparison(arguments.page)
 
 
 if __name__ == "__main__":

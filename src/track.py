@@ -21,12 +21,13 @@ def main() -> None:
     from fusebench.errors import ParamsError
     from fusebench.tracking.tracker import check_tracker
 
-    name = arguments.tracker or load_section(PARAMS_FILE, "runtime", RuntimeParams).tracker
-    named_by = "--tracker" if arguments.tracker else "params.yaml: runtime.tracker ="
+    name, named_by, instead = arguments.tracker, "--tracker", ""
+    if name is None:
+        name = load_section(PARAMS_FILE, "runtime", RuntimeParams).tracker
+        named_by, instead = "params.yaml: runtime.tracker =", ", or --tracker NAME"
     if name == "none":
         raise ParamsError(
-            f"{named_by} 'none': nobody to tell; must be one of "
-            f"{TRACKERS.names()}, or --tracker NAME"
+            f"{named_by} 'none': nobody to tell; must be one of {TRACKERS.names()}{instead}"
         )
     check_tracker(name, named_by)
 

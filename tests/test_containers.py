@@ -78,6 +78,13 @@ def test_the_base_is_pinned_to_a_version_and_nobody_is_root_at_the_end() -> None
         assert "--require-hashes -r " in command or "--torch-backend cpu" in command
 
 
+def test_results_can_take_the_place_of_folders_of_the_image() -> None:
+    # In a layer of an image that would be a move from one device to another.
+    last = [line.split()[0] for line in DOCKERFILE.splitlines() if re.match("[A-Z]+ ", line)]
+    assert _rest_of("VOLUME") == ["/project"]
+    assert last[-2:] == ["VOLUME", "CMD"]
+
+
 def _shell(command: str, cwd: Path) -> str:
     return subprocess.run(
         ["bash", "-o", "pipefail", "-ec", command], cwd=cwd, capture_output=True, text=True,

@@ -15,7 +15,7 @@ import pytest
 
 from fusebench.tracking import session
 
-_OF_TRACKERS = ("DVC_", "DVCLIVE_", "MLFLOW_", "WANDB_", "NETRC", "PYTHONPATH")
+_OF_TRACKERS = ("DVC_", "DVCLIVE_", "MLFLOW_", "WANDB_", "NETRC", "PYTHONPATH", "FUSEBENCH_")
 
 
 def enter(folder: Path, patch: pytest.MonkeyPatch) -> Path:

@@ -1,7 +1,11 @@
 """Runs and what came of them, made up; and a package of a tracker that goes wrong."""
 
+import time
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 from PIL import Image
 
 from fusebench.sealed import digest_of
@@ -22,7 +26,8 @@ def training(name: str = "add seed 0", group: str = "slower") -> Run:
         "fusion": "add", "seed": 0, "lr": 0.001, "lidar.normalize": True, "augment": "",
         **{f"many.{number}": number for number in range(120)},
     }  # fmt: skip
-    return Run(digest_of(name.encode()), name, group, "training", {"fusion": "add"}, params)
+    tags = {"fusion": "add", "commit": "0123456789" * 4, "changed": "not all was committed"}
+    return Run(digest_of(name.encode()), name, group, "training", tags, params)
 
 
 def weights(folder: Path) -> Outcome:
@@ -37,14 +42,18 @@ def comparison() -> Run:
     return Run("ab" * 16, "comparison 0c65011", "slower", "comparison", {}, {"train.lr": 0.001})
 
 
-def compared(folder: Path) -> Outcome:
-    """Return what came of a comparison, with a picture and a page in a folder."""
+def compared(folder: Path, *, page: bool = True) -> Outcome:
+    """Return what came of a comparison, with a picture and one page or two in a folder."""
+    files = {"comparison.md": folder / "comparison.md"}
+    if page:
+        files["report.html"] = folder / "report.html"
+        files["report.html"].write_text("<html>", "utf-8")
     Image.new("RGB", (4, 3), (255, 0, 0)).save(folder / "best.png")
     (folder / "comparison.md").write_text("# Comparison", "utf-8")
     return Outcome(
-        "d2", {"test_nll": 0.25}, {"fusion_comparison": TABLE},
+        f"d2 {len(files)}", {"test_nll": 0.25}, {"fusion_comparison": TABLE},
         {"accuracy": {"add": [(1, 62.5), (2, 87.5)], "late": [(1, 50.0)]}},
-        {"best": folder / "best.png"}, {"comparison.md": folder / "comparison.md"},
+        {"best": folder / "best.png"}, files,
     )  # fmt: skip
 
 
@@ -78,3 +87,35 @@ class Live:
 """
     (folder / "dvclive/live.py").write_text(live, "utf-8")
     return str(folder)
+
+
+def fill_disk(checkout: Path) -> None:
+    """Have the disk of the one journal of a checkout be full from now on."""
+    (journal,) = checkout.rglob("journal.jsonl")
+    # Who follows it has opened it then: there is no end of what can be read of a full one.
+    while "opened: " not in journal.with_name("log.txt").read_text("utf-8"):
+        time.sleep(0.05)
+    journal.unlink()
+    journal.symlink_to("/dev/full")
+
+
+def time_after_a_word(checkout: Path) -> SimpleNamespace:
+    """Return a module `time` by which none goes by until the log of a checkout has a line."""
+
+    def monotonic() -> float:
+        (log,) = checkout.rglob("log.txt")
+        return time.monotonic() * 1000 if log.stat().st_size else 0
+
+    return SimpleNamespace(monotonic=monotonic, sleep=time.sleep)
+
+
+def processes_below(checkout: Path) -> list[int]:
+    """Return the numbers of this process's own that tell a tracker from a checkout."""
+    found = []
+    for each in psutil.Process().children():
+        # One that has just ended has no command line.
+        with suppress(psutil.Error):
+            words = each.cmdline()
+            if "fusebench.tracking.follow" in words and str(checkout) in words:
+                found.append(each.pid)
+    return found

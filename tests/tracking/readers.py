@@ -37,6 +37,7 @@ class Reading:
     files: dict[str, bytes | None] = field(default_factory=dict)
     charts: set[str] = field(default_factory=set)
     status: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
 
 
 def read_dvclive(root: Path) -> dict[str, Reading]:
@@ -148,8 +149,10 @@ def read_wandb(root: Path) -> dict[str, Reading]:
         if about is None:
             continue
         of = readings.setdefault(about["display_name"], Reading({}, {}, {}))
-        config = about["config"]["update"].items()
-        of.params |= {key: str(value) for key, value in config if key != "_wandb"}
+        config = {key: str(value) for key, value in about["config"]["update"].items()}
+        of.tags |= {key: config.pop(key) for key in [*config] if key.startswith("fusebench.")}
+        of.tags["shown"] = ", ".join(about.get("tags", ()))
+        of.params |= {key: value for key, value in config.items() if key != "_wandb"}
         for record in records:
             content = record[record["type"]]
             match record["type"]:
@@ -227,7 +230,10 @@ def read_mlflow(root: Path, address: str = "") -> dict[str, Reading]:
         pictures = {Path(file).stem for file in files if file.startswith("pictures/")}
         files = {name: text for name, text in files.items() if not name.startswith("pictures/")}
         pairs = {key: [(step, value) for step, value in told] for key, told in epochs.items()}
-        readings[name] = Reading(params, pairs, figures, tables, pictures, files, status=status)
+        of_ours = {key: text for key, text in tags.items() if key.startswith("fusebench.")}
+        readings[name] = Reading(
+            params, pairs, figures, tables, pictures, files, status=status, tags=of_ours
+        )
     return readings
 
 

@@ -9,28 +9,29 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.project import ROOT
-from tests.tracking.made_up import EPOCHS, package, training, weights
+from tests.tracking.made_up import EPOCHS, fill_disk, package, processes_below, training, weights
 from tests.tracking.readers import read_dvclive
 
 from fusebench.errors import ParamsError
-from fusebench.page.checkout import Commit
+from fusebench.page.checkout import Commit, commit_of
 from fusebench.system import open_locked
-from fusebench.tracking import group
+from fusebench.tracking import group, process
 from fusebench.tracking import session as sessions
+from fusebench.tracking.folders import as_folder
 from fusebench.tracking.journal import append, follow
 from fusebench.tracking.ledger import Ledger
-from fusebench.tracking.passwords import without_passwords
 from fusebench.tracking.run import CLOSE, Event, Table, Value, flat
 from fusebench.tracking.session import Session
-from fusebench.tracking.tracker import check_tracker, tracker_class
+from fusebench.tracking.tracker import check_tracker, tracker_class, without_passwords
 
 RUN = training()
 
@@ -41,10 +42,6 @@ def tell(folder: Path, tracker: str = "dvclive") -> Session:
         for event in (RUN.begin(), RUN.epoch(1, EPOCHS[1]), RUN.end(weights(folder))):
             session.tell(event)
     return session
-
-
-def processes_below() -> list[psutil.Process]:
-    return [each for each in psutil.Process().children() if "fusebench.tracking" in str(each)]
 
 
 # --- A tracker that fails ---
@@ -80,7 +77,7 @@ def test_a_tracker_that_fails_is_one_line(
     # It was not told, and is told once more when asked.
     ledger = Ledger(checkout, "dvclive", tracker_class("dvclive").destination())
     assert ledger.entry(RUN.id).ended == ""
-    assert not processes_below()
+    assert not processes_below(Path.cwd())
 
 
 @pytest.mark.slow
@@ -140,7 +137,7 @@ def test_a_server_that_does_not_answer_is_not_waited_for(
         tell(tmp_path, "mlflow")
     said = capsys.readouterr().out.splitlines()[-1]
     assert said.startswith("warning: tracker mlflow: not done after 6 s; ")
-    assert not processes_below()
+    assert not processes_below(Path.cwd())
 
 
 @pytest.mark.slow
@@ -156,10 +153,11 @@ def test_ctrl_c_ends_the_wait_and_not_the_training(
     def interrupted(_seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(time, "sleep", interrupted)
+    waits = SimpleNamespace(monotonic=time.monotonic, sleep=interrupted)
+    monkeypatch.setattr(process, "time", waits)
     tell(tmp_path)
     assert "warning: tracker dvclive: interrupted; " in capsys.readouterr().out
-    assert not processes_below()
+    assert not processes_below(Path.cwd())
 
 
 @pytest.mark.slow
@@ -173,7 +171,8 @@ def test_a_polite_kill_and_ctrl_c_of_what_only_tells_are_none_of_the_trackers(
         def sleep(_seconds: float) -> None:
             raise KeyboardInterrupt(*name)
 
-        monkeypatch.setattr(time, "sleep", sleep)
+        waits = SimpleNamespace(monotonic=time.monotonic, sleep=sleep)
+        monkeypatch.setattr(process, "time", waits)
 
     interrupted("SIGTERM")
     with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
@@ -181,7 +180,7 @@ def test_a_polite_kill_and_ctrl_c_of_what_only_tells_are_none_of_the_trackers(
     interrupted()
     with pytest.raises(KeyboardInterrupt):
         Session("dvclive", "results").tell_all([RUN.begin()], 300)
-    assert not processes_below()
+    assert not processes_below(Path.cwd())
 
 
 @pytest.mark.slow
@@ -201,10 +200,39 @@ def test_what_a_tracker_started_ends_with_it(
         while not started.exists() or not started.read_text():
             time.sleep(0.05)
         other = psutil.Process(int(started.read_text()))
+        assert session._process is not None
+        assert processes_below(checkout) == [session._process._process.pid]
         monkeypatch.setattr(sessions, "SECONDS", 0)
     assert session.trouble == "not done after 0 s"
     psutil.wait_procs([other], timeout=60)
     assert not other.is_running()
+    assert not processes_below(checkout)
+
+
+def test_two_tellings_of_one_second_have_folders_of_their_own(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "strftime", lambda _format: "20250101-120000")
+    with Session("dvclive", "add") as one, Session("dvclive", "add") as other:
+        assert len([*checkout.rglob("journal.jsonl")]) == 2
+    assert (one.trouble, other.trouble) == ("", "")
+
+
+@pytest.mark.usefixtures("checkout")
+def test_how_long_a_tracker_may_take_is_a_variable_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", package(tmp_path / "packages", "time.sleep(600)"))
+    monkeypatch.setenv("FUSEBENCH_TRACKER_SECONDS", "0.5")
+    assert tell(tmp_path).trouble == "not done after 0.5 s"
+    for wrong in ("soon", "-1", "nan", "inf"):
+        monkeypatch.setenv("FUSEBENCH_TRACKER_SECONDS", wrong)
+        capsys.readouterr()
+        assert tell(tmp_path).log == ""
+        assert capsys.readouterr().out.splitlines()[-1] == (
+            f"warning: tracker dvclive: FUSEBENCH_TRACKER_SECONDS = '{wrong}': must be a number of "
+            "seconds, 0 or more; python src/track.py tells it later"
+        )
 
 
 def test_git_that_does_not_answer_is_one_line(
@@ -218,6 +246,18 @@ def test_git_that_does_not_answer_is_one_line(
     with session.harmless():
         group.group_and_tags()
     assert session.trouble.startswith("TimeoutExpired: Command '['git', ")
+
+
+def test_all_that_git_is_asked_has_one_limit(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Four answers, each within the limit.
+    (checkout / "git").write_text('#!/bin/sh\nsleep 0.2\ncase "$*" in *rev-parse*) pwd;; esac\n')
+    (checkout / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(checkout), prepend=os.pathsep)
+    with pytest.raises(subprocess.TimeoutExpired):
+        commit_of(Path(), 0.6)
+    assert commit_of(Path()) == Commit(str(checkout))
 
 
 def test_a_log_that_was_not_made_is_not_named(
@@ -236,12 +276,11 @@ def test_a_log_that_was_not_made_is_not_named(
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a file that is always full")
 def test_a_full_disk_is_one_line(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Session("dvclive", "add") as session:
-        (journal,) = checkout.rglob("journal.jsonl")
-        journal.unlink()
-        journal.symlink_to("/dev/full")
-        for event in (RUN.begin(), RUN.epoch(1, EPOCHS[1])):
+        session.tell(RUN.begin())
+        fill_disk(checkout)
+        for epoch in (1, 2):
             with session.harmless():
-                session.tell(event)
+                session.tell(RUN.epoch(epoch, EPOCHS[epoch]))
     assert "warning: tracker dvclive: OSError: [Errno 28]" in capsys.readouterr().out
 
 
@@ -263,6 +302,8 @@ def _script(checkout: Path, last: str) -> Iterator[subprocess.Popen[str]]:
     """Run a process that tells the beginning of a training, then does something else."""
     text = f"""
 import os, signal, sys, time
+# What was begun in a shell's background ignores it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path[:0] = {[str(ROOT), str(ROOT / "src")]!r}
 from tests.tracking.test_session import EPOCHS, RUN, Session
 with Session("dvclive", "add") as session:
@@ -274,7 +315,10 @@ with Session("dvclive", "add") as session:
     with subprocess.Popen(
         [sys.executable, "-c", text], cwd=checkout, stdout=subprocess.PIPE, text=True
     ) as process:
-        yield process
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @pytest.mark.slow
@@ -429,6 +473,25 @@ def test_each_place_has_a_ledger_of_its_own(tmp_path: Path) -> None:
     assert Ledger(tmp_path, "wandb", "here").entry("run").ended == ""
 
 
+def test_a_lock_leaves_no_file_and_is_one_processs(tmp_path: Path) -> None:
+    ledger, waited = Ledger(tmp_path, "mlflow", "here"), list[bool]()
+    # As a kill leaves it.
+    ledger.folder.mkdir(parents=True)
+    (ledger.folder / "run.lock").touch()
+    first = ledger.lock("run", lambda: waited.append(True))
+
+    def wait() -> None:
+        # It ends just after this one has opened its file: that is nobody's lock any more.
+        waited.append(True)
+        first.close()
+
+    with closing(ledger.lock("run", wait)):
+        assert waited == [True]
+        with pytest.raises(BlockingIOError):
+            open_locked(ledger.folder / "run.lock")
+    assert not list(ledger.folder.iterdir())
+
+
 def test_the_close_of_a_journal_is_an_event(tmp_path: Path) -> None:
     append(tmp_path / "journal", CLOSE)
     assert next(follow(tmp_path / "journal", threading.Event())) == CLOSE
@@ -444,14 +507,15 @@ def test_runs_of_an_experiment_are_a_group_others_those_of_a_commit(
     monkeypatch.setattr(group, "commit_of", lambda *_: Commit("0123456789", changed=True))
     name, tags = group.group_and_tags()
     assert name == "0123456"
-    assert tags == {"commit": "0123456789, with changes that are not committed"}
+    assert tags == {"commit": "0123456789", "changed": "not all was committed"}
     monkeypatch.setattr(group, "commit_of", lambda *_: Commit())
-    assert group.group_and_tags()[0] == "no-commit"
+    no_commit = {"commit": "not in a git repository with a commit"}
+    assert group.group_and_tags() == ("no-commit", no_commit)
     monkeypatch.setenv("DVC_EXP_NAME", "slower")
     assert group.group_and_tags()[0] == "slower"
     # It is one folder.
-    assert group.as_folder("feature/../x y") == "feature-..-x-y"
-    assert group.as_folder("..") == "_.."
+    assert as_folder("feature/../x y") == "feature-..-x-y"
+    assert as_folder("..") == "_.."
 
 
 LEAVES = st.one_of(st.booleans(), st.integers(), st.text(), st.none(), st.lists(st.integers()))

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,6 +66,8 @@ def told(
             INTERRUPTED.begin(), *some_epochs(INTERRUPTED, [1]),
             REPLACED.begin(), *some_epochs(REPLACED, [1]), REPLACED.end(end),
             CUT.begin(), *some_epochs(CUT, [1]),
+            COMPARED.begin(), *[COMPARED.epoch(*each) for each in COMPARED_EPOCHS.items()],
+            COMPARED.end(compared(folder, page=False)),
         )  # fmt: skip
         # What was told before is said once more, too.
         tell(
@@ -114,7 +117,8 @@ def test_the_comparison_is_the_same_in_each(told: Told) -> None:
     assert list(table.columns) == list(TABLE.columns)
     assert [list(row) for row in table.rows] == [list(row) for row in TABLE.rows]
     assert run.pictures == {"best"}
-    assert run.files == {"comparison.md": b"# Comparison"}
+    # The page came later, and the run was told of once more.
+    assert run.files == {"comparison.md": b"# Comparison", "report.html": b"<html>"}
 
 
 def test_a_chart_has_a_line_per_model_in_each(told: Told) -> None:
@@ -139,6 +143,36 @@ def test_only_a_run_whose_end_was_told_is_called_finished(told: Told) -> None:
         # They know of no such thing.
         assert {*states.values()} == {""}
     assert told.runs[CUT.name].epochs["loss"] == [(1, 0.75)]
+
+
+def test_tags_are_whole_where_a_tracker_has_them(told: Told) -> None:
+    tags = told.runs[INTERRUPTED.name].tags
+    if told.tracker in ("mlflow", "wandb"):
+        whole = {f"fusebench.{name}": text for name, text in INTERRUPTED.tags.items()}
+        assert whole.items() <= tags.items()
+    if told.tracker == "wandb":
+        assert tags["shown"] == "fusion:add, commit:0123456, changed"
+
+
+def test_a_kill_between_two_requests_leaves_no_run_that_is_not_found_again(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, patches = training(), tmp_path / "patches"
+    patches.mkdir()
+    # Python imports it at its start.
+    (patches / "sitecustomize.py").write_text(
+        "import os, sys\n"
+        "from mlflow import MlflowClient\n"
+        "MlflowClient.log_batch = MlflowClient.update_run = lambda *_, **__: os._exit(9)\n"
+    )
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    monkeypatch.setenv("PYTHONPATH", str(patches))
+    cut = Session("mlflow", "test")
+    assert cut.tell_all([run.begin()], 120) == "its process ended with exit code 9"
+    monkeypatch.delenv("PYTHONPATH")
+    tell("mlflow", run.begin(), *some_epochs(run, [1]), run.end(weights(tmp_path)))
+    (reading,) = read_mlflow(checkout).values()
+    assert (reading.status, reading.epochs["loss"]) == ("FINISHED", [(1, 0.75)])
 
 
 def test_a_run_goes_on_in_the_group_where_it_began(checkout: Path, tmp_path: Path) -> None:
@@ -189,7 +223,7 @@ def test_a_kill_of_the_process_that_tells_loses_no_epoch(tracker: str, checkout:
 def test_what_another_process_tells_of_is_waited_for(checkout: Path) -> None:
     run = training()
     ledger = Ledger(checkout, "dvclive", tracker_class("dvclive").destination())
-    with Session("dvclive", "test") as session, ledger.lock(run.id, lambda: None):
+    with Session("dvclive", "test") as session, closing(ledger.lock(run.id, lambda: None)):
         for event in (run.begin(), *some_epochs(run, [1])):
             session.tell(event)
         log = checkout / session.log
@@ -243,8 +277,30 @@ def test_wandbs_own_settings_count(checkout: Path) -> None:
     of_project.parent.mkdir()
     of_project.write_text("[default]\nmode = offline\n", "utf-8")
     assert destination() == "tracking/wandb (offline), project team/fusebench"
+    assert wandbs_own() == ["offline", "https://wandb.example", "team"]
+    # Where there is the other folder, it is that one.
+    hidden = checkout / ".wandb/settings"
+    hidden.parent.mkdir()
+    hidden.write_text("[default]\nmode = dryrun\n", "utf-8")
+    assert destination() == "tracking/wandb (dryrun), project team/fusebench"
+    assert wandbs_own() == ["dryrun", "https://wandb.example", "team"]
+    (checkout / "tracking/.wandb").mkdir(parents=True)
+    assert destination() == "tracking/.wandb (dryrun), project team/fusebench"
+
+
+def wandbs_own() -> list[str]:
+    """Return mode, server and entity as W&B itself reads them."""
     text = "from wandb.sdk import wandb_setup; s = wandb_setup.singleton().settings; "
     asked = [sys.executable, "-c", f"{text}print(s.mode, s.base_url, s.entity)"]
-    assert subprocess.check_output(asked, text=True).split() == [
-        "offline", "https://wandb.example", "team",
-    ]  # fmt: skip
+    return subprocess.check_output(asked, text=True).split()
+
+
+def test_what_wandb_keeps_in_its_other_folder_is_replaced_too(checkout: Path) -> None:
+    run, folder = training(), checkout / "tracking/.wandb"
+    folder.mkdir(parents=True)
+    tell("wandb", run.begin(), *some_epochs(run, [1]))
+    (first,) = folder.glob("offline-run-*")
+    assert {path.name for path in folder.parent.iterdir()} == {".told", ".wandb"}
+    tell("wandb", run.begin(again=True), *some_epochs(run, [2]))
+    (second,) = folder.glob("offline-run-*")
+    assert first != second

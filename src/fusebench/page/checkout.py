@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,25 +44,27 @@ def commit_of(root: Path, seconds: float | None = None) -> Commit:
     Parameters
     ----------
     seconds : float, optional
-        The longest that git may take for an answer.
+        The longest that git may take for all its answers.
 
     Raises
     ------
     subprocess.TimeoutExpired
         It has taken longer.
     """
+    ends = None if seconds is None else time.monotonic() + seconds
     top, name = (
-        _git(root, "rev-parse", "--show-toplevel", seconds=seconds),
-        _git(root, "rev-parse", "--verify", "--quiet", "HEAD", seconds=seconds),
+        _git(root, "rev-parse", "--show-toplevel", ends=ends),
+        _git(root, "rev-parse", "--verify", "--quiet", "HEAD", ends=ends),
     )
     # A folder in another project's repository is none of its commits.
     if not name or not top or Path(top).resolve() != root.resolve():
         return Commit()
-    return Commit(name, any(_git(root, *asked, seconds=seconds) for asked in (_CHANGED, _NEW)))
+    return Commit(name, any(_git(root, *asked, ends=ends) for asked in (_CHANGED, _NEW)))
 
 
-def _git(root: Path, *arguments: str, seconds: float | None) -> str:
+def _git(root: Path, *arguments: str, ends: float | None) -> str:
     """Return what git printed; "" where it failed or is not there."""
+    seconds = None if ends is None else max(0.0, ends - time.monotonic())
     try:
         done = subprocess.run(  # noqa: S603
             ["git", "-C", str(root), *arguments],  # noqa: S607

@@ -1,27 +1,20 @@
-"""DVCLive: a folder of files per run, which DVC and its extension for editors can show."""
+"""DVCLive: a folder of files per run, which `dvc metrics show` and `dvc plots show` can show."""
 
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fusebench.tracking.group import as_folder
+from fusebench.tracking.folders import FolderTold, FolderTracker
 from fusebench.tracking.run import Lines, Run, Table
-from fusebench.tracking.tracker import LOCAL, Told, Tracker
-
-_FOLDER = LOCAL / "dvclive"
+from fusebench.tracking.tracker import LOCAL, Told
 
 
-class DVCLive(Tracker):
+class DVCLive(FolderTracker):
     """tracking/dvclive/<group>/<run>/."""
 
     packages = ("dvclive",)
-
-    @classmethod
-    def destination(cls) -> str:
-        """Return the folder."""
-        return str(_FOLDER)
+    local = LOCAL / "dvclive"
 
     def open(self, run: Run, *, again: bool) -> Told:
         """Begin a run, or go on with the one in its folder."""
@@ -29,11 +22,7 @@ class DVCLive(Tracker):
         os.environ.setdefault("DVC_STUDIO_OFFLINE", "true")
         from dvclive.live import Live
 
-        folder = self.root / _FOLDER / as_folder(run.group) / run.folder
-        if again:
-            # It may have been told under another group.
-            for old in (self.root / _FOLDER).glob(f"*/{run.folder}"):
-                shutil.rmtree(old)
+        folder = self.folder(run, again=again)
         # It makes no experiment and no dvc.yaml: DVC's own stage has begun this.
         live = Live(
             str(folder), resume=(folder / "metrics.json").is_file(), dvcyaml=None,
@@ -43,8 +32,10 @@ class DVCLive(Tracker):
         return _Told(live, folder)
 
 
-class _Told(Told):
+class _Told(FolderTold):
     def __init__(self, live: Any, folder: Path) -> None:
+        # `log_artifact` forgets folders, and refuses to work where there is no repository of DVC.
+        super().__init__(Path(live.artifacts_dir))
         self._live, self._folder = live, folder
 
     def epoch(self, epoch: int, figures: Mapping[str, float]) -> None:
@@ -73,13 +64,6 @@ class _Told(Told):
     def pictures(self, pictures: Mapping[str, Path]) -> None:
         for name, path in pictures.items():
             self._live.log_image(f"{name}.png", path)
-
-    def files(self, files: Mapping[str, Path]) -> None:
-        # `log_artifact` forgets folders, and refuses to work where there is no repository of DVC.
-        for name, path in files.items():
-            target = Path(self._live.artifacts_dir) / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
 
     def close(self, *, finished: bool) -> None:  # noqa: ARG002  (its files say nothing of it)
         self._live.end()

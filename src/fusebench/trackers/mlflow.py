@@ -7,9 +7,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from fusebench.tracking.passwords import without_passwords
 from fusebench.tracking.run import Run, Table
-from fusebench.tracking.tracker import LOCAL, PROJECT, Told, Tracker
+from fusebench.tracking.tracker import LOCAL, PROJECT, Told, Tracker, without_passwords
 
 _FOLDER = LOCAL / "mlflow"
 _ID, _PICTURES = "fusebench.id", "pictures"
@@ -43,18 +42,23 @@ class MLflow(Tracker):
 
         uri = os.environ.get("MLFLOW_TRACKING_URI") or (self.root / _FOLDER).resolve().as_uri()
         client = MlflowClient(uri)
+        tags = {_ID: run.id, "fusebench.kind": run.kind, "fusebench.group": run.group} | {
+            f"fusebench.{tag}": text for tag, text in run.tags.items()
+        }
         experiment = _experiment(client)
         before = client.search_runs([experiment], f"tags.`{_ID}` = '{run.id}'")
         if again:
             for old in before:
                 client.delete_run(old.info.run_id)
             before.clear()
-        of = before[0] if before else client.create_run(experiment, run_name=run.name)
+        if before:
+            of = before[0]
+            client.update_run(of.info.run_id, status="RUNNING")
+        else:
+            # With its id at once: a kill is to leave no run that nobody finds.
+            of = client.create_run(experiment, tags=tags, run_name=run.name)
         name, params = of.info.run_id, of.data.params
-        client.update_run(name, status="RUNNING")
-        tags = {_ID: run.id, "fusebench.kind": run.kind, "fusebench.group": run.group} | {
-            f"fusebench.{tag}": text for tag, text in run.tags.items()
-        }
+        # Of one that was there, tags may be others by now.
         _log(client, name, params={key: run.params[key] for key in {*run.params} - {*params}},
              tags=tags)  # fmt: skip
         return _Told(client, name)

@@ -1,45 +1,35 @@
 """TensorBoard: a folder of event files per run. It keeps no other files: they lie beside those."""
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fusebench.tracking.group import as_folder
+from fusebench.tracking.folders import FolderTold, FolderTracker
 from fusebench.tracking.run import Lines, Run, Table
-from fusebench.tracking.tracker import LOCAL, Told, Tracker
-
-_FOLDER = LOCAL / "tensorboard"
+from fusebench.tracking.tracker import LOCAL, Told
 
 
-class TensorBoard(Tracker):
+class TensorBoard(FolderTracker):
     """tracking/tensorboard/<group>/<run>/."""
 
     packages = ("tensorboard",)
-
-    @classmethod
-    def destination(cls) -> str:
-        """Return the folder."""
-        return str(_FOLDER)
+    local = LOCAL / "tensorboard"
 
     def open(self, run: Run, *, again: bool) -> Told:
         """Begin a run, or go on in its folder with another file."""
         from torch.utils.tensorboard import SummaryWriter
 
-        folder = self.root / _FOLDER / as_folder(run.group) / run.folder
-        if again:
-            # It may have been told under another group.
-            for old in (self.root / _FOLDER).glob(f"*/{run.folder}"):
-                shutil.rmtree(old)
+        folder = self.folder(run, again=again)
         writer = SummaryWriter(str(folder))
         rows = [[name, value] for name, value in run.params.items()]
         writer.add_text("params", Table(("param", "value"), rows).markdown())
         return _Told(writer, run, folder)
 
 
-class _Told(Told):
+class _Told(FolderTold):
     def __init__(self, writer: Any, run: Run, folder: Path) -> None:
-        self._writer, self._run, self._folder = writer, run, folder
+        super().__init__(folder)
+        self._writer, self._run = writer, run
 
     def epoch(self, epoch: int, figures: Mapping[str, float]) -> None:
         for name, value in figures.items():
@@ -66,12 +56,6 @@ class _Told(Told):
             with Image.open(path) as image:
                 pixels = np.asarray(image.convert("RGB"))
             self._writer.add_image(name, pixels, dataformats="HWC")
-
-    def files(self, files: Mapping[str, Path]) -> None:
-        for name, path in files.items():
-            target = self._folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, target)
 
     def close(self, *, finished: bool) -> None:  # noqa: ARG002  (its files say nothing of it)
         self._writer.close()

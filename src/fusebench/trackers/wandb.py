@@ -3,6 +3,7 @@
 import configparser
 import netrc
 import os
+import re
 import shutil
 import time
 from collections.abc import Mapping
@@ -11,15 +12,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from fusebench.tracking.passwords import without_passwords
 from fusebench.tracking.run import Lines, Run, Table
-from fusebench.tracking.tracker import LOCAL, PROJECT, Told, Tracker
+from fusebench.tracking.tracker import LOCAL, PROJECT, Told, Tracker, without_passwords
 
 _SERVER = "https://api.wandb.ai"
 # Where the environment says nothing of it: no report of errors goes to its maker.
 _DEFAULTS = {"WANDB_ERROR_REPORTING": "false"}
-# Below tracking/: wandb names a folder of its own there.
-_OWN = "wandb"
+# Its own folder in the one that it is given: the first where that is there, else the second.
+_HIDDEN, _PLAIN = ".wandb", "wandb"
+_HASH = re.compile("[0-9a-f]{40,}")
 
 
 class WandB(Tracker):
@@ -31,7 +32,8 @@ class WandB(Tracker):
     def destination(cls) -> str:
         """Return the server or folder, and the project with its entity, if one is named."""
         mode = _mode()
-        folder = Path(os.environ.get("WANDB_DIR") or LOCAL) / _OWN
+        given = Path(os.environ.get("WANDB_DIR") or LOCAL)
+        folder = given / _own(_main() / given).name
         place = _server() if mode == "online" else f"{folder} ({mode})"
         return f"{place}, project {'/'.join(filter(None, (_setting('entity'), _project())))}"
 
@@ -41,7 +43,7 @@ class WandB(Tracker):
         folder.mkdir(parents=True, exist_ok=True)
         # What artifacts are made of, which wandb would keep in the home folder.
         defaults = _DEFAULTS | {
-            name: str((folder / _OWN / part).resolve())
+            name: str((_own(folder) / part).resolve())
             for name, part in (("WANDB_DATA_DIR", "data"), ("WANDB_CACHE_DIR", "cache"),
                                ("WANDB_ARTIFACT_DIR", "artifacts"))
         }  # fmt: skip
@@ -51,14 +53,17 @@ class WandB(Tracker):
 
         name = run.id
         if again:
-            for old in (folder / _OWN).glob(f"offline-run-*-{run.id}"):
-                shutil.rmtree(old)
+            for own in (_HIDDEN, _PLAIN):
+                for old in (folder / own).glob(f"offline-run-*-{run.id}"):
+                    shutil.rmtree(old)
             if _mode() == "online":
                 # A server takes the id of no run that it had.
                 name = f"{run.id}-{int(time.time())}"
+        # Tags are short there; the whole of them is beside the params.
+        config = run.params | {f"fusebench.{tag}": text for tag, text in run.tags.items()}
         opened = wandb.init(
-            id=name, name=run.name, group=run.group, job_type=run.kind, config=dict(run.params),
-            tags=[f"{tag}:{text}"[:64] for tag, text in run.tags.items()], resume="allow",
+            id=name, name=run.name, group=run.group, job_type=run.kind, config=config,
+            tags=[_short(tag, text) for tag, text in run.tags.items()], resume="allow",
             project=_project(), mode=_mode(), dir=str(folder.resolve()), reinit="create_new",
             settings=wandb.Settings(
                 console="off", silent=True, disable_code=True, disable_git=True,
@@ -71,13 +76,29 @@ class WandB(Tracker):
         return _Told(opened, run)
 
 
+def _short(tag: str, text: str) -> str:
+    """Return a tag as W&B shows it in a list: at most 64 characters."""
+    if tag == "changed":
+        return tag
+    return f"{tag}:{text[:7] if _HASH.fullmatch(text) else text}"[:64]
+
+
+def _main() -> Path:
+    return Path(os.environ.get("DVC_ROOT", ""))
+
+
+def _own(folder: Path) -> Path:
+    """Return W&B's own folder in one, by its own choice."""
+    hidden = folder / _HIDDEN
+    return hidden if hidden.exists() else folder / _PLAIN
+
+
 def _setting(name: str) -> str:
     """Return what W&B's variable or its files of settings say, in its own order, or ""."""
     if said := os.environ.get(f"WANDB_{name.upper()}"):
         return said
-    main = Path(os.environ.get("DVC_ROOT", ""))
     of_user = Path(os.environ.get("WANDB_CONFIG_DIR") or "~/.config/wandb").expanduser()
-    for file in (main / _OWN, of_user):
+    for file in (_own(_main()), of_user):
         settings = configparser.ConfigParser(interpolation=None)
         # One that is broken is for W&B to complain of.
         with suppress(OSError, ValueError, configparser.Error):

@@ -8,11 +8,14 @@ import pandas as pd
 
 from fusebench.config import PARAMS_FILE, read
 from fusebench.errors import ArtifactError
-from fusebench.files import read_json, read_table
+from fusebench.files import dvc_digest, read_json, read_table
+from fusebench.recorded import made
 from fusebench.report.columns import FIRST
 from fusebench.report.results import SOURCES
 from fusebench.report.table import RESULTS, TABLE, parse_comparison_table
-from fusebench.sealed import digest_of
+from fusebench.sealed import digest_of, file_digest
+from fusebench.stages import ignored_names, read_lock
+from fusebench.stale import Read, stale_files
 from fusebench.tracking.run import Event, Lines, Outcome, Run, Table, Value, flat
 
 NAME = "fusion_comparison"
@@ -20,19 +23,64 @@ NAME = "fusion_comparison"
 # The notebook's eight.
 COLUMNS = tuple(column.name for column in FIRST[:8])
 _HEADLINE, _WORDS = Path("metrics/headline.json"), Path("metrics/comparison.md")
-_PAGE, _PAIRS = Path("plots/report.html"), Path("metrics/pairs.csv")
+_PAIRS = Path("metrics/pairs.csv")
+PAGE = Path("plots/report.html")
+_LOCK, _PLOTS = Path("dvc.lock"), Path("plots")
 _CURVES = {"epoch": int, "accuracy": float, "train_loss": float}
 # The notebook's charts, by the columns of plots/training/<fusion>.csv.
 CHARTS = {"accuracy": "accuracy", "loss": "train_loss"}
 
 
 def read_files() -> list[Path]:
-    """Return the files of the comparison that stages before `report` wrote."""
-    return [TABLE, _PAIRS, _HEADLINE, _WORDS, *_pictures().values()]
+    """Return the files of the comparison, the page also where it is not there."""
+    return [TABLE, _PAIRS, _HEADLINE, _WORDS, PAGE, *_pictures().values()]
 
 
-def comparison_events(group: str, tags: Mapping[str, str], *, again: bool = False) -> list[Event]:
+def without_page(read: Read) -> str:
+    """Return in a sentence why the page is not told, or "".
+
+    Parameters
+    ----------
+    read : callable
+        As in `stale.stale`.
+
+    Raises
+    ------
+    ArtifactError, ParamsError
+        params.yaml or dvc.lock is missing or broken.
+    """
+    reason = _behind(read) if PAGE.is_file() else "no such file"
+    return f"Not told: {PAGE}: {reason}; 'dvc repro' makes it." if reason else ""
+
+
+def _behind(read: Read) -> str:
+    """Return why the page does not belong to what is beside it, or ""; as dvc.lock has it."""
+    stages = read_lock(_text(_LOCK))
+    makers = {out.path: stage for stage in stages.values() for out in stage.outs}
+    page = PAGE.as_posix()
+    if page not in makers:
+        return f"{_LOCK} does not name it"
+    if reason := stale_files(read, [page]).get(page):
+        return reason
+    ignored = ignored_names()
+    for each in makers[page].deps:
+        # Those of studies, and folders that several stages write to; code is not looked at.
+        if each.path not in makers and each.path.startswith(("metrics/", "plots/")):
+            path = Path(each.path)
+            if not path.exists() or dvc_digest(path, ignored) != each.md5:
+                return f"{path} is another now"
+    return ""
+
+
+def comparison_events(
+    group: str, tags: Mapping[str, str], *, page: bool = True, again: bool = False
+) -> list[Event]:
     """Return what is told of the comparison in the workspace.
+
+    Parameters
+    ----------
+    page : bool
+        Whether the page is told.
 
     Raises
     ------
@@ -42,16 +90,21 @@ def comparison_events(group: str, tags: Mapping[str, str], *, again: bool = Fals
     params = read(PARAMS_FILE)
     table = parse_comparison_table(_text(TABLE))
     result = str(table[RESULTS].iloc[0]) if RESULTS in table else read_json(SOURCES)["fingerprint"]
-    # Pictures and page are made of the same.
     texts = [_text(path) for path in (TABLE, _PAIRS, _HEADLINE, _WORDS)]
-    digest = digest_of("\0".join(texts).encode())
+    name = digest_of("\0".join(texts).encode())
     tags = {"results": result, **tags}
-    run = Run(digest, f"comparison {result}", group, "comparison", tags, flat(params))
+    run = Run(name, f"comparison {result}", group, "comparison", tags, flat(params))
     charts = _charts(params["fusions"])
-    pages = {path.name: path for path in (_WORDS, _PAGE) if path.is_file()}
+    pages = {path.name: path for path in (_WORDS, *([PAGE] if page else []))}
+    pictures = _pictures()
+    # Pictures and page are made of the same, but maybe later, or by other code.
+    digests = [
+        f"{path.as_posix()} {_digest(path)}" for path in (*pages.values(), *pictures.values())
+    ]
     outcome = Outcome(
-        digest, {name: float(value) for name, value in read_json(_HEADLINE).items()},
-        {NAME: _table(table)}, charts, _pictures(), pages,
+        digest_of("\n".join([name, *digests]).encode()),
+        {key: float(value) for key, value in read_json(_HEADLINE).items()},
+        {NAME: _table(table)}, charts, pictures, pages,
     )  # fmt: skip
     return [run.begin(again=again), *_epochs(run, charts), run.end(outcome)]
 
@@ -63,8 +116,17 @@ def _text(path: Path) -> str:
         raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
 
 
+def _digest(path: Path) -> str:
+    try:
+        return file_digest(path)
+    except FileNotFoundError:
+        raise ArtifactError(f"{path}: no such file; 'dvc repro' makes it") from None
+
+
 def _pictures() -> dict[str, Path]:
-    return {path.stem: path for path in sorted(Path("plots").glob("*.png"))}
+    """Return the pictures that stages made; of others nobody knows what they show."""
+    paths = sorted(Path(out.path) for _, out in made(_LOCK))
+    return {path.stem: path for path in paths if path.parent == _PLOTS and path.suffix == ".png"}
 
 
 def _table(table: pd.DataFrame) -> Table:

@@ -15,10 +15,10 @@ from typing import NoReturn
 from fusebench.errors import one_line
 from fusebench.system import open_locked
 from fusebench.tracking.journal import follow
-from fusebench.tracking.passwords import without_passwords
 from fusebench.tracking.process import FAILED, JOURNAL, LOCK
 from fusebench.tracking.run import CLOSE
 from fusebench.tracking.teller import Teller
+from fusebench.tracking.tracker import without_passwords
 
 # After its input has ended; who waits for it gives up sooner.
 _SECONDS_LEFT = 60

@@ -7,9 +7,10 @@ again, under the same ids.
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from fusebench import system
 from fusebench.sealed import digest_of
@@ -36,6 +37,35 @@ class Entry:
     epochs: set[int] = field(default_factory=set)
     ended: str = ""
     replace: bool = False
+
+
+class Lock:
+    """A run that no other process tells of, until this is closed or this process ends.
+
+    Parameters
+    ----------
+    path : Path
+        A file that is there meanwhile; a kill leaves it, and the next one to have it removes it.
+    wait : callable
+        Called before this waits for another process.
+    """
+
+    def __init__(self, path: Path, wait: Callable[[], None]) -> None:
+        self._path, self._file = path, system.open_locked(path, wait)
+        while not system.is_in_place(self._file):
+            # Who had it has removed the file: nobody else would find this lock.
+            self._file.close()
+            self._file = system.open_locked(path, wait)
+
+    def close(self) -> None:
+        """Let others tell of the run."""
+        # Windows removes nothing that is open, here or elsewhere. Others do at once: who waits for
+        # this lock sees that its file is gone.
+        if system.WINDOWS:
+            self._file.close()
+        with suppress(OSError):
+            self._path.unlink()
+        self._file.close()
 
 
 class Ledger:
@@ -86,13 +116,7 @@ class Ledger:
         (self.folder / run).unlink(missing_ok=True)
         self.add(run, replace=True)
 
-    def lock(self, run: str, wait: Callable[[], None]) -> BinaryIO:
-        """Return a file; until it is closed, or this process ends, no other one tells of a run.
-
-        Parameters
-        ----------
-        wait : callable
-            Called before this waits for another process that tells of it.
-        """
+    def lock(self, run: str, wait: Callable[[], None]) -> Lock:
+        """Wait until no other process tells of a run, and let no other one; `wait` as in `Lock`."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        return system.open_locked(self.folder / f"{run}.lock", wait)
+        return Lock(self.folder / f"{run}.lock", wait)

@@ -19,9 +19,15 @@ LOCK = "lock"
 """The process that tells holds it."""
 FAILED = "failed: "
 """What the line begins with that says why a telling failed."""
+WAITS = "waits for another process: "
+"""What the line begins with that names the run of which another process tells."""
+BUSY = "another process tells of "
+"""What the reason begins with where that one did not come to an end."""
 # DVC tells its stages where they are; this process is none of them.
 _OF_STAGES = ("DVC_STAGE", "DVC_ROOT", "DVC_EXP_")
 _SECONDS = 0.05
+# Of what was killed, to end: what is stuck in the kernel, as on a disk that is gone, does not.
+_SECONDS_OF_A_KILL = 10.0
 
 
 class Process:
@@ -55,7 +61,8 @@ class Process:
         seconds : float
             The longest that this waits.
         since_a_word : bool
-            Count them from the last line of its log; Ctrl-C ends who waits, too.
+            Count them from the last line of its log, and show that one where it waits for another
+            process; Ctrl-C ends who waits, too.
 
         Raises
         ------
@@ -67,8 +74,11 @@ class Process:
             while self._process.poll() is None:
                 if since_a_word and (now := self._log.stat().st_size) != said:
                     began, said = time.monotonic(), now
+                    if run := self._waits_for():
+                        print(f"{WAITS}{run}", flush=True)
                 if time.monotonic() > began + seconds:
-                    return f"not done after {seconds:g} s"
+                    run = self._waits_for()
+                    return f"{BUSY}{run}" if run else f"not done after {seconds:g} s"
                 time.sleep(_SECONDS)
         except KeyboardInterrupt as interrupted:
             # A polite kill, which `cli.run` names, is for the process that waits, too.
@@ -82,16 +92,24 @@ class Process:
 
     def leave(self) -> None:
         """Let it tell what it has heard, and end by itself."""
-        self._close_input()
+        assert self._process.stdin is not None  # noqa: S101
+        self._process.stdin.close()
         # Nobody will ask; Python warns of a process that nobody has waited for.
         self._process.returncode = self._process.poll() or 0
+
+    def _lines(self) -> list[str]:
+        return self._log.read_text("utf-8", errors="replace").splitlines()
+
+    def _waits_for(self) -> str:
+        """Return the run of which another process tells, if the last line says so, or ""."""
+        last = (self._lines() or [""])[-1]
+        return last.removeprefix(WAITS) if last.startswith(WAITS) else ""
 
     def _reason(self) -> str:
         code = self._process.returncode
         if code == 0:
             return ""
-        lines = self._log.read_text("utf-8", errors="replace").splitlines()
-        said = [line.removeprefix(FAILED) for line in lines if line.startswith(FAILED)]
+        said = [line.removeprefix(FAILED) for line in self._lines() if line.startswith(FAILED)]
         if said:
             return said[-1]
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
@@ -99,18 +117,17 @@ class Process:
 
     def _end(self) -> None:
         if self._process.poll() is None:
-            with suppress(psutil.Error, ProcessLookupError):
-                # With what it started, which may be in groups of their own.
+            # With what it started, which may be in groups of their own.
+            started: list[psutil.Process] = []
+            with suppress(psutil.Error):
                 started = psutil.Process(self._process.pid).children(recursive=True)
-                self._process.kill()
-                for each in started:
+            # Each by itself: one may be gone, or somebody else's.
+            for each in (self._process, *started):
+                with suppress(psutil.Error, OSError):
                     each.kill()
-            self._process.wait()
-        self._close_input()
-
-    def _close_input(self) -> None:
-        assert self._process.stdin is not None  # noqa: S101
-        self._process.stdin.close()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_SECONDS_OF_A_KILL)
+        self.leave()
 
 
 def _environment() -> dict[str, str]:

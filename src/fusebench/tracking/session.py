@@ -3,16 +3,19 @@
 Whatever goes wrong is one line at its end: no error of a tracker is one of the training's.
 """
 
+import math
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
 from fusebench import cli
-from fusebench.errors import one_line
+from fusebench.errors import FusebenchError, ParamsError, TrackerError, one_line
 from fusebench.system import open_locked
 from fusebench.tracking.journal import append
 from fusebench.tracking.process import JOURNAL, LOCK, LOG, Process
@@ -21,6 +24,7 @@ from fusebench.tracking.tracker import tracker_class
 
 SECONDS = 30.0
 """What a tracker may take, after training has ended, to hear of what it was not told yet."""
+_LIMIT = "FUSEBENCH_TRACKER_SECONDS"
 # Folders of tellings, each with a journal and a log.
 FOLDER = Path(".work/tracking/tellings")
 # Folders of failed tellings that are kept, for their logs.
@@ -77,6 +81,8 @@ class Session:
         if self.wanted:
             with self.harmless():
                 print(self.line(), flush=True)
+                # A wrong value is to be said before anything is told.
+                _seconds()
                 self._begin()
         return self
 
@@ -86,9 +92,9 @@ class Session:
 
     def _begin(self) -> None:
         parent = self.root / FOLDER
-        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{self._what}-{os.getpid()}"
-        self._folder = parent / f"{self.tracker}-{name}"
-        self._folder.mkdir(parents=True)
+        parent.mkdir(parents=True, exist_ok=True)
+        name = f"{self.tracker}-{time.strftime('%Y%m%d-%H%M%S')}-{self._what}-"
+        self._folder = Path(tempfile.mkdtemp(prefix=name, dir=parent))
         (self._folder / JOURNAL).touch()
         self._process = Process(self.tracker, self._folder, self.root)
 
@@ -106,10 +112,24 @@ class Session:
         ----------
         seconds : float
             How long it may be without a word.
+
+        Raises
+        ------
+        TrackerError
+            The disk is full, or the folder cannot be written to.
         """
-        self._begin()
-        for event in (*events, CLOSE):
-            self.tell(event)
+        try:
+            self._begin()
+            for event in chain(events, [CLOSE]):
+                self.tell(event)
+        except BaseException as error:
+            if self._process is not None:
+                self._process.leave()
+            if isinstance(error, OSError):
+                raise TrackerError(
+                    f"tracker {self.tracker}: {_words(error)}{self.where}"
+                ) from error
+            raise
         assert self._process is not None and self._folder is not None  # noqa: S101, PT018
         trouble = self._process.wait(seconds, since_a_word=True)
         if not trouble:
@@ -123,7 +143,7 @@ class Session:
         try:
             yield
         except Exception as error:
-            self.trouble = self.trouble or one_line(f"{type(error).__name__}: {error}")
+            self.trouble = self.trouble or _words(error)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if not self.wanted:
@@ -146,10 +166,30 @@ class Session:
             # Who asks to end is not kept waiting; what was heard is told all the same.
             self._process.leave()
             return
-        self.trouble = self._process.wait(SECONDS)
+        self.trouble = self._process.wait(_seconds())
         if not self.trouble and self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
         prune(self.root)
+
+
+def _words(error: Exception) -> str:
+    named = "" if isinstance(error, FusebenchError) else f"{type(error).__name__}: "
+    return one_line(f"{named}{error}")
+
+
+def _seconds() -> float:
+    """Return how long a tracker may take after training has ended."""
+    said = os.environ.get(_LIMIT)
+    if not said:
+        return SECONDS
+    try:
+        seconds = float(said)
+    except ValueError:
+        seconds = math.nan
+    # Neither NaN nor infinity is a limit.
+    if not 0 <= seconds < math.inf:
+        raise ParamsError(f"{_LIMIT} = '{said}': must be a number of seconds, 0 or more")
+    return seconds
 
 
 def prune(root: Path) -> None:

@@ -3,9 +3,9 @@
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import BinaryIO
 
-from fusebench.tracking.ledger import Ledger
+from fusebench.tracking.ledger import Ledger, Lock
+from fusebench.tracking.process import WAITS
 from fusebench.tracking.run import Event, Outcome, Run
 from fusebench.tracking.tracker import Told, Tracker, tracker_class
 
@@ -28,7 +28,7 @@ class Teller:
         self._told: dict[str, Told] = {}
         # Epochs that were told and may yet be lost, and the locks, by run.
         self._unsure: dict[str, list[int]] = {}
-        self._locks: dict[str, BinaryIO] = {}
+        self._locks: dict[str, Lock] = {}
 
     @cached_property
     def _tracker(self) -> Tracker:
@@ -61,7 +61,7 @@ class Teller:
     def _begin(self, run: Run, *, again: bool) -> None:
         if run.id not in self._locks:
             # As one that was interrupted and still tells what it has heard.
-            waits = partial(print, f"waits for another process: {run.name}", flush=True)
+            waits = partial(print, f"{WAITS}{run.name}", flush=True)
             self._locks[run.id] = self._ledger.lock(run.id, waits)
         if again:
             self._ledger.forget(run.id)

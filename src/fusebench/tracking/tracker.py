@@ -3,6 +3,7 @@
 Its package is imported where a run is opened, in a process of its own (follow.py), nowhere else.
 """
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -17,6 +18,8 @@ LOCAL = Path("tracking")
 """Folder of the main checkout for what is kept on this machine."""
 PROJECT = "fusebench"
 """Name of the project, or experiment, where the environment names none."""
+# What stands before a host, to the last "@" of a word: a password may hold one, or a slash.
+_BEFORE_HOST = re.compile(r"(?<=://)\S*@")
 
 
 class Told(ABC):
@@ -85,6 +88,11 @@ class Tracker(ABC):
     @abstractmethod
     def open(self, run: Run, *, again: bool) -> Told:
         """Begin a run, or go on with the one of its id; `again`: replace that one."""
+
+
+def without_passwords(text: str) -> str:
+    """Return a text whose addresses are without what stands before their hosts."""
+    return _BEFORE_HOST.sub("", text)
 
 
 def tracker_class(name: str) -> type[Tracker]:

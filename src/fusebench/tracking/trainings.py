@@ -3,15 +3,19 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from fusebench.files import read_json, read_table
+from fusebench.samples.samples import SAMPLE_COLUMNS
 from fusebench.sealed import digest_of
 from fusebench.stages import LockedStage, read_lock
 from fusebench.tracking.run import Event, Outcome, Run, flat
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from fusebench.progress import EpochFigures
     from fusebench.samples.manifest import Manifest
     from fusebench.samples.samples import Samples
@@ -25,6 +29,8 @@ _FIGURES = {
 }  # fmt: skip
 _WHOLE = ("seed", "epoch")
 _RECORDS = {"seed": int} | {name: int if name in _WHOLE else float for name in _FIGURES}
+# Of a line in a table of samples: no name holds it.
+_END = "\0\n"
 MANIFEST, _LOCK = Path("data/split.csv"), Path("dvc.lock")
 
 
@@ -85,6 +91,18 @@ class Trained:
             read_manifest(MANIFEST),
         )  # fmt: skip
 
+    @cached_property
+    def _lines(self) -> tuple[str, "pd.Series[str]"]:
+        """The manifest as CSV, head and a line per sample; once for all seeds: it may be long."""
+        import pandas as pd
+
+        # Positions decide nothing.
+        columns = [name for name in SAMPLE_COLUMNS if name != "row"]
+        # A name may hold the end of a line.
+        text = self.manifest.table[columns].to_csv(index=False, lineterminator=_END)
+        head, *lines = text.removesuffix(_END).split(_END)
+        return head, pd.Series(lines, self.manifest.table.index)
+
     def run(self, seed: int, group: str, tags: Mapping[str, str]) -> Run:
         """Return the run of a seed.
 
@@ -94,15 +112,14 @@ class Trained:
             The manifest was drawn without this seed.
         """
         parts = {name: self.manifest.part(seed, name) for name in ("train", "val")}
+        head, lines = self._lines
         decides = {
             "fusion": self.fusion, "seed": seed, "settings": self.settings, "lidar": self.lidar,
             "spec": self.spec, "dataset": self.dataset, "environment": self.environment,
             "code": self.code,
-            # By content: each row has a sample's digest. Positions decide nothing.
+            # By content: each line has a sample's digest.
             "samples": {
-                name: digest_of(
-                    rows.drop(columns="row").to_csv(index=False, lineterminator="\n").encode()
-                )
+                name: digest_of("\n".join([head, *lines[rows.index], ""]).encode())
                 for name, rows in parts.items()
             },
         }  # fmt: skip

@@ -1,6 +1,7 @@
 """The results of the workspace, told where they were not told while they were made."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fusebench import cli
 from fusebench.aside import lock
@@ -11,9 +12,10 @@ from fusebench.models.registry import FusionParams
 from fusebench.recorded import check_files
 from fusebench.revisions.revisions import WORKSPACE, reader
 from fusebench.stale import stale, stale_files
-from fusebench.tracking.comparison import comparison_events, read_files
+from fusebench.tracking.comparison import PAGE, comparison_events, read_files, without_page
 from fusebench.tracking.group import group_and_tags
 from fusebench.tracking.ledger import Ledger
+from fusebench.tracking.process import BUSY
 from fusebench.tracking.run import Event
 from fusebench.tracking.session import Session, main_checkout
 from fusebench.tracking.tracker import tracker_class
@@ -89,6 +91,8 @@ def _tell(tracker: str, ledger: Ledger, *, again: bool) -> None:
     for name, events in results.runs.items():
         if ledger.entry(events[0]["id"]).ended == events[-1]["digest"]:
             print(f"told: {name}")
+    if trouble.startswith(BUSY):
+        raise BusyError(f"tracker {tracker}: {trouble}; wait for it, then run this again")
     if trouble:
         raise TrackerError(f"tracker {tracker}: {trouble}{session.where}")
 
@@ -117,14 +121,22 @@ def _read(ledger: Ledger, *, again: bool) -> Results:
         results.stale += [f"The comparison is not told. {line}" for line in lines]
     else:
         check_files(read_files())
-        results.add(comparison_events(group, tags, again=again), ledger, again=again)
+        missing = without_page(read)
+        results.stale += [missing] if missing else []
+        events_of = comparison_events(group, tags, page=not missing, again=again)
+        results.add(events_of, ledger, again=again)
     return results
 
 
-def tell_comparison() -> None:
+def tell_comparison(page: Path) -> None:
     """Tell the tracker of params.yaml of the comparison beside it, at the end of stage report.
 
     Whatever goes wrong is a line of its own: it is none of the stage's.
+
+    Parameters
+    ----------
+    page : Path
+        The file that was just written; plots/report.html is told if it is that one.
     """
     with Session(load_section(PARAMS_FILE, "runtime", RuntimeParams).tracker, "report") as session:
         if not session.wanted:
@@ -133,5 +145,6 @@ def tell_comparison() -> None:
             if lines := stale(reader(WORKSPACE)).lines():
                 cli.show(f"The comparison is not told. {' '.join(lines)}")
                 return
-            for event in comparison_events(*group_and_tags()):
+            written = page.resolve() == PAGE.resolve()
+            for event in comparison_events(*group_and_tags(), page=written):
                 session.tell(event)
