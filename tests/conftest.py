@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+import signal
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,11 @@ TRAIN = {
     "pooling": "max",
     "precision": "fp32",
 }
+RUNTIME = {
+    "device": "cpu", "threads": 1, "workers": 1, "portable": False, "progress": "off",
+    "save_every": 10, "work_limit": 5, "memory_budget": "auto", "stacked": False,
+    "tracker": "none",
+}  # fmt: skip
 
 
 # Files whose tests take five seconds and more together; other slow tests are marked in place.
@@ -63,9 +69,11 @@ SLOW = (
 # They take longest, so they begin, in this order. The first makes the project that the others copy;
 # the second, on another worker meanwhile, one of its own.
 FIRST = (
-    "test_pipeline.py", "test_own_data.py", "test_experiments.py", "test_show.py",
-    "test_kills.py", "test_repeats.py", "test_repeats_dvc.py", "test_stale_views.py",
-    "test_interrupt.py", "test_stages.py", "report/test_page.py",
+    "test_pipeline.py", "test_own_data.py", "studies/test_queued_dvc.py",
+    "comment/test_comment_dvc.py", "test_experiments.py", "test_kills.py", "test_show.py",
+    "studies/test_tuning_dvc.py", "studies/test_interactions_dvc.py", "test_repeats.py",
+    "test_repeats_dvc.py", "test_stale_views.py", "test_interrupt.py", "test_stages.py",
+    "report/test_page.py",
 )  # fmt: skip
 
 
@@ -75,9 +83,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Count in the process that hears of all tests; pytest-xdist's workers hear of their own."""
+    """Leave out what make hands on; count, if that is asked for."""
+    # A make that runs these tests would hand its options and variables to those that tests run.
+    for name in [name for name in os.environ if name.startswith(("MAKE", "MFLAGS"))]:
+        del os.environ[name]
+    # In the process that hears of all tests; pytest-xdist's workers hear of their own.
     if config.getoption("--tally") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Recorder())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """Work beside tests that wait: for runs of DVC, for servers, for each other."""
+    cores = yield
+    asked = "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ
+    return cores if asked else cores + cores // 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -100,6 +120,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for name, text in (pair for report in reports for pair in report.user_properties):
         if name == "golden":
             terminalreporter.write_line(f"golden training: {text}", yellow=True)
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_they_were(_signals: dict[int, Any]) -> Iterator[None]:
+    """A script that ran in this process has set them; what tests start would ignore them then."""
+    yield
+    for number, handler in _signals.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture(scope="session")
+def _signals() -> dict[int, Any]:
+    return {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
 
 @pytest.fixture(scope="session")

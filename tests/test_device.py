@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.conftest import RUNTIME
 
 from fusebench.config import validate
 from fusebench.device import (
@@ -64,9 +65,7 @@ def capable_of(monkeypatch: pytest.MonkeyPatch, **capabilities: bool) -> None:
 
 
 def params(device: str = "cpu", threads: int | str = 1, *, portable: bool = False) -> RuntimeParams:
-    content = {"device": device, "threads": threads, "portable": portable, "progress": "off",
-               "workers": 1, "save_every": 10, "work_limit": 5,
-               "memory_budget": "auto", "stacked": False, "tracker": "none"}  # fmt: skip
+    content = RUNTIME | {"device": device, "threads": threads, "portable": portable}
     return validate(RuntimeParams, content, "params.yaml", ("runtime",))
 
 

@@ -71,11 +71,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def said(root: Path, *command: str) -> list[str]:
     """Run make or poe; return what the programs were given."""
-    # Where make runs these tests, it would hand its own options and variables to this one.
-    alone = {
-        name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
-    }
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, env=alone)
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.replace("<./src/", "<src/").splitlines()
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.conftest import RUNTIME
 from tests.datasets import dataset_of
 from tests.sealing import rewrite
 
@@ -42,10 +43,7 @@ def read(path: Path) -> Any:
 def predicted(trained: Path, cpu: Device, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project in which `add` was trained, and predicted by the stage's script. Read-only."""
     root = shutil.copytree(trained, tmp_path_factory.mktemp("predicted") / "project")
-    runtime = {"device": "cpu", "threads": cpu.threads, "portable": False, "progress": "off",
-               "workers": 1, "save_every": 10, "work_limit": 1,
-               "memory_budget": "auto", "stacked": False}  # fmt: skip
-    write_json(root / "params.yaml", {"runtime": runtime})
+    write_json(root / "params.yaml", {"runtime": RUNTIME | {"threads": cpu.threads}})
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(root)
         patch.setattr(sys, "argv", ["predict_parts.py", "add"])

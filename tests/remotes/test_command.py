@@ -41,10 +41,8 @@ def _make(root: Path, *named: str, **environment: str) -> list[str]:
     python.parent.mkdir(parents=True, exist_ok=True)
     python.write_text("#!/bin/sh\nprintf '<%s>' \"$@\"; echo\n", "utf-8")
     python.chmod(0o755)
-    # Where make runs these tests, it would hand its own options and variables to this one.
-    alone = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     done = subprocess.run(
-        ["make", "--no-print-directory", "remote", *named], cwd=root, env=alone | environment,
+        ["make", "--no-print-directory", "remote", *named], cwd=root, env=os.environ | environment,
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     return [line.replace("<./src/", "<src/") for line in done.stdout.splitlines()]

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 from pandas.testing import assert_frame_equal
+from tests.conftest import RUNTIME
 from tests.report import made_up
 from tests.report.made_up import NAMES
 from tests.sealing import rewrite
@@ -45,17 +46,7 @@ PARAMS: dict[str, Any] = {
         "contrasts": ["late/hadamard"],
         "temperature": True,
     },
-    "runtime": {
-        "device": "cpu",
-        "threads": 1,
-        "workers": 1,
-        "portable": False,
-        "progress": "off",
-        "save_every": 0,
-        "work_limit": 0,
-        "memory_budget": "auto",
-        "stacked": False,
-    },
+    "runtime": RUNTIME,
 }
 
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 import torch
+from tests.conftest import RUNTIME
 from tests.project import ROOT
 
+from fusebench.config import validate
 from fusebench.device import RuntimeParams, environment, prepare
 from fusebench.device import present_environment as present
 from fusebench.report.provenance import differences
@@ -124,20 +126,7 @@ def test_trainings_of_the_same_other_version_share_a_line() -> None:
 
 def test_what_is_here_is_what_a_training_here_would_record() -> None:
     threads = torch.get_num_threads()
-    device = prepare(
-        RuntimeParams(
-            device="cpu",
-            threads="auto",
-            workers=1,
-            portable=False,
-            progress="off",
-            save_every=10,
-            work_limit=5,
-            memory_budget="auto",
-            stacked=False,
-            tracker="none",
-        )
-    )
+    device = prepare(validate(RuntimeParams, RUNTIME | {"threads": "auto"}, "params.yaml"))
     recorded = environment(device, "fp32")
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(False)

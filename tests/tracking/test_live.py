@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tests.conftest import RUNTIME
 from tests.tracking.made_up import package
 from tests.tracking.readers import READERS, Reading
 
@@ -173,9 +174,7 @@ def test_seeds_that_are_kept_are_told_from_what_was_written(train: Train, checko
 
 
 def test_seeds_beside_each_other_are_told_as_well(train: Train, checkout: Path) -> None:
-    runtime = RuntimeParams(
-        device="cpu", threads=1, workers=2, portable=False, progress="off", save_every=0,
-        work_limit=5, memory_budget="auto", stacked=False, tracker="dvclive",
-    )  # fmt: skip
+    beside = {"workers": 2, "save_every": 0, "tracker": "dvclive"}
+    runtime = RuntimeParams.model_validate(RUNTIME | beside)
     paths = train("dvclive", trainer=trainer_of(runtime, 2))
     check(READERS["dvclive"](checkout), paths)

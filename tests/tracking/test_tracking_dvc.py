@@ -11,13 +11,13 @@ def test_an_experiment_out_of_the_way_is_told_where_the_project_is(
     # Other tests run beside this one.
     monkeypatch.setenv("FUSEBENCH_TRACKER_SECONDS", "300")
     told = ("-S", "runtime.tracker=dvclive", "-S", "train.lr=0.002")
-    output = clean.dvc("exp", "run", "--temp", "--name", "faster", *told, "train@add")
+    output = clean.dvc("exp", "run", "--temp", "--name", "told", *told, "train@add")
     assert stages_run(output) == ["check", "train@add"]
     assert "tracker dvclive: tracking/dvclive" in output
     assert "warning" not in output
     # Its group is named by the experiment; the folder is the project's, which git and DVC ignore.
     (group,) = (clean.root / "tracking/dvclive").iterdir()
-    assert group.name == "faster"
+    assert group.name == "told"
     runs = read_dvclive(clean.root)
     assert sorted(runs) == ["add seed 0", "add seed 1"]
     assert [step for step, _ in runs["add seed 0"].epochs["loss"]] == [1, 2]

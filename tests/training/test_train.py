@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from tests.conftest import RUNTIME
 from tests.project import SENSORS
 
 import train as stage
@@ -224,9 +225,7 @@ def test_manifest_that_does_not_fit_is_refused(
 @pytest.fixture
 def stage_folder(project: Path, monkeypatch: pytest.MonkeyPatch, cpu: Device) -> Path:
     """A project with settings of one seed and one epoch, entered."""
-    runtime = {"device": "cpu", "threads": cpu.threads, "portable": False, "progress": "plain",
-               "workers": 1, "save_every": 10, "work_limit": 1,
-               "memory_budget": "auto", "stacked": False}  # fmt: skip
+    runtime = RUNTIME | {"threads": cpu.threads, "progress": "plain"}
     write_json(project / "params.yaml", {"runtime": runtime})
     write_json(project / "dvc.yaml", {"stages": {"train": {"deps": []}}})
     store_settings(project)

@@ -20,6 +20,7 @@ import torch
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.conftest import RUNTIME
 from tests.project import ROOT, hearing_ctrl_c
 
 from fusebench.config import validate
@@ -45,18 +46,7 @@ SETTINGS: dict[str, Any] = {
     "schedule": "constant", "class_weights": "none", "augment": (),
     "pooling": "max", "precision": "fp32",
 }  # fmt: skip
-RUNTIME = RuntimeParams(
-    device="cpu",
-    threads=1,
-    workers=2,
-    portable=False,
-    progress="off",
-    save_every=0,
-    work_limit=5,
-    memory_budget="auto",
-    stacked=False,
-    tracker="none",
-)
+BESIDE = RuntimeParams.model_validate(RUNTIME | {"workers": 2, "save_every": 0})
 Make = Callable[..., Training]
 
 
@@ -87,7 +77,7 @@ def test_seeds_beside_each_other_have_the_bits_of_seeds_alone_and_are_kept(
     kept = KeptSeeds(tmp_path / "kept", 0, 10**9)
     beside = OutputPaths.of("add", tmp_path / "beside")
     with Progress("plain", 2) as progress:
-        train_fusion(make(), progress, beside, kept, trainer_of(RUNTIME, 2))
+        train_fusion(make(), progress, beside, kept, trainer_of(BESIDE, 2))
     assert written(beside) == written(alone)
     out, errors = capfd.readouterr()
     lines = out.splitlines()
@@ -132,7 +122,7 @@ def test_workers_share_the_memory_budget(make: Make, monkeypatch: pytest.MonkeyP
     device = replace(training.device, memory_budget=3_000_000_000)
     jobs = [Job(replace(training, device=device), seed, KeptSeeds()) for seed in (0, 1)]
     with pytest.raises(Enough):
-        next(workers.side_by_side(RUNTIME, 2, jobs, Progress("off", 2)))
+        next(workers.side_by_side(BESIDE, 2, jobs, Progress("off", 2)))
 
 
 # --- How many ---
@@ -140,7 +130,7 @@ def test_workers_share_the_memory_budget(make: Make, monkeypatch: pytest.MonkeyP
 
 @given(st.integers(1, 64), st.integers(1, 64), st.integers(1, 12))
 def test_auto_fills_the_cores_and_no_more(cores: int, threads: int, seeds: int) -> None:
-    runtime = RUNTIME.model_copy(update={"workers": "auto"})
+    runtime = BESIDE.model_copy(update={"workers": "auto"})
     device = Device(torch.device("cpu"), "test", threads)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(workers, "usable_cores", lambda: cores)
@@ -153,14 +143,14 @@ def test_auto_fills_the_cores_and_no_more(cores: int, threads: int, seeds: int) 
 
 @given(st.integers(1, 1024), st.integers(1, 12))
 def test_a_number_is_taken_as_it_is(wanted: int, seeds: int) -> None:
-    runtime = RUNTIME.model_copy(update={"workers": wanted})
+    runtime = BESIDE.model_copy(update={"workers": wanted})
     for kind in ("cpu", "cuda"):
         device = Device(torch.device(kind), "test", 64)
         assert worker_count(runtime, device, seeds) == min(wanted, seeds)
 
 
 def test_no_more_are_started_than_windows_can_wait_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    runtime = RUNTIME.model_copy(update={"workers": 100})
+    runtime = BESIDE.model_copy(update={"workers": 100})
     device = Device(torch.device("cpu"), "test", 1)
     assert worker_count(runtime, device, 100) == 100
     monkeypatch.setattr("fusebench.system.MOST_PROCESSES", 61)
@@ -168,7 +158,7 @@ def test_no_more_are_started_than_windows_can_wait_for(monkeypatch: pytest.Monke
 
 
 def test_one_worker_is_this_process() -> None:
-    assert trainer_of(RUNTIME, 1) is one_by_one
+    assert trainer_of(BESIDE, 1) is one_by_one
 
 
 # --- What goes wrong ---
@@ -191,7 +181,7 @@ def kill_one() -> None:
 
 @pytest.mark.slow
 def test_a_killed_worker_ends_all_and_leaves_nothing(make: Make, tmp_path: Path) -> None:
-    paths, trainer = OutputPaths.of("add", tmp_path), trainer_of(RUNTIME, 2)
+    paths, trainer = OutputPaths.of("add", tmp_path), trainer_of(BESIDE, 2)
     said = r"^add seed [01]: its process was ended from outside \(SIGKILL\); where memory is short"
     with pytest.raises(TrainingError, match=said):
         train_fusion(make(epochs=100_000), Acting(kill_one), paths, trainer=trainer)
@@ -206,7 +196,7 @@ def test_an_error_in_a_worker_is_that_of_a_training_alone(make: Make, tmp_path: 
     with pytest.raises(ArtifactError) as alone:
         train_fusion(make(seeds=[5]), Progress("off", 1), paths)
     with pytest.raises(ArtifactError) as beside:
-        train_fusion(training, Progress("off", 2), paths, trainer=trainer_of(RUNTIME, 2))
+        train_fusion(training, Progress("off", 2), paths, trainer=trainer_of(BESIDE, 2))
     assert str(beside.value) == str(alone.value)
     assert multiprocessing.active_children() == []
 
@@ -217,7 +207,7 @@ def test_a_worker_that_finds_other_code_does_not_train(make: Make) -> None:
     sent: list[object] = []
     code = {"add": lambda: False}
     # Not pickled: in this process.
-    setup = worker.Setup(RUNTIME, training.samples.folder, training.manifest, code)
+    setup = worker.Setup(BESIDE, training.samples.folder, training.manifest, code)
     pipe: Any = SimpleNamespace(recv=lambda: setup, send=sent.append)
     with pytest.raises(TrainingError, match="add: its code was changed while this began"):
         worker._train(worker._Relay(pipe))
