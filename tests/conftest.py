@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,14 +90,6 @@ def pytest_configure(config: pytest.Config) -> None:
     # In the process that hears of all tests; pytest-xdist's workers hear of their own.
     if config.getoption("--tally") and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Recorder())
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
-    """Work beside tests that wait: for runs of DVC, for servers, for each other."""
-    cores = yield
-    asked = "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ
-    return cores if asked else cores + cores // 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -113,9 +113,11 @@ def processes_below(checkout: Path) -> list[int]:
     """Return the numbers of this process's own that tell a tracker from a checkout."""
     found = []
     for each in psutil.Process().children():
-        # One that has just ended has no command line.
+        # One that has ended has no command line, which is an error here.
         with suppress(psutil.Error):
-            words = each.cmdline()
+            while not (words := each.cmdline()):
+                # One that has just begun has none for a moment.
+                time.sleep(0.001)
             if "fusebench.tracking.follow" in words and str(checkout) in words:
                 found.append(each.pid)
     return found

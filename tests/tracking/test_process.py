@@ -106,15 +106,18 @@ def test_a_run_of_which_another_process_tells_is_named(
 
 
 def test_what_cannot_be_told_of_leaves_no_process(checkout: Path) -> None:
+    begun: list[int] = []
+
     def events() -> Iterator[dict[str, Any]]:
         yield RUN.begin()
         yield RUN.epoch(1, EPOCHS[1])
+        begun.extend(processes_below(checkout))
         raise ZeroDivisionError
 
     session = Session("dvclive", "test")
     with pytest.raises(ZeroDivisionError):
         session.tell_all(events(), 300)
-    (pid,) = processes_below(checkout)
+    (pid,) = begun
     # It tells what it has heard, then it ends by itself.
     psutil.wait_procs([psutil.Process(pid)], timeout=50)
     assert not processes_below(checkout)

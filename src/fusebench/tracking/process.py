@@ -69,13 +69,14 @@ class Process:
         KeyboardInterrupt
             Ctrl-C then, or SIGTERM. The process is ended.
         """
-        began, said = time.monotonic(), 0
+        began, said, shown = time.monotonic(), 0, ""
         try:
             while self._process.poll() is None:
                 if since_a_word and (now := self._log.stat().st_size) != said:
                     began, said = time.monotonic(), now
-                    if run := self._waits_for():
+                    if (run := self._waits_for()) and run != shown:
                         print(f"{WAITS}{run}", flush=True)
+                        shown = run
                 if time.monotonic() > began + seconds:
                     run = self._waits_for()
                     return f"{BUSY}{run}" if run else f"not done after {seconds:g} s"
@@ -102,7 +103,9 @@ class Process:
 
     def _waits_for(self) -> str:
         """Return the run of which another process tells, if the last line says so, or ""."""
-        last = (self._lines() or [""])[-1]
+        text = self._log.read_text("utf-8", errors="replace")
+        # The last whole line.
+        last = text.rpartition("\n")[0].rpartition("\n")[2]
         return last.removeprefix(WAITS) if last.startswith(WAITS) else ""
 
     def _reason(self) -> str:
